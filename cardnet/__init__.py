@@ -1,0 +1,62 @@
+"""cardnet: the member-card and benefits network of a trade union.
+
+`create_app` is the one place where parts meet; `docs/architecture.md` is the map.
+"""
+
+import os
+
+from flask import Flask
+from sqlalchemy import Engine
+
+from cardnet import http, web
+from cardnet.config import Settings, settings_from
+from cardnet.kernel.db import SessionFactory, act_as_app_role, db, sqlalchemy_url
+from cardnet.kernel.vault import Vault, vault_from_json, vault_in_folder
+from cardnet.kernel.world import World, clock_started_at, system_world
+from cardnet.migrations import migrate
+
+
+def create_app(settings: Settings | None = None, world: World | None = None) -> Flask:
+    """The web application, also the home of every command. Reads `CARDNET_*` when no settings are given."""
+    settings = settings or settings_from(os.environ)
+    app = Flask("cardnet", template_folder="web/templates", static_folder="web/static")
+    vault = _vault(settings)
+    app.config.update(
+        SECRET_KEY=vault.index("session", "flask"),
+        TESTING=settings.testing,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        SQLALCHEMY_DATABASE_URI=sqlalchemy_url(settings.database()),
+        SQLALCHEMY_ENGINE_OPTIONS={
+            "pool_size": settings.pool_size,
+            "max_overflow": 0,
+            "pool_timeout": 10,
+            "connect_args": {"options": "-c timezone=UTC", "prepare_threshold": 1},
+        },
+    )
+    db.init_app(app)
+    migrate.init_app(app, db)
+    app.extensions["cardnet.settings"] = settings
+    app.extensions["cardnet.world"] = world or _world(settings)
+    app.extensions["cardnet.vault"] = vault
+    with app.app_context():
+        app.extensions["cardnet.sessions"] = SessionFactory(_engine(), vault=vault)
+    http.install(app)
+    web.install(app)
+    return app
+
+
+def _engine() -> Engine:
+    act_as_app_role(db.engine)
+    return db.engine
+
+
+def _world(settings: Settings) -> World:
+    return clock_started_at(settings.clock) if settings.clock else system_world()
+
+
+def _vault(settings: Settings) -> Vault:
+    if settings.keyring:
+        return vault_from_json(settings.keyring)
+    return vault_in_folder(settings.data)[0]

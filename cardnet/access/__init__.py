@@ -1,0 +1,1 @@
+"""Staff accounts, roles, scope, sign-in, sessions of staff and members."""

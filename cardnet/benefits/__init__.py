@@ -1,0 +1,1 @@
+"""Programs, rule documents and their engine, limits, redemptions."""

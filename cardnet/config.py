@@ -1,0 +1,92 @@
+"""Settings: frozen, read once from `CARDNET_*` variables. What is not given has a default that works."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cardnet.kernel.errors import InvalidInput
+
+RUNNING_DEMO = "running.json"
+"""In the data folder while a demonstration runs: how the other commands find its database."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator may choose; `docs/operating.md` has the table."""
+
+    data: Path
+    database_url: str | None = None
+    clock: datetime | None = None
+    keyring: str | None = None
+    pool_size: int = 10
+    rate_limits: bool = True
+    secure_cookies: bool = False
+    testing: bool = False
+
+    def database(self) -> str:
+        """The database's URL. Raises InvalidInput when none is set and no demonstration is running."""
+        if self.database_url is None:
+            raise InvalidInput(
+                "no_database",
+                "没有可用的数据库：请设置 CARDNET_DATABASE_URL，或先运行 cardnet demo。"
+                " (No database: set CARDNET_DATABASE_URL, or start `cardnet demo` first.)",
+            )
+        return self.database_url
+
+
+def default_data_folder() -> Path:
+    """`/var/lib/cardnet` as root, else the user's data folder."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/cardnet")
+    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "cardnet"
+
+
+def settings_from(env: Mapping[str, str]) -> Settings:
+    """Read the variables. Raises InvalidInput naming the variable that cannot be read and what it should look like."""
+    data = Path(env.get("CARDNET_DATA") or default_data_folder())
+    return Settings(
+        data=data,
+        database_url=env.get("CARDNET_DATABASE_URL") or _running_demo(data),
+        clock=_clock(env.get("CARDNET_CLOCK")),
+        keyring=env.get("CARDNET_KEYRING"),
+        pool_size=_whole_number(env, "CARDNET_POOL_SIZE", 10),
+        rate_limits=_switch(env, "CARDNET_RATE_LIMITS", default=True),
+        secure_cookies=_switch(env, "CARDNET_SECURE_COOKIES", default=False),
+    )
+
+
+def _running_demo(data: Path) -> str | None:
+    try:
+        url: str = json.loads((data / RUNNING_DEMO).read_text())["database_url"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return url
+
+
+def _clock(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise InvalidInput("bad_setting", f"CARDNET_CLOCK={text}: write it like 2026-11-24T09:00:00+08:00.")
+    return at
+
+
+def _whole_number(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isdecimal() or int(text) < 1:
+        raise InvalidInput("bad_setting", f"{name}={text}: a whole number from 1 is needed.")
+    return int(text)
+
+
+def _switch(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = (env.get(name) or ("on" if default else "off")).lower()
+    if text not in ("on", "off", "1", "0", "true", "false"):
+        raise InvalidInput("bad_setting", f"{name}={text}: write on or off.")
+    return text in ("on", "1", "true")

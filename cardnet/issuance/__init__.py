@@ -1,0 +1,1 @@
+"""Quota, applications, reviews, cards, bindings."""

@@ -1,0 +1,54 @@
+"""The audit trail: who did what to which thing, on whose behalf, from where, with before and after.
+
+Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE. Never put names, numbers or phones into
+`before` and `after`: ids, codes, states and counts are enough to answer a question.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from cardnet.kernel.db import Base
+from cardnet.kernel.world import World
+
+
+class AuditEvent(Base):
+    """One act. `subject` is a kind and an id: `application`, `card`, `settlement`, …"""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (Index(None, "subject_kind", "subject_id"), Index(None, "at"))
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    action: Mapped[str]
+    subject_kind: Mapped[str]
+    subject_id: Mapped[str]
+    actor_id: Mapped[uuid.UUID | None]
+    on_behalf_of: Mapped[uuid.UUID | None]
+    address: Mapped[str | None]
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class Act:
+    """What happened, in words the trail keeps for ever: `action` is `noun.verb`, for example `card.issue`."""
+
+    action: str
+    subject_kind: str
+    subject_id: str
+    actor_id: uuid.UUID | None = None
+    on_behalf_of: uuid.UUID | None = None
+    address: str | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+
+
+def record(session: Session, world: World, *acts: Act) -> None:
+    """Write acts in the transaction that performs them; many in one statement."""
+    if acts:
+        session.execute(insert(AuditEvent), [{"id": world.new_id(), "at": world.now(), **vars(act)} for act in acts])

@@ -1,0 +1,127 @@
+"""The one place that commits.
+
+Edges open `with transaction() as session:`; services take the session and never commit; nesting raises.
+Sessions never expire what they loaded and never load lazily, so whatever leaves the block is plain.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import current_app
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import BigInteger, DateTime, Engine, LargeBinary, MetaData, create_engine, event
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+APP_ROLE = "cardnet_app"
+"""Connections act as this role, so that grants hold even where the login is a superuser."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A timestamptz that refuses naive values and always comes back in UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a moment must know its time zone")
+        return value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables. `int` is bigint, `datetime` is a Moment, `dict` and `list` are JSONB, `bytes` is bytea."""
+
+    metadata = metadata
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        int: BigInteger,
+        datetime: Moment,
+        bytes: LargeBinary,
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+    }
+
+
+db = SQLAlchemy(metadata=metadata, session_options={"expire_on_commit": False})
+
+_inside = threading.local()
+
+
+class SessionFactory:
+    """Makes the session of a transaction; the test suite swaps `bind` for a connection of its own."""
+
+    def __init__(self, bind: Any, **info: Any) -> None:
+        self.bind = bind
+        self.info = info
+        self.join: Any = "conditional_savepoint"
+
+    def __call__(self) -> Session:
+        return Session(
+            bind=self.bind,
+            expire_on_commit=False,
+            autoflush=False,
+            join_transaction_mode=self.join,
+            info=dict(self.info),
+        )
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One unit of work: commits when the block ends, rolls back when it raises. Raises RuntimeError when nested."""
+    if getattr(_inside, "open", False):
+        raise RuntimeError("A transaction is already open: pass its session on.")
+    factory: SessionFactory = current_app.extensions["cardnet.sessions"]
+    _inside.open = True
+    try:
+        with factory() as session, session.begin():
+            yield session
+    finally:
+        _inside.open = False
+
+
+def act_as_app_role(engine: Engine) -> None:
+    """Every connection of `engine` takes the role `cardnet_app`, where it exists and may be taken."""
+
+    @event.listens_for(engine, "connect")
+    def _take_role(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("select 1 from pg_roles where rolname = %s and pg_has_role(oid, 'member')", (APP_ROLE,))
+            if cursor.fetchone():
+                cursor.execute(f"set role {APP_ROLE}")
+        connection.commit()
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The driver-qualified form of a libpq URL: `postgresql://` and `postgres://` become `postgresql+psycopg://`."""
+    for prefix in ("postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def libpq_url(url: str) -> str:
+    """The form psycopg itself takes."""
+    return "postgresql://" + sqlalchemy_url(url).removeprefix("postgresql+psycopg://")
+
+
+def owner_engine(url: str) -> Engine:
+    """An engine that keeps the login's own rights: for migrations, backup and the audit's tamper tests."""
+    return create_engine(sqlalchemy_url(url), connect_args={"options": "-c timezone=UTC"})

@@ -1,0 +1,91 @@
+"""Personal data at rest: AES-256-GCM under a key ring, and a keyed blind index for looking up.
+
+A sealed value is `key id (1 byte) || nonce (12) || ciphertext and tag`; the field's name is bound in as
+associated data, so a sealed phone number cannot be moved into the column of names. The blind index is
+HMAC-SHA-256 under a key of its own: equal values have equal indexes, and nothing else can be learned from it.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy.orm import Session
+
+_NONCE_BYTES = 12
+
+
+@dataclass(frozen=True)
+class Vault:
+    """`keys` by id (0–255, 32 bytes each), the id that seals now, and the key of the blind index."""
+
+    keys: Mapping[int, bytes]
+    current: int
+    index_key: bytes
+
+    def seal(self, field: str, value: str | bytes) -> bytes:
+        """Encrypt one value of the field named, for example `person.name`."""
+        plain = value.encode() if isinstance(value, str) else value
+        nonce = os.urandom(_NONCE_BYTES)
+        return bytes([self.current]) + nonce + AESGCM(self.keys[self.current]).encrypt(nonce, plain, field.encode())
+
+    def open_bytes(self, field: str, sealed: bytes) -> bytes:
+        """Decrypt. Raises ValueError when the key is unknown or the value was tampered with or moved."""
+        key = self.keys.get(sealed[0])
+        if key is None:
+            raise ValueError(f"no key {sealed[0]} in the key ring")
+        try:
+            return AESGCM(key).decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], field.encode())
+        except InvalidTag:
+            raise ValueError(f"sealed value of {field} does not verify") from None
+
+    def open(self, field: str, sealed: bytes) -> str:
+        """Decrypt a text."""
+        return self.open_bytes(field, sealed).decode()
+
+    def index(self, field: str, value: str | bytes) -> bytes:
+        """The 32-byte blind index of a value within its field."""
+        plain = value.encode() if isinstance(value, str) else value
+        return hmac.new(self.index_key, field.encode() + b"\0" + plain, hashlib.sha256).digest()
+
+
+def vault_of(session: Session) -> Vault:
+    """The vault the edge gave to this session."""
+    vault: Vault = session.info["vault"]
+    return vault
+
+
+def vault_from_json(text: str) -> Vault:
+    """Read a key ring: `{"current": 1, "keys": {"1": hex}, "index": hex}`. Raises ValueError when it is not one."""
+    try:
+        ring = json.loads(text)
+        keys = {int(name): bytes.fromhex(key) for name, key in ring["keys"].items()}
+        vault = Vault(keys, int(ring["current"]), bytes.fromhex(ring["index"]))
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        raise ValueError(f"not a key ring: {error}") from None
+    if vault.current not in keys or any(len(key) != 32 for key in (*keys.values(), vault.index_key)):
+        raise ValueError("every key of the ring has 32 bytes, and `current` names one of them")
+    return vault
+
+
+def vault_in_folder(folder: Path) -> tuple[Vault, bool]:
+    """The key ring of a data folder; made there, readable by its owner only, when there is none (then True)."""
+    path = folder / "keyring.json"
+    try:
+        return vault_from_json(path.read_text()), False
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+    ring = {"current": 1, "keys": {"1": os.urandom(32).hex()}, "index": os.urandom(32).hex()}
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        # Another process made it between our look and our open: theirs counts.
+        return vault_from_json(path.read_text()), False
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(ring, file)
+    return vault_from_json(path.read_text()), True

@@ -1,0 +1,1 @@
+"""Accounts, entries, postings, pools in slices: double entry that knows no card."""

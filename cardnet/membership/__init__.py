@@ -1,0 +1,1 @@
+"""Unions, people, memberships, consent, register and roster files."""

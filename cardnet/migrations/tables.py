@@ -1,0 +1,15 @@
+"""Every table of the system in one metadata: importing a package's models registers them."""
+
+import importlib
+import pkgutil
+
+import cardnet
+from cardnet.kernel.db import metadata
+
+for _package in pkgutil.iter_modules(cardnet.__path__, "cardnet."):
+    if _package.ispkg:
+        for _module in pkgutil.iter_modules(importlib.import_module(_package.name).__path__, f"{_package.name}."):
+            if _module.name.rsplit(".", 1)[1] in ("models", "audit", "outbox", "store"):
+                importlib.import_module(_module.name)
+
+__all__ = ["metadata"]

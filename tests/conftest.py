@@ -1,0 +1,166 @@
+"""The suite's ground: a real PostgreSQL it starts itself (or the server of CARDNET_DATABASE_URL), one migrated
+template database per run, and for each test a savepoint that is rolled back.
+
+`session` is the open transaction of a service test; `client` sends requests whose transactions are savepoints
+inside that same one. Tests of races and of feeds need real commits: they take `fresh_database` and `committing_app`.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from cardnet import create_app
+from cardnet.config import Settings
+from cardnet.kernel.db import SessionFactory, act_as_app_role, sqlalchemy_url
+from cardnet.kernel.postgres import EmbeddedServer, Server, start
+from cardnet.kernel.world import World, frozen_world
+from cardnet.migrations import schema
+
+ACCEPTANCE = Path(os.environ.get("CARDNET_ACCEPTANCE", Path(__file__).parents[2] / "shared" / "acceptance"))
+START = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+"""2026-11-21 10:00 in Shanghai, the moment the acceptance scenarios start at."""
+
+
+class MovableWorld:
+    """A world whose clock the test moves: `clock.advance(timedelta(days=1))` is tomorrow."""
+
+    def __init__(self, at: datetime = START) -> None:
+        self.at = at
+        self._frozen = frozen_world(at)
+
+    def advance(self, by: timedelta) -> None:
+        self.at += by
+
+    def set(self, at: datetime) -> None:
+        self.at = at.astimezone(UTC)
+
+    def world(self) -> World:
+        return World(lambda: self.at, self._frozen.new_id, self._frozen.random_bytes)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the run's one server before xdist makes its workers, which find it by its address."""
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    if given := os.environ.get("CARDNET_DATABASE_URL"):
+        os.environ["CARDNET_TEST_SERVER"] = given
+        return
+    root = Path("/var/lib/cardnet-test") if os.geteuid() == 0 else Path.home() / ".cache" / "cardnet-test"
+    config.stash[_EMBEDDED] = running = start(root / str(os.getpid()))
+    os.environ["CARDNET_TEST_SERVER"] = running.base_url
+    with psycopg.connect(running.base_url, autocommit=True) as connection:
+        # A test database need not survive a power cut; tests of durability set this back for themselves.
+        connection.execute("alter system set fsync = off")
+        connection.execute("select pg_reload_conf()")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if running := config.stash.get(_EMBEDDED, None):
+        running.stop()
+        shutil.rmtree(running.folder, ignore_errors=True)
+
+
+_EMBEDDED = pytest.StashKey[EmbeddedServer]()
+
+
+@pytest.fixture(scope="session")
+def server() -> Server:
+    """The PostgreSQL of this run."""
+    return Server(os.environ["CARDNET_TEST_SERVER"])
+
+
+@pytest.fixture(scope="session")
+def run_name() -> str:
+    """Told apart from other runs and other workers of this run on the same server."""
+    return f"{os.environ.get('PYTEST_XDIST_TESTRUNUID', str(os.getpid()))[:8]}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+
+
+@pytest.fixture(scope="session")
+def template(server: Server, run_name: str) -> Iterator[str]:
+    """The name of a migrated, empty database that others are copied from."""
+    name = f"cardnet_template_{run_name}"
+    schema.upgrade(server.make_database(name))
+    yield name
+    server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def suite_database(server: Server, template: str) -> Iterator[str]:
+    """The URL of the database that savepoint tests share."""
+    name = template.replace("template", "suite")
+    yield server.make_database(name, template)
+    server.drop_database(name)
+
+
+@pytest.fixture
+def fresh_database(server: Server, template: str) -> Iterator[str]:
+    """The URL of a new, migrated, empty database for one test that commits."""
+    name = f"cardnet_fresh_{uuid.uuid4().hex[:12]}"
+    yield server.make_database(name, template)
+    server.drop_database(name)
+
+
+@pytest.fixture
+def clock() -> MovableWorld:
+    return MovableWorld()
+
+
+@pytest.fixture
+def world(clock: MovableWorld) -> World:
+    return clock.world()
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+def make_app(url: str, data: Path, world: World) -> Flask:
+    return create_app(Settings(data=data, database_url=url, rate_limits=False, testing=True, pool_size=40), world)
+
+
+@pytest.fixture
+def app(suite_database: str, data_folder: Path, world: World) -> Iterator[Flask]:
+    """The app, every transaction of which is a savepoint of one connection that is rolled back at the end."""
+    app = make_app(suite_database, data_folder, world)
+    engine = create_engine(sqlalchemy_url(suite_database), connect_args={"options": "-c timezone=UTC"})
+    act_as_app_role(engine)
+    with engine.connect() as connection:
+        outer = connection.begin()
+        factory = SessionFactory(connection, vault=app.extensions["cardnet.vault"])
+        factory.join = "create_savepoint"
+        app.extensions["cardnet.sessions"] = factory
+        yield app
+        outer.rollback()
+    engine.dispose()
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """A session for arranging and for calling services; what it flushes the client's requests can see."""
+    with app.extensions["cardnet.sessions"]() as session:
+        yield session
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def committing_app(fresh_database: str, data_folder: Path, world: World) -> Iterator[Flask]:
+    """An app on a database of its own, whose transactions really commit."""
+    app = make_app(fresh_database, data_folder, world)
+    yield app
+    with app.app_context():
+        app.extensions["cardnet.sessions"].bind.dispose()
