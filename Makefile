@@ -1,0 +1,49 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PAGES := cardnet/web/static/dist/.vite/manifest.json
+PAGE_SOURCES := frontend/package-lock.json $(wildcard frontend/*.ts frontend/*.json) $(shell find frontend/src frontend/public -type f 2>/dev/null)
+
+.PHONY: help demo test check fix bench soak pages browser clean
+
+help: ## What can be made here
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.runtime pages ## Start everything with the demonstration union (ARGS="--port 8001 --fresh")
+	@exec $(BIN)/cardnet demo $(ARGS)
+
+test: check browser ## Everything CI runs: checks, unit, service, HTTP, page and browser tests, TypeScript tests
+	$(BIN)/pytest -n 2 --dist loadgroup
+	cd frontend && PATH="$(CURDIR)/$(BIN):$$PATH" npm test --silent
+
+check: $(VENV)/.dev pages ## Format, lint, import rule, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	cd frontend && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent check
+
+fix: $(VENV)/.dev ## Let the tools mend what they can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev pages ## Benchmarks, each a ratio to a floor of the same run (BENCH=redemption for one)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+pages: $(PAGES)
+
+browser: $(VENV)/.dev
+	@scripts/browser.sh
+
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	@scripts/python.sh requirements.lock && touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml
+	@scripts/python.sh requirements-dev.lock && touch $@ $(VENV)/.runtime
+
+$(PAGES): $(PAGE_SOURCES) | $(VENV)/.runtime
+	@scripts/pages.sh
+
+clean: ## Remove what was built here; data folders stay
+	rm -rf $(VENV) frontend/node_modules cardnet/web/static/dist artifacts build
