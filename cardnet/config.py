@@ -49,13 +49,22 @@ def settings_from(env: Mapping[str, str]) -> Settings:
     data = Path(env.get("CARDNET_DATA") or default_data_folder())
     return Settings(
         data=data,
-        database_url=env.get("CARDNET_DATABASE_URL") or _running_demo(data),
+        database_url=_database_url(env.get("CARDNET_DATABASE_URL")) or _running_demo(data),
         clock=_clock(env.get("CARDNET_CLOCK")),
         keyring=env.get("CARDNET_KEYRING"),
         pool_size=_whole_number(env, "CARDNET_POOL_SIZE", 10),
         rate_limits=_switch(env, "CARDNET_RATE_LIMITS", default=True),
         secure_cookies=_switch(env, "CARDNET_SECURE_COOKIES", default=False),
     )
+
+
+def _database_url(url: str | None) -> str | None:
+    if url and not url.startswith(("postgresql://", "postgres://")):
+        raise InvalidInput(
+            "bad_setting",
+            "CARDNET_DATABASE_URL 应写成 postgresql://用户:密码@主机:5432/数据库（只支持 PostgreSQL 15 以上）。",
+        )
+    return url or None
 
 
 def _running_demo(data: Path) -> str | None:
