@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PAGES := cardnet/web/static/dist/.vite/manifest.json
 PAGE_SOURCES := frontend/package-lock.json $(wildcard frontend/*.ts frontend/*.json) $(shell find frontend/src frontend/public -type f 2>/dev/null)
 
-.PHONY: help demo test check fix bench soak pages browser clean
+.PHONY: help demo test check fix bench pages browser clean lock
 
 help: ## What can be made here
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -47,3 +47,8 @@ $(PAGES): $(PAGE_SOURCES) | $(VENV)/.runtime
 
 clean: ## Remove what was built here; data folders stay
 	rm -rf $(VENV) frontend/node_modules cardnet/web/static/dist artifacts build
+
+lock: $(VENV)/.dev ## Make the lock files again after a change of dependencies
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --no-emit-find-links --generate-hashes --python-version 3.11 --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --no-emit-find-links --generate-hashes --python-version 3.11 -c requirements-dev.lock pyproject.toml -o requirements.lock
