@@ -1,0 +1,175 @@
+"""Tables of unions, people, memberships, tags and consents.
+
+Periods are half open: `from` is the first day, `to` the first day no longer, empty while it lasts; so a
+transfer ends and begins on the same day and `daterange("from", "to")` means what it says.
+"""
+
+import enum
+import uuid
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cardnet.kernel.db import Base
+from cardnet.membership.rules import (
+    Answer,
+    ConsentMethod,
+    Employment,
+    IdType,
+    MembershipKind,
+    Purpose,
+    Sex,
+    TagKind,
+    Tier,
+)
+
+
+def _one_of(column: str, words: type[enum.StrEnum]) -> CheckConstraint:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} in ({listed})", name=column)
+
+
+class Union(Base):
+    """A node of the organisation tree."""
+
+    __tablename__ = "union_node"
+    __table_args__ = (
+        UniqueConstraint("code"),
+        UniqueConstraint("path"),
+        _one_of("tier", Tier),
+        CheckConstraint("right(path, length(code) + 2) = '/' || code || '/'", name="path"),
+        # Everything under a township is one range of paths: LIKE '/YJ/YJ-01/%' in any collation.
+        Index(None, "path", postgresql_ops={"path": "text_pattern_ops"}),
+        Index(None, "parent_id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    code: Mapped[str]
+    name: Mapped[str]
+    tier: Mapped[str]
+    parent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("union_node.id"))
+    path: Mapped[str]
+    credit_code: Mapped[str | None]
+    from_: Mapped[date] = mapped_column("from")
+    to: Mapped[date | None]
+
+
+class Person(Base):
+    """One human, once, across all unions. Names, numbers and phones are sealed; look-ups go by blind index."""
+
+    __tablename__ = "person"
+    __table_args__ = (
+        # Two rosters naming the same new person at once: the second insert yields to the first.
+        UniqueConstraint("id_type", "id_number_index"),
+        _one_of("id_type", IdType),
+        _one_of("sex", Sex),
+        Index(None, "name_index"),
+        Index(None, "phone_index"),
+        # A verified phone belongs to one person: the newest verified holder takes it over.
+        Index(
+            "uq_person_verified_phone",
+            "phone_index",
+            unique=True,
+            postgresql_where=text("phone_verified_at is not null"),
+        ),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    id_type: Mapped[str]
+    id_number: Mapped[bytes]
+    id_number_index: Mapped[bytes]
+    id_valid_until: Mapped[date | None]
+    name: Mapped[bytes]
+    name_index: Mapped[bytes]
+    birth_on: Mapped[date | None]
+    sex: Mapped[str | None]
+    phone: Mapped[bytes | None]
+    phone_index: Mapped[bytes | None]
+    phone_verified_at: Mapped[datetime | None]
+    retired_on: Mapped[date | None]
+    deceased_on: Mapped[date | None]
+    merged_into_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
+    created_at: Mapped[datetime]
+
+
+class Membership(Base):
+    """A person's dated standing in one union. `member_since` is 入会日期, which a transfer carries along."""
+
+    __tablename__ = "membership"
+    __table_args__ = (
+        _one_of("kind", MembershipKind),
+        _one_of("employment", Employment),
+        CheckConstraint('"to" is null or "to" >= "from"', name="period"),
+        # One person is in one union at a time, whatever two officers do at once.
+        ExcludeConstraint(
+            (text("uuidrange(person_id, person_id, '[]')"), "&&"),
+            (text('daterange("from", "to")'), "&&"),
+            name="ex_membership_person_period",
+            using="gist",
+        ),
+        Index(None, "person_id"),
+        Index(None, "union_id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+    union_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("union_node.id"))
+    kind: Mapped[str]
+    from_: Mapped[date] = mapped_column("from")
+    to: Mapped[date | None]
+    member_since: Mapped[date | None]
+    department: Mapped[str] = mapped_column(String, server_default="")
+    employment: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class Tag(Base):
+    """A dated standing that benefits ask for, with the document that gave it."""
+
+    __tablename__ = "tag"
+    __table_args__ = (
+        _one_of("kind", TagKind),
+        CheckConstraint('"to" is null or "to" >= "from"', name="period"),
+        # The same file sent twice gives a standing once.
+        Index("uq_tag_open", "person_id", "kind", "grade", unique=True, postgresql_where=text('"to" is null')),
+        Index(None, "person_id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+    kind: Mapped[str]
+    grade: Mapped[str]
+    from_: Mapped[date] = mapped_column("from")
+    to: Mapped[date | None]
+    document: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Consent(Base):
+    """One answer of one person to one question. A newer answer supersedes it; nothing is overwritten."""
+
+    __tablename__ = "consent"
+    __table_args__ = (
+        _one_of("purpose", Purpose),
+        _one_of("answer", Answer),
+        _one_of("method", ConsentMethod),
+        # One answer counts at a time.
+        Index(
+            "uq_consent_current", "person_id", "purpose", unique=True, postgresql_where=text("superseded_at is null")
+        ),
+        Index(None, "person_id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+    union_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("union_node.id"))
+    purpose: Mapped[str]
+    answer: Mapped[str]
+    method: Mapped[str]
+    answered_on: Mapped[date]
+    evidence: Mapped[str]
+    recorded_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    superseded_at: Mapped[datetime | None]

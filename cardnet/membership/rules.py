@@ -1,0 +1,207 @@
+"""Words and values of the organisation tree and its people: plain, frozen, without database or web."""
+
+import enum
+import uuid
+from dataclasses import dataclass
+from datetime import date
+
+
+class Tier(enum.StrEnum):
+    """How high a union stands: the district, a township or bureau (镇、街道、委、局), a unit (基层工会)."""
+
+    DISTRICT = "district"
+    TOWNSHIP = "township"
+    UNIT = "unit"
+
+
+class IdType(enum.StrEnum):
+    """The documents a member may show (domain.md §7.1, 7.2)."""
+
+    RESIDENT = "resident_id"
+    HK_MO_PERMIT = "hk_mo_permit"
+    TW_PERMIT = "tw_permit"
+    PASSPORT = "passport"
+    FOREIGN_RESIDENT = "foreign_resident"
+    HK_MO_TW_RESIDENCE = "hk_mo_tw_residence"
+
+
+ID_TYPE_NAMES = {
+    IdType.RESIDENT: "居民身份证",
+    IdType.HK_MO_PERMIT: "港澳居民来往内地通行证",
+    IdType.TW_PERMIT: "台湾居民来往大陆通行证",
+    IdType.PASSPORT: "护照",
+    IdType.FOREIGN_RESIDENT: "外国人永久居留身份证",
+    IdType.HK_MO_TW_RESIDENCE: "港澳台居民居住证",
+}
+
+
+class Sex(enum.StrEnum):
+    """As the document says it."""
+
+    MALE = "male"
+    FEMALE = "female"
+
+
+class MembershipKind(enum.StrEnum):
+    """A person's standing in a union: 在册, 保留会籍, 退休, 转出, 退会, 身故."""
+
+    ACTIVE = "active"
+    RETAINED = "retained"
+    RETIRED = "retired"
+    TRANSFERRED = "transferred"
+    WITHDRAWN = "withdrawn"
+    DECEASED = "deceased"
+
+
+MEMBER_KINDS = frozenset({MembershipKind.ACTIVE, MembershipKind.RETAINED, MembershipKind.RETIRED})
+"""The kinds of somebody who still is a member."""
+
+
+class Employment(enum.StrEnum):
+    """用工形式 that may hold a card."""
+
+    ESTABLISHED = "established"
+    CONTRACT = "contract"
+    DISPATCHED = "dispatched"
+    PLATFORM = "platform"
+    FLEXIBLE = "flexible"
+
+
+EMPLOYMENT_NAMES = {
+    Employment.ESTABLISHED: "在编",
+    Employment.CONTRACT: "合同",
+    Employment.DISPATCHED: "劳务派遣",
+    Employment.PLATFORM: "新就业形态",
+    Employment.FLEXIBLE: "灵活就业",
+}
+
+
+class TagKind(enum.StrEnum):
+    """What a benefit may ask for beyond membership: 劳模, 困难, 一线, 特殊岗位."""
+
+    MODEL_WORKER = "model_worker"
+    HARDSHIP = "hardship"
+    FRONT_LINE = "front_line"
+    SPECIAL_POST = "special_post"
+
+
+class Purpose(enum.StrEnum):
+    """What a person is asked to agree to, each on its own."""
+
+    CARD = "card"
+    COVER_OPERATOR = "cover_operator"
+    NOTICES = "notices"
+
+
+class Answer(enum.StrEnum):
+    """The person's own answer: 本人同意 or 本人暂不办. No answer is no row."""
+
+    GIVEN = "given"
+    DECLINED = "declined"
+
+
+class ConsentMethod(enum.StrEnum):
+    """How the answer reached us."""
+
+    SIGNED_FORM = "signed_form"
+    SELF_SERVICE = "self_service"
+    ACTIVATION = "activation"
+    IN_PERSON = "in_person"
+
+
+@dataclass(frozen=True)
+class UnionNode:
+    """One union of the tree. `path` is `/YJ/YJ-01/YJ-01-001/`: the codes from the root down to this one."""
+
+    id: uuid.UUID
+    code: str
+    name: str
+    tier: Tier
+    path: str
+    parent_id: uuid.UUID | None
+
+
+@dataclass(frozen=True)
+class NewTag:
+    """A standing of a person, for example 省部级劳模; `grade` is as the unit wrote it."""
+
+    kind: TagKind
+    grade: str = ""
+    document: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """One person as a register or a roster tells of them, already normalised and checked.
+
+    `joined_on` is 入会日期. `answer` is the answer about the card; None leaves what is stored as it is.
+    """
+
+    id_type: IdType
+    id_number: str
+    name: str
+    unit_code: str
+    phone: str = ""
+    birth_on: date | None = None
+    sex: Sex | None = None
+    id_valid_until: date | None = None
+    department: str = ""
+    employment: Employment | None = None
+    joined_on: date | None = None
+    tags: tuple[NewTag, ...] = ()
+    answer: Answer | None = None
+    answered_on: date | None = None
+    method: ConsentMethod = ConsentMethod.SIGNED_FORM
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class PersonView:
+    """A person with the seals opened: for the officer in charge and for the card's face, never for a log."""
+
+    id: uuid.UUID
+    name: str
+    id_type: IdType
+    id_number: str
+    phone: str
+    sex: Sex | None
+    birth_on: date | None
+    retired_on: date | None
+    deceased_on: date | None
+    unit: UnionNode | None
+    membership_kind: MembershipKind | None
+    member_since: date | None
+    department: str
+    employment: Employment | None
+
+
+@dataclass(frozen=True)
+class KnownMember:
+    """What membership knows of somebody named in a roster; `unit_path` is empty when in no union today."""
+
+    person_id: uuid.UUID
+    unit_path: str
+    unit_name: str
+    kind: MembershipKind | None
+    deceased: bool
+    answer: Answer | None
+
+
+@dataclass(frozen=True)
+class MemberCounts:
+    """One union's members today and their answers about the card; `members = given + declined + no_answer`."""
+
+    members: int = 0
+    given: int = 0
+    declined: int = 0
+    no_answer: int = 0
+
+
+def path_of(parent_path: str, code: str) -> str:
+    """The path of a union below `parent_path` (`` for the root)."""
+    return f"{parent_path or '/'}{code}/"
+
+
+def codes_of(path: str) -> tuple[str, ...]:
+    """The codes of a path, root first; the route an application takes is this in reverse."""
+    return tuple(path.strip("/").split("/"))

@@ -1,0 +1,60 @@
+"""The organisation tree: look-ups."""
+
+import uuid
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from cardnet.kernel.errors import NotFound
+from cardnet.membership.models import Union
+from cardnet.membership.rules import Tier, UnionNode
+
+
+def union_of_code(session: Session, code: str) -> UnionNode:
+    """The union with this code. Raises NotFound("unit_unknown")."""
+    found = _unions(session, Union.code == code)
+    if not found:
+        raise NotFound(
+            "unit_unknown", f"没有编码为“{code}”的工会：请核对工会编码，或先导入组织机构表。", {"code": code}
+        )
+    return found[0]
+
+
+def union_of_id(session: Session, union_id: uuid.UUID) -> UnionNode:
+    """The union with this id. Raises NotFound("unit_unknown")."""
+    found = _unions(session, Union.id == union_id)
+    if not found:
+        raise NotFound("unit_unknown", "没有这个工会：请回到工会列表重新选择。")
+    return found[0]
+
+
+def unions_of_codes(session: Session, codes: Collection[str]) -> dict[str, UnionNode]:
+    """The unions that exist among these codes."""
+    return {node.code: node for node in _unions(session, Union.code.in_(codes))} if codes else {}
+
+
+def unions_of_ids(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, UnionNode]:
+    """The unions that exist among these ids."""
+    return {node.id: node for node in _unions(session, Union.id.in_(ids))} if ids else {}
+
+
+def unions_under(session: Session, path: str) -> list[UnionNode]:
+    """The union of this path and all below it, parents before children; every union for `/`."""
+    return _unions(session, Union.path.startswith(path, autoescape=True))
+
+
+def route_of(session: Session, union_id: uuid.UUID) -> list[UnionNode]:
+    """The chain from a union to the root, itself first: the review route of its applications."""
+    node = union_of_id(session, union_id)
+    above = unions_of_codes(session, node.path.strip("/").split("/"))
+    return sorted(above.values(), key=lambda n: -len(n.path))
+
+
+def _unions(session: Session, condition: ColumnElement[bool]) -> list[UnionNode]:
+    found: Sequence[Union] = session.scalars(select(Union).where(condition).order_by(Union.path)).all()
+    return [_node(union) for union in found]
+
+
+def _node(union: Union) -> UnionNode:
+    return UnionNode(union.id, union.code, union.name, Tier(union.tier), union.path, union.parent_id)
