@@ -1,0 +1,176 @@
+"""Terminals and their tokens."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from cardnet.kernel.audit import Act, record
+from cardnet.kernel.errors import Conflict, NotFound
+from cardnet.kernel.world import World
+from cardnet.merchants import rules
+from cardnet.merchants.models import Store, Terminal, TerminalToken
+from cardnet.merchants.rules import ACTIVE_TOKENS_PER_TERMINAL, TerminalState
+from cardnet.merchants.services.callers import forget_token
+
+
+@dataclass(frozen=True)
+class TerminalView:
+    """A terminal as other packages see it."""
+
+    id: uuid.UUID
+    merchant_id: uuid.UUID
+    store_id: uuid.UUID
+    code: str
+    name: str
+    state: TerminalState
+    public_key: bytes | None
+
+
+@dataclass(frozen=True)
+class MakeTerminal:
+    """A device is set up in a store, with a token of its own at once; `make_pairing_code` is the way without."""
+
+    store_id: uuid.UUID
+    code: str
+    name: str = ""
+    public_key: str | None = None
+    actor_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True)
+class NewTerminal:
+    """The token is shown this once."""
+
+    terminal_id: uuid.UUID
+    token: str
+
+
+@dataclass(frozen=True)
+class IssueToken:
+    """A terminal changes its token; `expires_at` None lasts until revoked."""
+
+    terminal_id: uuid.UUID
+    expires_at: datetime | None = None
+    actor_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True)
+class NewToken:
+    """The token is shown this once."""
+
+    token_id: uuid.UUID
+    token: str
+
+
+@dataclass(frozen=True)
+class RevokeToken:
+    """A token must stop working; every process heeds it within 30 s, this one from its next look."""
+
+    token_id: uuid.UUID
+    actor_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True)
+class SetTerminalState:
+    """A terminal is suspended, resumed or retired."""
+
+    terminal_id: uuid.UUID
+    state: TerminalState
+    reason: str
+    actor_id: uuid.UUID | None = None
+
+
+def make_terminal(session: Session, world: World, command: MakeTerminal) -> NewTerminal:
+    """Add a terminal with one token. Raises NotFound("store_unknown") and Conflict("terminal_code_taken")."""
+    code = rules.checked_code(command.code, "终端编号")
+    store = session.get(Store, command.store_id)
+    if store is None:
+        raise NotFound("store_unknown", "没有这家门店，请核对。")
+    known = select(Terminal.id).where(Terminal.merchant_id == store.merchant_id, Terminal.code == code)
+    if session.scalar(known):
+        raise Conflict("terminal_code_taken", f"终端编号“{code}”在本商户已被使用，请换一个。")
+    algorithm, key = rules.read_public_key(command.public_key) if command.public_key else (None, None)
+    terminal = Terminal(
+        id=world.new_id(),
+        merchant_id=store.merchant_id,
+        store_id=store.id,
+        code=code,
+        name=rules.checked_name(command.name or code, "终端名称"),
+        state=TerminalState.ACTIVE,
+        public_key=key,
+        key_algorithm=algorithm,
+        created_at=world.now(),
+    )
+    session.add(terminal)
+    session.flush()
+    record(session, world, Act("terminal.make", "terminal", str(terminal.id), command.actor_id, after={"code": code}))
+    token = issue_token(session, world, IssueToken(terminal.id, actor_id=command.actor_id))
+    return NewTerminal(terminal.id, token.token)
+
+
+def issue_token(session: Session, world: World, command: IssueToken) -> NewToken:
+    """Give a terminal one more token, at most two at a time. Raises NotFound, Conflict("too_many_tokens")."""
+    at = world.now()
+    # Locked, so that two managers at once see each other's token.
+    if not session.scalar(select(Terminal.id).where(Terminal.id == command.terminal_id).with_for_update()):
+        raise NotFound("terminal_unknown", "没有这台终端，请核对。")
+    live = TerminalToken.terminal_id == command.terminal_id, TerminalToken.revoked_at.is_(None)
+    session.execute(update(TerminalToken).where(*live, TerminalToken.expires_at <= at).values(revoked_at=at))
+    taken = set(session.scalars(select(TerminalToken.slot).where(*live)))
+    free = [slot for slot in range(1, ACTIVE_TOKENS_PER_TERMINAL + 1) if slot not in taken]
+    if not free:
+        raise Conflict("too_many_tokens", "本终端已有两个有效令牌，请先停用旧的一个。")
+    token, token_id = rules.new_token(world.random_bytes), world.new_id()
+    session.execute(
+        insert(TerminalToken).values(
+            id=token_id,
+            terminal_id=command.terminal_id,
+            token_hash=rules.token_hash(token),
+            slot=free[0],
+            created_at=at,
+            expires_at=command.expires_at,
+        )
+    )
+    record(session, world, Act("terminal_token.issue", "terminal", str(command.terminal_id), command.actor_id))
+    return NewToken(token_id, token)
+
+
+def revoke_token(session: Session, world: World, command: RevokeToken) -> None:
+    """Stop a token for good; revoking twice is no error. Raises NotFound("token_unknown")."""
+    token = session.get(TerminalToken, command.token_id, populate_existing=True)
+    if token is None:
+        raise NotFound("token_unknown", "没有这个令牌，请核对。")
+    unrevoked = TerminalToken.id == token.id, TerminalToken.revoked_at.is_(None)
+    session.execute(update(TerminalToken).where(*unrevoked).values(revoked_at=world.now()))
+    forget_token(session, token.token_hash)
+    record(session, world, Act("terminal_token.revoke", "terminal", str(token.terminal_id), command.actor_id))
+
+
+def set_terminal_state(session: Session, world: World, command: SetTerminalState) -> None:
+    """Suspend, resume or retire. Raises NotFound, and Conflict("terminal_state") once retired."""
+    terminal = session.get(Terminal, command.terminal_id, populate_existing=True, with_for_update=True)
+    if terminal is None:
+        raise NotFound("terminal_unknown", "没有这台终端，请核对。")
+    before = terminal.state
+    if before == TerminalState.RETIRED:
+        raise Conflict("terminal_state", "这台终端已报废，不能再启用；请新建终端。")
+    terminal.state = command.state
+    session.flush()
+    hashes = session.scalars(select(TerminalToken.token_hash).where(TerminalToken.terminal_id == terminal.id))
+    forget_token(session, *hashes)
+    after = {"state": command.state, "reason": command.reason}
+    act = Act("terminal.state", "terminal", str(terminal.id), command.actor_id, None, None, {"state": before}, after)
+    record(session, world, act)
+
+
+def terminals_of(session: Session, merchant_id: uuid.UUID) -> list[TerminalView]:
+    """The terminals of a merchant, by code."""
+    found = session.scalars(select(Terminal).where(Terminal.merchant_id == merchant_id).order_by(Terminal.code))
+    return [
+        TerminalView(t.id, t.merchant_id, t.store_id, t.code, t.name, TerminalState(t.state), t.public_key)
+        for t in found
+    ]
