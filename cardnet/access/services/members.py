@@ -1,0 +1,69 @@
+"""Sessions of members' phones: what makes re-binding a lost key one tap."""
+
+import uuid
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from cardnet.access import rules
+from cardnet.access.models import MemberSession
+from cardnet.access.tokens import new_token, token_hash
+from cardnet.kernel.world import World
+
+
+def open_member_session(session: Session, world: World, person_id: uuid.UUID) -> str:
+    """A token for this person's phone, good for 400 days; stored as SHA-256."""
+    token, at = new_token(world, "cnm_"), world.now()
+    session.execute(
+        insert(MemberSession).values(
+            id=world.new_id(),
+            person_id=person_id,
+            token_hash=token_hash(token),
+            created_at=at,
+            expires_at=at + rules.MEMBER_SESSION,
+        )
+    )
+    return token
+
+
+def person_of_member_session(session: Session, world: World, token: str) -> uuid.UUID | None:
+    """Whose phone this is; None when the token is unknown, ended or over."""
+    return session.scalar(
+        select(MemberSession.person_id).where(
+            MemberSession.token_hash == token_hash(token),
+            MemberSession.ended_at.is_(None),
+            MemberSession.expires_at > world.now(),
+        )
+    )
+
+
+def prolong_member_session(session: Session, world: World, token: str) -> None:
+    """Start the 400 days anew, on a visit: who opens the wallet at least once a year never signs in again."""
+    at = world.now()
+    session.execute(
+        update(MemberSession)
+        .where(
+            MemberSession.token_hash == token_hash(token),
+            MemberSession.ended_at.is_(None),
+            MemberSession.expires_at > at,
+        )
+        .values(expires_at=at + rules.MEMBER_SESSION)
+    )
+
+
+def end_member_session(session: Session, world: World, token: str) -> None:
+    """The member signs this phone out."""
+    session.execute(
+        update(MemberSession)
+        .where(MemberSession.token_hash == token_hash(token), MemberSession.ended_at.is_(None))
+        .values(ended_at=world.now())
+    )
+
+
+def end_member_sessions(session: Session, world: World, person_id: uuid.UUID) -> None:
+    """End every session of a person: the card was reported lost with the phone, or the person died."""
+    session.execute(
+        update(MemberSession)
+        .where(MemberSession.person_id == person_id, MemberSession.ended_at.is_(None))
+        .values(ended_at=world.now())
+    )
