@@ -1,7 +1,24 @@
 """Pages for people: wallet, till, console, finance, overview. Each calls the same services as the API."""
 
-from flask import Flask
+from flask import Blueprint, Flask
+
+from cardnet.web import csrf, formats, home, language, navigation, paging, words
+
+PAGES: tuple[Blueprint, ...] = (
+    # One line a page module.
+    home.blueprint,
+)
 
 
 def install(app: Flask) -> None:
-    """Register every page."""
+    """Register every page, the languages, the formats of templates and the protection of forms."""
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    language.install(app)
+    formats.install(app)
+    csrf.install(app)
+    words.install(app)
+    navigation.install(app)
+    paging.install(app)
+    for blueprint in PAGES:
+        app.register_blueprint(blueprint)

@@ -1,0 +1,104 @@
+"""How pages write money, days, counts and rates. Templates use them as filters, Python as functions."""
+
+import hashlib
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+
+from flask import Flask, url_for
+from flask_babel import get_locale
+
+from cardnet.kernel import calendar
+from cardnet.kernel.money import yuan
+from cardnet.web.language import gettext
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def install(app: Flask) -> None:
+    """Give templates the filters `money`, `cn_date`, `cn_datetime`, `number`, `rate`, `clock`, `groups` and `static_url`."""
+    app.jinja_env.filters.update(
+        money=money,
+        cn_date=cn_date,
+        cn_datetime=cn_datetime,
+        clock=clock,
+        number=number,
+        rate=rate,
+        groups=groups,
+    )
+    app.jinja_env.globals.update(static_url=static_url)
+
+
+def money(fen: int | None) -> str:
+    """`¥1,234.50`; `-¥5.00`; nothing is a dash."""
+    if fen is None:
+        return "—"
+    return ("-" if fen < 0 else "") + "¥" + yuan(abs(fen))
+
+
+def cn_date(day: date | datetime | None) -> str:
+    """`2026年11月24日 周二`, in English `Tue 24 Nov 2026`. A moment is read on the Shanghai calendar."""
+    if day is None:
+        return "—"
+    if isinstance(day, datetime):
+        day = calendar.day_of(day)
+    if _english():
+        return f"{_EN_DAYS[day.weekday()]} {day.day} {_EN_MONTHS[day.month - 1]} {day.year}"
+    return f"{day.year}年{day.month}月{day.day}日 周{'一二三四五六日'[day.weekday()]}"
+
+
+def cn_datetime(at: datetime | None) -> str:
+    """`2026年11月24日 周二 09:00`, on a Shanghai clock."""
+    return "—" if at is None else f"{cn_date(at)} {clock(at)}"
+
+
+def clock(at: datetime) -> str:
+    """`09:00`, on a Shanghai clock."""
+    return f"{calendar.local(at):%H:%M}"
+
+
+def number(value: int | None) -> str:
+    """`12,345`; nothing is a dash."""
+    return "—" if value is None else f"{value:,}"
+
+
+def rate(part: int, whole: int) -> str:
+    """`63.0%` with one decimal, half up; of nothing there is no rate."""
+    if whole <= 0:
+        return "—"
+    tenths = (part * 2000 + whole) // (whole * 2)
+    return f"{tenths // 10}.{tenths % 10}%"
+
+
+def groups(digits: str, size: int = 4) -> str:
+    """A card number in groups that can be read aloud: `4012 3456 7890 1`."""
+    return " ".join(digits[i : i + size] for i in range(0, len(digits), size))
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """How long something has waited, in words: 今天, 昨天, 3 天前."""
+    days = (calendar.day_of(now) - calendar.day_of(at)).days
+    if days <= 0:
+        return gettext("今天")
+    if days == 1:
+        return gettext("昨天")
+    return gettext("%(days)d 天前", days=days)
+
+
+def static_url(filename: str) -> str:
+    """The address of a static file with the fingerprint of its content, so that caches never serve an old one."""
+    return url_for("static", filename=filename, v=_fingerprint(filename, (_STATIC / filename).stat().st_mtime_ns))
+
+
+@cache
+def _fingerprint(filename: str, changed_at: int) -> str:  # noqa: ARG001 - part of the cache's key
+    return hashlib.sha256((_STATIC / filename).read_bytes()).hexdigest()[:10]
+
+
+def _english() -> bool:
+    locale = get_locale()
+    return locale is not None and str(locale.language) == "en"
+
+
+_EN_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_EN_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

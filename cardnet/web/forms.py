@@ -1,0 +1,34 @@
+"""What was wrong with a form: field name → sentence, shown beside the field and in the summary above."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from cardnet.kernel.errors import CardnetError, InvalidInput
+
+Wrong = Mapping[str, str]
+"""Field name → sentence. The empty name is about the form as a whole."""
+
+
+def wrong_of(error: CardnetError, fields: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The sentences of an error, by field. `fields` maps an error's code to the field it is about."""
+    if isinstance(error, InvalidInput) and error.errors:
+        return {e.pointer.strip("/").split("/")[0]: e.message for e in error.errors}
+    return {(fields or {}).get(error.code, ""): error.message}
+
+
+def whole_number(text: str) -> int | None:
+    """A whole number as people type it (`1,000`, full-width digits, spaces), or None."""
+    plain = text.strip().replace(",", "").replace("，", "").replace(" ", "")
+    if not plain.isdecimal() or len(plain) > 9:
+        return None
+    return int(plain)
+
+
+def safe_return(target: str | None, default: str) -> str:
+    """`target` when it is a path of this site, else `default`: a link in a mail must not lead away after sign-in."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return default
+    if any(ord(c) < 33 or c == "\\" for c in target):
+        return default
+    parts = urlsplit(target)
+    return default if parts.scheme or parts.netloc else target

@@ -1,0 +1,62 @@
+"""The row of words below the masthead: what this person may open, and where they are."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Flask, current_app, g, request
+from flask_babel import lazy_gettext
+
+from cardnet.wiring import current_settings, current_world
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One word of the navigation: shown to holders of one of `roles` once `blueprint` is registered."""
+
+    path: str
+    label: str
+    blueprint: str
+    roles: frozenset[str]
+
+
+_OFFICERS = frozenset({"unit_officer", "township_officer", "district_officer"})
+_FINANCE = frozenset({"finance_maker", "finance_checker", "finance_approver", "cashier", "auditor"})
+
+ENTRIES = (
+    Entry("/console", lazy_gettext("待办"), "console", _OFFICERS),
+    Entry("/console/rosters", lazy_gettext("采集表"), "console", _OFFICERS),
+    Entry("/console/cards", lazy_gettext("会员卡"), "console", _OFFICERS),
+    Entry("/console/quota", lazy_gettext("名额"), "console", _OFFICERS | {"chair", "auditor"}),
+    Entry("/console/bulletin", lazy_gettext("通报"), "console", _OFFICERS | {"chair", "auditor"}),
+    Entry("/finance", lazy_gettext("财务"), "finance", _FINANCE),
+    Entry("/overview", lazy_gettext("概览"), "overview", frozenset({"chair", "district_officer", "auditor"})),
+)
+
+
+def install(app: Flask) -> None:
+    """Give templates `navigation`, `principal` and, under CARDNET_CLOCK, `demonstration_now`."""
+
+    @app.context_processor
+    def _context() -> dict[str, object]:
+        principal = g.get("principal")
+        return {
+            "principal": principal,
+            "navigation": shown_to(frozenset(principal.roles)) if principal else (),
+            "current_entry": _current_path(),
+            "demonstration_now": _demonstration_now(),
+        }
+
+
+def shown_to(roles: frozenset[str]) -> tuple[Entry, ...]:
+    """The entries a holder of `roles` sees."""
+    return tuple(e for e in ENTRIES if e.blueprint in current_app.blueprints and (e.roles & roles or "admin" in roles))
+
+
+def _current_path() -> str:
+    here = request.path if request else ""
+    inside = (e.path for e in ENTRIES if here == e.path or here.startswith(e.path + "/"))
+    return max(inside, key=len, default="")
+
+
+def _demonstration_now() -> datetime | None:
+    return current_world().now() if current_settings().clock else None
