@@ -103,7 +103,7 @@ def password_problem(password: str, username: str) -> str | None:
         return f"密码至少 {PASSWORD_LENGTH} 个字符，请加长。"
     if len(password) > 200:
         return "密码最长 200 个字符，请缩短。"
-    if username and username.casefold() in folded and len(folded) - len(username) < PASSWORD_LENGTH - 2:
+    if username and username.casefold() in folded and len(folded) - len(username) < 6:
         return "密码不能由用户名组成，请另选一个。"
     if len(set(folded)) < 5 or _is_run(folded) or re.sub(r"[\d\W_]+$", "", folded) in _COMMON or folded in _COMMON:
         return "这个密码太常见，容易被猜中，请另选一个。"

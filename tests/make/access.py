@@ -10,7 +10,7 @@ from cardnet.access import services
 from cardnet.access.rules import Principal, Role
 from cardnet.kernel.world import World
 
-PASSWORD = "绿茶-桂花-七号线"
+PASSWORD = "绿茶-桂花-七号线-东门"
 """Strong enough for the rules, the same for every account a test signs in with."""
 
 
