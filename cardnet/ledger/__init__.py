@@ -1,1 +1,1 @@
-"""Accounts, entries, postings, pools in slices: double entry that knows no card."""
+"""Double entry that knows no card: accounts, entries, postings, pools in slices, the business day."""
