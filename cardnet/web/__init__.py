@@ -2,11 +2,12 @@
 
 from flask import Blueprint, Flask
 
-from cardnet.web import csrf, formats, home, language, navigation, paging, words
+from cardnet.web import auth, csrf, formats, home, language, navigation, paging, words
 
 PAGES: tuple[Blueprint, ...] = (
     # One line a page module.
     home.blueprint,
+    auth.blueprint,
 )
 
 

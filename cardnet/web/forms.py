@@ -1,9 +1,11 @@
 """What was wrong with a form: field name → sentence, shown beside the field and in the summary above."""
 
+import uuid
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from cardnet.kernel.errors import CardnetError, InvalidInput
+from cardnet.kernel.errors import CardnetError, InvalidInput, NotFound
+from cardnet.web.language import gettext
 
 Wrong = Mapping[str, str]
 """Field name → sentence. The empty name is about the form as a whole."""
@@ -32,3 +34,11 @@ def safe_return(target: str | None, default: str) -> str:
         return default
     parts = urlsplit(target)
     return default if parts.scheme or parts.netloc else target
+
+
+def whole_id(text: str) -> uuid.UUID:
+    """An id out of an address or a form. Raises NotFound, as an id that names nothing would."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise NotFound("not_found", gettext("没有找到这条记录，请返回列表重新选择。")) from None
