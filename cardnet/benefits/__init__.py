@@ -1,1 +1,1 @@
-"""Programs, rule documents and their engine, limits, redemptions."""
+"""Programs, the rule documents that define them, and every use of them at a merchant."""
