@@ -13,6 +13,7 @@ from cardnet.config import Settings, settings_from
 from cardnet.kernel.db import SessionFactory, act_as_app_role, db, sqlalchemy_url
 from cardnet.kernel.vault import Vault, vault_from_json, vault_in_folder
 from cardnet.kernel.world import World, clock_started_at, system_world
+from cardnet.merchant_api.routes import blueprint as merchant_api_blueprint
 from cardnet.migrations import migrate
 
 
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None, world: World | None = None) -> 
     with app.app_context():
         app.extensions["cardnet.sessions"] = SessionFactory(_engine(), vault=vault)
     http.install(app)
+    app.register_blueprint(merchant_api_blueprint)
     web.install(app)
     return app
 

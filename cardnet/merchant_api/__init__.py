@@ -1,1 +1,1 @@
-"""The published contract /merchant/v1."""
+"""The published contract with tills and POS vendors, `/merchant/v1`: wire formats, idempotency, problem documents."""

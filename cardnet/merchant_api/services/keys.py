@@ -1,0 +1,160 @@
+"""Idempotency keys: one stored outcome per merchant and key, in the transaction of what it names.
+
+The key's row is the first write of that transaction, so there is no durable "in progress": a crash leaves neither
+the row nor anything behind it. A duplicate blocks on the row's unique index until the first commits or rolls back.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from sqlalchemy import delete, select, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from cardnet.kernel.world import World
+from cardnet.merchant_api.models import IdempotencyKey
+from cardnet.merchant_api.rules import KEY_LIFE, LONGEST_WAIT_MS, Answer, InProgress, KeyReused
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A request and the key it came under. `call` is one of the names in `rules`; `fingerprint` has 32 bytes."""
+
+    merchant_id: uuid.UUID
+    terminal_id: uuid.UUID
+    key: str
+    call: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True)
+class KeptKey:
+    """What is known of a key: `tombstone` when it was reversed before it came."""
+
+    call: str
+    subject_id: uuid.UUID | None
+    created_at: datetime
+    tombstone: bool
+
+
+# lock_timeout is set by the statement it is for, which saves a round trip; it then bounds every wait of this
+# transaction, so that no till waits longer than two seconds on anything.
+_TAKE = text("""
+with patience as materialized (select set_config('lock_timeout', :longest_wait, true))
+insert into idempotency_key (merchant_id, key, call, fingerprint, terminal_id, created_at, status, media_type, body)
+select :merchant_id, :key, :call, :fingerprint, :terminal_id, :at, :status, :media_type, :body from patience
+on conflict do nothing returning true""")
+
+_ANSWER = text("""
+update idempotency_key set status = :status, media_type = :media_type, body = :body, subject_id = :subject_id
+where merchant_id = :merchant_id and key = :key""")
+
+_KEPT = select(
+    IdempotencyKey.fingerprint,
+    IdempotencyKey.status,
+    IdempotencyKey.media_type,
+    IdempotencyKey.body,
+    IdempotencyKey.subject_id,
+)
+
+
+def once(session: Session, world: World, claim: Claim, work: Callable[[], Answer]) -> Answer:
+    """Do `work` under the key and store its answer, or give the answer that is stored.
+
+    Raises KeyReused("idempotency_key_reused") when the key came with another request before, and
+    InProgress("request_in_progress") when that request is still at work after two seconds. What `work` raises
+    leaves no trace of the key once the caller's transaction has rolled back.
+    """
+    if not _take(session, world, claim.merchant_id, claim.key, claim.call, claim.fingerprint, claim.terminal_id, None):
+        return _replay(session, claim)
+    answer = work()
+    session.execute(
+        _ANSWER,
+        {
+            "merchant_id": claim.merchant_id,
+            "key": claim.key,
+            "status": answer.status,
+            "media_type": answer.media_type,
+            "body": answer.body,
+            "subject_id": answer.subject_id,
+        },
+    )
+    return answer
+
+
+def bury(session: Session, world: World, claim: Claim, original_key: str, answer: Answer) -> KeptKey | None:
+    """Take the key of a request that has not come: whatever comes under it will hear `answer`.
+
+    None when that is done now; what is known of the key when something came before. Waits like `once`.
+    """
+    if _take(session, world, claim.merchant_id, original_key, claim.call, None, claim.terminal_id, answer):
+        return None
+    return key_of(session, claim.merchant_id, original_key)
+
+
+def key_of(session: Session, merchant_id: uuid.UUID, key: str) -> KeptKey | None:
+    """What is known of a merchant's key."""
+    row = session.execute(
+        select(
+            IdempotencyKey.call, IdempotencyKey.subject_id, IdempotencyKey.created_at, IdempotencyKey.fingerprint
+        ).where(IdempotencyKey.merchant_id == merchant_id, IdempotencyKey.key == key)
+    ).one_or_none()
+    return KeptKey(row.call, row.subject_id, row.created_at, row.fingerprint is None) if row else None
+
+
+def forget_keys(session: Session, world: World, limit: int = 10_000) -> int:
+    """Delete up to `limit` keys older than 35 days, oldest first; how many there were."""
+    old = (
+        select(IdempotencyKey.merchant_id, IdempotencyKey.key)
+        .where(IdempotencyKey.created_at < world.now() - KEY_LIFE)
+        .order_by(IdempotencyKey.created_at)
+        .limit(limit)
+        .subquery()
+    )
+    gone = session.execute(
+        delete(IdempotencyKey).where(IdempotencyKey.merchant_id == old.c.merchant_id, IdempotencyKey.key == old.c.key)
+    )
+    return int(gone.rowcount)  # type: ignore[attr-defined]
+
+
+def _take(
+    session: Session,
+    world: World,
+    merchant_id: uuid.UUID,
+    key: str,
+    call: str,
+    fingerprint: bytes | None,
+    terminal_id: uuid.UUID,
+    answer: Answer | None,
+) -> bool:
+    """Whether the key is ours now. Waits for whoever holds it, two seconds at most."""
+    values = {
+        "longest_wait": str(LONGEST_WAIT_MS),
+        "merchant_id": merchant_id,
+        "key": key,
+        "call": call,
+        "fingerprint": fingerprint,
+        "terminal_id": terminal_id,
+        "at": world.now(),
+        "status": answer.status if answer else None,
+        "media_type": answer.media_type if answer else None,
+        "body": answer.body if answer else None,
+    }
+    try:
+        return session.execute(_TAKE, values).first() is not None
+    except OperationalError as error:
+        if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            raise InProgress("request_in_progress", "同一请求正在处理，请用同一个 Idempotency-Key 稍后再试。") from None
+        raise
+
+
+def _replay(session: Session, claim: Claim) -> Answer:
+    row = session.execute(
+        _KEPT.where(IdempotencyKey.merchant_id == claim.merchant_id, IdempotencyKey.key == claim.key)
+    ).one()
+    if row.fingerprint is not None and row.fingerprint != claim.fingerprint:
+        raise KeyReused("idempotency_key_reused", "这个 Idempotency-Key 已用于另一个请求；新的请求请换一个新的键。")
+    return Answer(row.status, row.media_type, row.body, row.subject_id, replayed=True)
