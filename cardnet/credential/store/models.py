@@ -1,0 +1,92 @@
+"""Issuer keys, card indexes and what was published about them."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cardnet.kernel.db import Base
+
+
+class IssuerKeyRow(Base):
+    """A key of the issuer. Rows are never deleted, so a `kid` is never used again."""
+
+    __tablename__ = "issuer_key"
+    __table_args__ = (
+        # Two processes making the month's keys at once.
+        UniqueConstraint("use", "shard", "nbf", postgresql_nulls_not_distinct=True),
+        CheckConstraint("octet_length(kid) = 2", name="kid_two_bytes"),
+        CheckConstraint("use in ('card', 'print', 'status', 'settlement', 'root')", name="use_known"),
+        CheckConstraint("(use = 'card') = (shard is not null) and shard between 0 and 3", name="card_keys_have_shards"),
+        CheckConstraint(
+            "alg = -8 and octet_length(public) = 32 or alg = -7 and octet_length(public) = 33", name="alg_fits"
+        ),
+        CheckConstraint("nbf < exp", name="period"),
+        CheckConstraint(
+            "state in ('active', 'revoked') and (state = 'revoked') = (revoked_at is not null)", name="state_known"
+        ),
+    )
+
+    kid: Mapped[bytes] = mapped_column(primary_key=True)
+    alg: Mapped[int]
+    use: Mapped[str]
+    shard: Mapped[int | None]
+    public: Mapped[bytes]
+    # Sealed by the vault. None where the private half lives elsewhere, as an offline root's does.
+    private_sealed: Mapped[bytes | None]
+    nbf: Mapped[datetime]
+    exp: Mapped[datetime]
+    state: Mapped[str]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class TrustPackRow(Base):
+    """A trust pack as published; the highest `seq` counts. Append-only."""
+
+    __tablename__ = "trust_pack"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    content: Mapped[bytes]
+    issued_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class CardIndexBlock(Base):
+    """65,536 card indexes, given out in an order only `seed_sealed` tells; `used` of them are gone."""
+
+    __tablename__ = "card_index_block"
+    __table_args__ = (
+        CheckConstraint("block between 0 and 65535", name="block_fits"),
+        CheckConstraint("used between 0 and 65536", name="used_fits"),
+    )
+
+    block: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seed_sealed: Mapped[bytes]
+    used: Mapped[int]
+
+
+class CardStatusRow(Base):
+    """A card index that is, or once was, something else than valid."""
+
+    __tablename__ = "card_status"
+    __table_args__ = (
+        CheckConstraint("card_index between 0 and 4294967295", name="index_32_bits"),
+        CheckConstraint("status in (0, 1, 2)", name="status_known"),
+        Index(None, "changed_at"),
+    )
+
+    card_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    status: Mapped[int]
+    changed_at: Mapped[datetime]
+
+
+class StatusListRow(Base):
+    """A status list as published; the highest `seq` counts, expired ones go."""
+
+    __tablename__ = "status_list"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    content: Mapped[bytes]
+    issued_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
