@@ -5,6 +5,8 @@ import uuid
 from dataclasses import dataclass
 from datetime import date
 
+from stdnum.cn.ric import calc_check_digit
+
 
 class Tier(enum.StrEnum):
     """How high a union stands: the district, a township or bureau (镇、街道、委、局), a unit (基层工会)."""
@@ -195,6 +197,21 @@ class MemberCounts:
     given: int = 0
     declined: int = 0
     no_answer: int = 0
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of a union today and their answer about the card; None is 未答复."""
+
+    person_id: uuid.UUID
+    union_id: uuid.UUID
+    kind: MembershipKind
+    answer: Answer | None
+
+
+def resident_check_digit(body: str) -> str:
+    """The 18th character of an ID number of which 17 digits are given: GB 11643, ISO 7064 MOD 11-2."""
+    return calc_check_digit(body + "0")
 
 
 def path_of(parent_path: str, code: str) -> str:

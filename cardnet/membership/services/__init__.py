@@ -1,5 +1,28 @@
 """What other packages may ask of membership: unions, people, answers, organisation, register and roster files."""
 
+from cardnet.membership.services.organisations import (
+    ImportOrganisations,
+    OrganisationsImported,
+    import_organisations,
+)
+from cardnet.membership.services.people import (
+    key_of,
+    known_members,
+    member_counts,
+    member_facts,
+    members_under,
+    names,
+    people,
+    person_of_id,
+    save_people,
+)
+from cardnet.membership.services.register import (
+    ImportRegister,
+    RegisterImported,
+    import_register,
+    known_in_sheet,
+    unit_codes,
+)
 from cardnet.membership.services.unions import (
     route_of,
     union_of_code,
@@ -10,10 +33,27 @@ from cardnet.membership.services.unions import (
 )
 
 __all__ = [
+    "ImportOrganisations",
+    "ImportRegister",
+    "OrganisationsImported",
+    "RegisterImported",
+    "import_organisations",
+    "import_register",
+    "key_of",
+    "known_in_sheet",
+    "known_members",
+    "member_counts",
+    "member_facts",
+    "members_under",
+    "names",
+    "people",
+    "person_of_id",
     "route_of",
+    "save_people",
     "union_of_code",
     "union_of_id",
     "unions_of_codes",
     "unions_of_ids",
     "unions_under",
+    "unit_codes",
 ]

@@ -53,8 +53,9 @@ def route_of(session: Session, union_id: uuid.UUID) -> list[UnionNode]:
 
 def _unions(session: Session, condition: ColumnElement[bool]) -> list[UnionNode]:
     found: Sequence[Union] = session.scalars(select(Union).where(condition).order_by(Union.path)).all()
-    return [_node(union) for union in found]
+    return [node_of(union) for union in found]
 
 
-def _node(union: Union) -> UnionNode:
+def node_of(union: Union) -> UnionNode:
+    """The value of a row."""
     return UnionNode(union.id, union.code, union.name, Tier(union.tier), union.path, union.parent_id)

@@ -1,0 +1,103 @@
+"""The member register (会员名册): every member of a unit, card or not, so that "who has no card" has an answer."""
+
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cardnet.kernel import audit
+from cardnet.kernel.calendar import day_of
+from cardnet.kernel.world import World
+from cardnet.membership.cleaning import word_of
+from cardnet.membership.models import Union
+from cardnet.membership.roster import (
+    FileKind,
+    FindingCode,
+    KnownPerson,
+    RosterCheck,
+    RosterContext,
+    Sheet,
+    check,
+    identities,
+    read_sheet,
+)
+from cardnet.membership.rules import KnownMember
+from cardnet.membership.services.people import key_of, known_members, save_people
+from cardnet.membership.services.unions import union_of_code
+
+
+@dataclass(frozen=True)
+class ImportRegister:
+    """A unit's 会员名册; rows may name units below it."""
+
+    content: bytes
+    filename: str
+    unit_code: str
+    actor_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True)
+class RegisterImported:
+    """What became of the rows: `added` new in this union, `known` there before, `elsewhere` in another union today.
+
+    Rows that are wrong are left out and said; the rest is stored, and sending the file again adds nothing.
+    """
+
+    check: RosterCheck
+    added: int
+    known: int
+    elsewhere: int
+
+
+def unit_codes(session: Session) -> tuple[dict[str, str], dict[str, str]]:
+    """Every union's path by code, and code by name for files that name the union; a name two unions share is left out."""
+    units: dict[str, str] = {}
+    names: dict[str, str] = {}
+    shared: set[str] = set()
+    for code, name, path in session.execute(select(Union.code, Union.name, Union.path)):
+        units[code] = path
+        word = word_of(name)
+        if names.setdefault(word, code) != code:
+            shared.add(word)
+    return units, {word: code for word, code in names.items() if word not in shared}
+
+
+def known_in_sheet(session: Session, sheet: Sheet, world: World) -> dict[bytes, KnownMember]:
+    """What membership knows today of the people a file names, by blind index."""
+    today, key = day_of(world.now()), key_of(session)
+    return known_members(session, {key(*document) for document in identities(sheet, today)}, today)
+
+
+def _known(member: KnownMember) -> KnownPerson:
+    return KnownPerson(deceased=member.deceased, unit_path=member.unit_path, unit_name=member.unit_name)
+
+
+def import_register(session: Session, world: World, command: ImportRegister) -> RegisterImported:
+    """Store the members of a unit and, where the file says, their answers about the card.
+
+    Somebody who is in another union today stays there: that row is counted `elsewhere` and waits for a transfer.
+    Raises NotFound("unit_unknown"), or InvalidInput when the file cannot be read.
+    """
+    unit = union_of_code(session, command.unit_code)
+    sheet = read_sheet(command.content, command.filename)
+    before = known_in_sheet(session, sheet, world)
+    units, unit_names = unit_codes(session)
+    context = RosterContext(
+        units=units,
+        unit_names=unit_names,
+        default_unit=unit.code,
+        scope_path=unit.path,
+        on=day_of(world.now()),
+        known={key: _known(m) for key, m in before.items()},
+        key_of=key_of(session),
+        file=FileKind.REGISTER,
+    )
+    checked = check(sheet, context)
+    elsewhere = {f.row for f in checked.findings if f.code is FindingCode.MEMBER_ELSEWHERE}
+    ours = [row for row in checked.rows if row.person and row.row not in elsewhere]
+    save_people(session, world, [row.person for row in ours if row.person])
+    known = sum(1 for row in ours if row.key in before and before[row.key].unit_path)
+    counts = {"rows": len(checked.rows), "stored": len(ours), "invalid": checked.invalid, "elsewhere": len(elsewhere)}
+    audit.record(session, world, audit.Act("register.import", "union", unit.code, command.actor_id, after=counts))
+    return RegisterImported(checked, len(ours) - known, known, len(elsewhere))
