@@ -15,8 +15,10 @@ from cardnet.merchant_api.invariants import INVARIANTS
 from cardnet.merchant_api.models import IdempotencyKey
 from cardnet.merchant_api.rules import Answer, InProgress, KeyReused
 from cardnet.merchant_api.services import Claim, bury, forget_keys, key_of, once
+from cardnet.merchants.rules import Venue
 
 MERCHANT, TERMINAL = uuid.UUID(int=1), uuid.UUID(int=2)
+VENUE = Venue(MERCHANT, "M", "M", "x", MERCHANT, "S", "S", TERMINAL, "T")
 GONE = Answer(409, "application/problem+json", b"gone")
 
 
@@ -63,8 +65,8 @@ def test_an_error_leaves_the_key_free(committing_app, world):
 
 
 def test_a_buried_key_answers_whatever_comes_under_it(session, world):
-    assert bury(session, world, claim(), "O" * 16, GONE) is None
-    known = bury(session, world, claim(), "O" * 16, GONE)
+    assert bury(session, world, VENUE, "O" * 16, GONE) is None
+    known = bury(session, world, VENUE, "O" * 16, GONE)
     assert known.tombstone
     for print_of in (b"1" * 32, b"2" * 32):
         late = once(session, world, claim("O" * 16, print_of), never)
@@ -74,7 +76,7 @@ def test_a_buried_key_answers_whatever_comes_under_it(session, world):
 def test_a_key_that_came_before_cannot_be_buried(session, world):
     subject = uuid.UUID(int=7)
     once(session, world, claim("O" * 16), lambda: answer(subject=subject))
-    known = bury(session, world, claim(), "O" * 16, GONE)
+    known = bury(session, world, VENUE, "O" * 16, GONE)
     assert (known.tombstone, known.subject_id, known.call) == (False, subject, "POST /redemptions")
 
 

@@ -16,18 +16,22 @@ from sqlalchemy.orm import Session
 
 from cardnet.kernel.world import World
 from cardnet.merchant_api.models import IdempotencyKey
-from cardnet.merchant_api.rules import KEY_LIFE, LONGEST_WAIT_MS, Answer, InProgress, KeyReused
+from cardnet.merchant_api.rules import KEY_LIFE, LONGEST_WAIT_MS, REVERSE, Answer, InProgress, KeyReused
+from cardnet.merchants.rules import Venue
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A request and the key it came under. `call` is one of the names in `rules`; `fingerprint` has 32 bytes."""
+    """A request and the key it came under. `call` is one of the names in `rules`; `fingerprint` has 32 bytes.
+
+    A fingerprint of None makes a tombstone: see `bury`.
+    """
 
     merchant_id: uuid.UUID
     terminal_id: uuid.UUID
     key: str
     call: str
-    fingerprint: bytes
+    fingerprint: bytes | None
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def once(session: Session, world: World, claim: Claim, work: Callable[[], Answer
     InProgress("request_in_progress") when that request is still at work after two seconds. What `work` raises
     leaves no trace of the key once the caller's transaction has rolled back.
     """
-    if not _take(session, world, claim.merchant_id, claim.key, claim.call, claim.fingerprint, claim.terminal_id, None):
+    if not _take(session, world, claim, None):
         return _replay(session, claim)
     answer = work()
     session.execute(
@@ -85,14 +89,14 @@ def once(session: Session, world: World, claim: Claim, work: Callable[[], Answer
     return answer
 
 
-def bury(session: Session, world: World, claim: Claim, original_key: str, answer: Answer) -> KeptKey | None:
+def bury(session: Session, world: World, venue: Venue, original_key: str, answer: Answer) -> KeptKey | None:
     """Take the key of a request that has not come: whatever comes under it will hear `answer`.
 
     None when that is done now; what is known of the key when something came before. Waits like `once`.
     """
-    if _take(session, world, claim.merchant_id, original_key, claim.call, None, claim.terminal_id, answer):
+    if _take(session, world, Claim(venue.merchant_id, venue.terminal_id, original_key, REVERSE, None), answer):
         return None
-    return key_of(session, claim.merchant_id, original_key)
+    return key_of(session, venue.merchant_id, original_key)
 
 
 def key_of(session: Session, merchant_id: uuid.UUID, key: str) -> KeptKey | None:
@@ -120,24 +124,15 @@ def forget_keys(session: Session, world: World, limit: int = 10_000) -> int:
     return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
-def _take(
-    session: Session,
-    world: World,
-    merchant_id: uuid.UUID,
-    key: str,
-    call: str,
-    fingerprint: bytes | None,
-    terminal_id: uuid.UUID,
-    answer: Answer | None,
-) -> bool:
+def _take(session: Session, world: World, claim: Claim, answer: Answer | None) -> bool:
     """Whether the key is ours now. Waits for whoever holds it, two seconds at most."""
     values = {
         "longest_wait": str(LONGEST_WAIT_MS),
-        "merchant_id": merchant_id,
-        "key": key,
-        "call": call,
-        "fingerprint": fingerprint,
-        "terminal_id": terminal_id,
+        "merchant_id": claim.merchant_id,
+        "key": claim.key,
+        "call": claim.call,
+        "fingerprint": claim.fingerprint,
+        "terminal_id": claim.terminal_id,
         "at": world.now(),
         "status": answer.status if answer else None,
         "media_type": answer.media_type if answer else None,
