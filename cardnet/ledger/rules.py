@@ -5,6 +5,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cardnet.kernel.money import allocate
 
@@ -138,6 +139,7 @@ class Account:
 _ACCOUNTS = uuid.UUID("6f1f0a2e-6d0c-5c6e-9a53-3d2b8e7a4c10")
 
 
+@lru_cache(maxsize=65536)
 def account_id(code: AccountCode, ledger: Ledger, owner_id: uuid.UUID | None) -> uuid.UUID:
     """A name-based UUID (RFC 9562 §5.5) of code, ledger and owner."""
     return uuid.uuid5(_ACCOUNTS, f"{code}:{ledger}:{owner_id or ''}")
