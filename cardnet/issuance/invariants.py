@@ -1,0 +1,146 @@
+"""What must hold of quota, applications and cards at any moment, as SQL that finds the breaches.
+
+`cardnet audit` runs every statement; each returns no row when its sentence is true.
+"""
+
+INVARIANTS: dict[str, tuple[str, str]] = {
+    "Q1": (
+        "名额不为负，已占用、已使用、已下达之和不超过收到的名额",
+        """
+        select id, received, passed_down, held, used from quota_node
+         where received < 0 or passed_down < 0 or held < 0 or used < 0 or held + used + passed_down > received
+        """,
+    ),
+    "Q2": (
+        "全树收到减下达之和等于核定给根的名额",
+        """
+        select n.year, n.kind, sum(n.received - n.passed_down) as in_tree, g.granted
+          from quota_node n
+          join (select r.year, r.kind, sum(e.received) as granted
+                  from quota_entry e join quota_node r on r.id = e.node_id
+                 where e.kind = 'grant' group by r.year, r.kind) g using (year, kind)
+         group by n.year, n.kind, g.granted having sum(n.received - n.passed_down) <> g.granted
+        """,
+    ),
+    "Q3": (
+        "每个节点下达的名额等于直属下级收到的名额之和",
+        """
+        select p.id, p.passed_down, coalesce(sum(c.received), 0) as received_below
+          from quota_node p left join quota_node c on c.parent_id = p.id
+         group by p.id having p.passed_down <> coalesce(sum(c.received), 0)
+        """,
+    ),
+    "Q4": (
+        "已使用的名额等于用它发出的新卡数",
+        """
+        select n.id, n.used, count(c.id) as cards
+          from quota_node n
+          left join application a on a.quota_node_id = n.id and a.state = 'issued'
+          left join card c on c.application_id = a.id and c.quota_year = n.year
+         where n.kind = 'new_card'
+         group by n.id having n.used <> count(c.id)
+        union all
+        select a.quota_node_id, null, null from application a
+         where a.state = 'issued' and a.kind = 'new' and a.quota_node_id is null
+        union all
+        select c.id, null, null from card c join application a on a.id = c.application_id
+         where a.kind = 'new' and (a.state <> 'issued' or c.quota_year is distinct from a.quota_year)
+        """,
+    ),
+    "Q5": (
+        "每个占用的名额恰有一份未办结的申请",
+        """
+        select n.id, n.held, count(a.id) as applications
+          from quota_node n
+          left join application a on a.quota_node_id = n.id
+               and (a.state in ('submitted', 'in_review', 'returned', 'approved')
+                    or (a.state = 'waitlisted' and a.offer_until is not null))
+         where n.kind = 'new_card'
+         group by n.id having n.held <> count(a.id)
+        union all
+        select a.id, null, null from application a
+         where a.quota_node_id is not null and a.state in ('draft', 'rejected', 'withdrawn', 'lapsed')
+        union all
+        select a.id, null, null from application a
+         where a.quota_node_id is null and a.kind = 'new' and a.state in ('submitted', 'in_review', 'approved')
+        union all
+        select a.id, null, null from application a join quota_node n on n.id = a.quota_node_id
+         where n.union_id <> a.union_id or n.year <> a.quota_year
+        """,
+    ),
+    "Q6": (
+        "有空闲名额时没有人在候补",
+        """
+        select n.id, n.received - n.passed_down - n.held - n.used as free, count(a.id) as waiting
+          from quota_node n
+          join application a on a.union_id = n.union_id and a.quota_year = n.year
+               and a.state = 'waitlisted' and a.offer_until is null
+         where n.kind = 'new_card' and n.received - n.passed_down - n.held - n.used > 0
+         group by n.id
+        """,
+    ),
+    "Q7": (
+        "每个名额计数等于其明细之和",
+        """
+        select n.id from quota_node n left join quota_entry e on e.node_id = n.id
+         group by n.id
+        having (n.received, n.passed_down, n.held, n.used) is distinct from
+               (coalesce(sum(e.received), 0), coalesce(sum(e.passed_down), 0), coalesce(sum(e.held), 0),
+                coalesce(sum(e.used), 0))
+        """,
+    ),
+    "K1": (
+        "同一人在任何一天至多有一张可用的卡",
+        """
+        select a.person_id, a.id, b.id as other from card a
+          join card b on b.person_id = a.person_id and b.id > a.id
+               and daterange(a.valid_from, a.valid_to, '[]') && daterange(b.valid_from, b.valid_to, '[]')
+         where a.state not in ('replaced', 'cancelled') and b.state not in ('replaced', 'cancelled')
+        """,
+    ),
+    "K2": (
+        "补换卡是一条不分叉的链，前后同属一人，被补换的卡不再可用",
+        """
+        select replaces_id as id from card where replaces_id is not null group by replaces_id having count(*) > 1
+        union all
+        select n.id from card n join card o on o.id = n.replaces_id
+         where n.person_id <> o.person_id or n.issued_at < o.issued_at
+            or (o.state not in ('replaced', 'cancelled') and n.valid_from <= o.valid_to)
+        union all
+        select o.id from card o where o.state = 'replaced' and not exists (select from card n where n.replaces_id = o.id)
+        """,
+    ),
+    "K3": (
+        "补卡和换卡不占用名额",
+        """
+        select id from application where kind <> 'new' and quota_node_id is not null
+        union all
+        select id from card where replaces_id is not null and quota_year is not null
+        """,
+    ),
+    "K4": (
+        "每张卡至多绑定一部手机，只有可用的卡才有有效绑定",
+        """
+        select card_id from binding where kind = 'device' and state <> 'revoked'
+         group by card_id having count(*) > 1
+        union all
+        select b.card_id from binding b join card c on c.id = b.card_id
+         where (b.state = 'live' and c.state not in ('ordered', 'produced', 'delivered', 'active'))
+            or (b.state = 'suspended' and c.state <> 'suspended')
+        """,
+    ),
+    "H1": (
+        "每份申请和每张卡的记录连续无缺，末条即现状",
+        """
+        select a.id from application a left join application_event e on e.application_id = a.id
+         group by a.id
+        having count(e.seq) <> a.events or coalesce(max(e.seq), 0) <> a.events
+            or (array_agg(e.to_state order by e.seq desc))[1] is distinct from a.state
+        union all
+        select c.id from card c left join card_event e on e.card_id = c.id
+         group by c.id
+        having count(e.seq) <> c.events or coalesce(max(e.seq), 0) <> c.events
+            or (array_agg(e.to_state order by e.seq desc))[1] is distinct from c.state
+        """,
+    ),
+}

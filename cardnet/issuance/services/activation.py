@@ -1,0 +1,298 @@
+"""Activation: a phone's key is bound to a card, and the credential behind the code is signed.
+
+A wrong code is a recorded "no", not an exception: the try must still count when the answer goes out, so the edge
+commits and then says it (`ActivationRefused.error`).
+"""
+
+import hmac
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from cardnet.access import services as access
+from cardnet.credential import cose, keys, signing, store
+from cardnet.credential.pack import Policy
+from cardnet.credential.status import Status
+from cardnet.issuance import rules
+from cardnet.issuance.models import ActivationCode, Binding, Card, CardEvent
+from cardnet.issuance.rules import BindingKind, BindingState, CardAction, CardState
+from cardnet.issuance.services.issue import code_index
+from cardnet.kernel import audit
+from cardnet.kernel.calendar import day_of, end_of
+from cardnet.kernel.errors import CardnetError, Conflict, InvalidInput, NotAllowed
+from cardnet.kernel.vault import vault_of
+from cardnet.kernel.world import World
+from cardnet.membership import services as membership
+from cardnet.membership.rules import PersonView
+
+MEMBER_TIER = 1
+"""The tier every credential states today: a member's own card."""
+
+
+@dataclass(frozen=True)
+class ActivateCard:
+    """What a phone sends: `public_key` is a compressed P-256 point (33 bytes), `proof` an ES256 signature (r and s,
+    64 bytes) over `cardnet-activate:` + card_number + `:` + activation_code, both as sent.
+    """  # fmt: skip
+
+    card_number: str
+    activation_code: str = field(repr=False)
+    id_last4: str = field(repr=False)
+    public_key: bytes
+    proof: bytes
+    channel: str = "self"
+
+
+@dataclass(frozen=True)
+class RenewCredential:
+    """A signed-in phone asks for a new credential for the key it already bound."""
+
+    person_id: uuid.UUID
+    public_key: bytes
+
+
+@dataclass(frozen=True)
+class RebindCard:
+    """A signed-in phone lost its key and binds a new one; `proof` signs `cardnet-rebind:` + card_number."""
+
+    person_id: uuid.UUID
+    card_number: str
+    id_last4: str = field(repr=False)
+    public_key: bytes
+    proof: bytes
+
+
+@dataclass(frozen=True)
+class CardFace:
+    """What the wallet shows its owner: the name is not masked."""
+
+    name: str
+    union_name: str
+    number: str
+    state: CardState
+    valid_to: date
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """A signed credential and what the page needs around it."""
+
+    credential: bytes
+    index: int
+    expires_at: datetime
+    now: datetime
+    card: CardFace
+
+
+@dataclass(frozen=True)
+class Activation(Renewal):
+    """The same after an activation, with the token of the member's session (400 days), shown once."""
+
+    member_token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ActivationRefused:
+    """A recorded "no": `activation_refused` (which of number, code and ID was wrong is not said) or
+    `activation_locked`. `tries_left` is None when no card has that number.
+    """  # fmt: skip
+
+    code: str
+    message: str
+    tries_left: int | None = None
+
+    def error(self) -> CardnetError:
+        """The same as an error, for the edge to raise once the try is committed."""
+        detail = {} if self.tries_left is None else {"tries_left": self.tries_left}
+        return NotAllowed(self.code, self.message, detail)
+
+
+def activate_card(session: Session, world: World, command: ActivateCard) -> Activation | ActivationRefused:
+    """Bind the phone's key. The same call sent again by the same phone is answered again.
+
+    Raises InvalidInput("card_number_invalid", "public_key_invalid", "proof_invalid"), Conflict("illegal_transition",
+    "card_expired").
+    """
+    number, code = rules.typed_number(command.card_number), rules.typed_code(command.activation_code)
+    if not rules.is_card_number(number):
+        raise InvalidInput("card_number_invalid", "卡号不对：请核对卡面上的十三位数字。")
+    _must_hold_key(
+        command.public_key,
+        command.proof,
+        rules.activation_statement(command.card_number, command.activation_code),
+        rules.activation_statement(number, code),
+    )
+    card = session.scalar(select(Card).where(Card.number == number).with_for_update())
+    if card is None:
+        return ActivationRefused("activation_refused", _WRONG)
+    person = membership.people(session, [card.person_id])[card.person_id]
+    if refused := _refused(session, card, person, code, command.id_last4):
+        return refused
+    at = world.now()
+    if card.valid_to < day_of(at):
+        raise Conflict("card_expired", "这张卡已过有效期，请联系所在工会换发新卡。")
+    again = _live_binding(session, card.id)
+    if card.state == CardState.ACTIVE and again is not None and again.device_key == command.public_key:
+        # The answer to the first call was lost on its way: the same phone may have it again.
+        return _activated(session, world, card, person, again, at)
+    state = rules.next_card_state(CardState(card.state), CardAction.ACTIVATE)
+    card.events += 1
+    session.add(
+        CardEvent(
+            card_id=card.id, seq=card.events, at=at, action=str(CardAction.ACTIVATE), from_state=card.state,
+            to_state=str(state), channel=command.channel,
+        )
+    )  # fmt: skip
+    card.state, card.activated_at = str(state), at
+    session.execute(update(ActivationCode).where(ActivationCode.card_id == card.id).values(used_at=at))
+    binding = _bind(session, world, card, command.public_key, at)
+    audit.record(
+        session, world,
+        audit.Act("card.activate", "card", str(card.id), after={"index": binding.card_index, "channel": command.channel}),
+    )  # fmt: skip
+    return _activated(session, world, card, person, binding, at)
+
+
+def renew_credential(session: Session, world: World, command: RenewCredential) -> Renewal:
+    """A new credential for the same key and index, 14 days from now, never beyond the card.
+
+    Raises Conflict("not_bound") when this key is bound to no card in use, Conflict("card_suspended", "card_expired").
+    """
+    found = session.execute(
+        select(Card, Binding)
+        .join(Binding, Binding.card_id == Card.id)
+        .where(
+            Card.person_id == command.person_id,
+            Binding.device_key == command.public_key,
+            Binding.state != BindingState.REVOKED,
+        )
+        .order_by(Binding.bound_at.desc())
+        .limit(1)
+        .with_for_update(of=[Card, Binding])
+    ).one_or_none()
+    if found is None:
+        raise Conflict("not_bound", "这部手机没有绑定使用中的会员卡，请重新绑定。")
+    card, binding = found
+    if card.state != CardState.ACTIVE:
+        raise Conflict("card_suspended", "会员卡已挂失，请先解挂或到工会补办。")
+    at = world.now()
+    if card.valid_to < day_of(at):
+        raise Conflict("card_expired", "会员卡已过有效期，请联系所在工会换发新卡。")
+    person = membership.people(session, [card.person_id])[card.person_id]
+    return _renewal(session, world, card, person, binding, at)
+
+
+def rebind_card(session: Session, world: World, command: RebindCard) -> Renewal | ActivationRefused:
+    """Bind another key in the place of a lost one: a new index, and the old one is revoked at once.
+
+    Raises InvalidInput("public_key_invalid", "proof_invalid"), Conflict("illegal_transition") when the card is not in
+    use.
+    """
+    number = rules.typed_number(command.card_number)
+    _must_hold_key(command.public_key, command.proof, rules.rebind_statement(number))
+    card = session.scalar(
+        select(Card).where(Card.number == number, Card.person_id == command.person_id).with_for_update()
+    )
+    if card is None:
+        return ActivationRefused("activation_refused", _WRONG)
+    person = membership.people(session, [card.person_id])[card.person_id]
+    if refused := _refused(session, card, person, None, command.id_last4):
+        return refused
+    at = world.now()
+    if card.state != CardState.ACTIVE or card.valid_to < day_of(at):
+        raise Conflict("illegal_transition", f"卡片现为“{rules.CARD_WORDS[CardState(card.state)]}”，不能重新绑定手机。")
+    old = _live_binding(session, card.id)
+    if old is not None:
+        old.state, old.revoked_at = str(BindingState.REVOKED), at
+        store.set_status(session, world, old.card_index, Status.INVALID)
+        session.flush()
+    binding = _bind(session, world, card, command.public_key, at)
+    audit.record(
+        session, world, audit.Act("card.rebind", "card", str(card.id), after={"index": binding.card_index})
+    )  # fmt: skip
+    return _renewal(session, world, card, person, binding, at)
+
+
+# ---- pieces ----
+
+_WRONG = "卡号、激活码或证件后四位不对，请核对后再试。"
+_LOCKED = "试错次数过多，激活码已锁定，请到所在工会重新领取激活码。"
+
+
+def _must_hold_key(public_key: bytes, proof: bytes, *statements: bytes) -> None:
+    if len(public_key) != 33 or public_key[0] not in (2, 3):
+        raise InvalidInput("public_key_invalid", "手机公钥须是 33 字节的 P-256 压缩点，请重新打开会员卡页面再试。")
+    if len(proof) != 64 or not any(cose.device_signed(public_key, said, proof) for said in statements):
+        raise InvalidInput("proof_invalid", "手机签名不对，请重新打开会员卡页面再试。")
+
+
+def _refused(
+    session: Session, card: Card, person: PersonView, code: str | None, id_last4: str
+) -> ActivationRefused | None:
+    """Compare code and ID in one answer, and count a wrong try under the card's lock."""
+    secret = session.get(ActivationCode, card.id, with_for_update=True, populate_existing=True)
+    if secret is None or secret.tries >= rules.ACTIVATION_TRIES:
+        return ActivationRefused("activation_locked", _LOCKED, 0)
+    code_right = code is None or hmac.compare_digest(
+        secret.code_index, code_index(vault_of(session), card.number, code)
+    )
+    id_right = hmac.compare_digest(person.id_number[-4:].upper().encode(), id_last4.strip().upper().encode())
+    if code_right and id_right:
+        return None
+    counted = session.execute(
+        update(ActivationCode)
+        .where(ActivationCode.card_id == card.id, ActivationCode.tries < rules.ACTIVATION_TRIES)
+        .values(tries=ActivationCode.tries + 1)
+        .returning(ActivationCode.tries)
+    ).scalar_one()
+    left = rules.ACTIVATION_TRIES - counted
+    if left == 0:
+        return ActivationRefused("activation_locked", _LOCKED, 0)
+    return ActivationRefused("activation_refused", _WRONG, left)
+
+
+def _live_binding(session: Session, card_id: uuid.UUID) -> Binding | None:
+    return session.scalar(
+        select(Binding).where(
+            Binding.card_id == card_id, Binding.kind == BindingKind.DEVICE, Binding.state == BindingState.LIVE
+        )
+    )
+
+
+def _bind(session: Session, world: World, card: Card, public_key: bytes, at: datetime) -> Binding:
+    binding = Binding(
+        id=world.new_id(),
+        card_id=card.id,
+        kind=str(BindingKind.DEVICE),
+        card_index=store.allocate_indexes(session, world, 1)[0],
+        device_key=public_key,
+        state=str(BindingState.LIVE),
+        bound_at=at,
+        credential_expires_at=at,
+    )
+    session.add(binding)
+    return binding
+
+
+def _activated(
+    session: Session, world: World, card: Card, person: PersonView, binding: Binding, at: datetime
+) -> Activation:
+    renewal = _renewal(session, world, card, person, binding, at)
+    token = access.open_member_session(session, world, card.person_id)
+    return Activation(**vars(renewal), member_token=token)
+
+
+def _renewal(session: Session, world: World, card: Card, person: PersonView, binding: Binding, at: datetime) -> Renewal:
+    assert binding.device_key is not None
+    key = store.signing_key(session, world, keys.KeyUse.CARD, shard=keys.shard_of(binding.card_index))
+    last_second = end_of(card.valid_to) - timedelta(seconds=1)
+    claims = signing.device_claims(binding.card_index, binding.device_key, MEMBER_TIER, None, at, last_second, Policy())
+    credential = signing.sign_credential(key, claims)
+    binding.credential_expires_at = datetime.fromtimestamp(claims.expires_at, UTC)
+    session.flush()
+    union_name = person.unit.name if person.unit else ""
+    face = CardFace(person.name, union_name, card.number, CardState(card.state), card.valid_to)
+    return Renewal(credential, binding.card_index, binding.credential_expires_at, at, face)

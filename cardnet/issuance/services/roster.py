@@ -1,0 +1,466 @@
+"""Rosters: checking one against what is known, and turning its rows into applications.
+
+Submitting is: read and judge the file (pure, in membership), write people and their answers, hold a place for each
+row in its unit's quota by one guarded UPDATE, and COPY the rows, applications and their first events. The same
+bytes for the same union are one batch, however often and however simultaneously they arrive.
+"""
+
+import hashlib
+import json
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import psycopg
+from psycopg.types.json import Jsonb
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from cardnet.access.rules import Principal, Role, in_scope
+from cardnet.issuance import rules
+from cardnet.issuance.models import Batch
+from cardnet.issuance.rules import ApplicationAction, ApplicationKind, ApplicationState, RosterMode
+from cardnet.issuance.services.batches import CELLS_FIELD
+from cardnet.issuance.services.bulk import copy_rows
+from cardnet.issuance.services.waiting import hold_places, release_places, review_deadline
+from cardnet.kernel import audit
+from cardnet.kernel.calendar import day_of
+from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed
+from cardnet.kernel.vault import vault_of
+from cardnet.kernel.world import World
+from cardnet.membership import roster
+from cardnet.membership import services as membership
+from cardnet.membership.roster import CheckedRow, KnownPerson, RosterCheck, RosterContext, RowStatus
+from cardnet.membership.rules import KnownMember, Tier, UnionNode
+
+
+@dataclass(frozen=True)
+class CheckRoster:
+    """Judge a roster and store nothing. Rows may name any union under `unit_code`; `officer` None checks at the console."""
+
+    content: bytes = field(repr=False)
+    filename: str
+    unit_code: str
+    officer: Principal | None = None
+
+
+@dataclass(frozen=True)
+class SubmitRoster:
+    """Send a roster in: every row that may be submitted becomes an application at its own unit.
+
+    `all_or_nothing` refuses the file when a row has an error; `valid_rows_only` leaves such rows out.
+    """
+
+    content: bytes = field(repr=False)
+    filename: str
+    unit_code: str
+    officer: Principal
+    mode: RosterMode = RosterMode.VALID_ROWS_ONLY
+
+
+@dataclass(frozen=True)
+class RosterReceipt:
+    """What became of a roster. `resumed` says that these bytes had been sent in before and nothing new was made.
+
+    `submitted` hold a place and are in review, `waitlisted` wait for one; `resubmitted` of them answer a return.
+    """
+
+    batch_id: uuid.UUID
+    resumed: bool
+    rows: int
+    valid: int
+    declined: int
+    invalid: int
+    submitted: int
+    waitlisted: int
+    resubmitted: int
+    check: RosterCheck | None
+
+
+def check_roster(session: Session, world: World, command: CheckRoster) -> RosterCheck:
+    """Every finding of every row.
+
+    Raises NotFound("unit_unknown"), NotAllowed("out_of_scope"), and InvalidInput when the file cannot be read.
+    """
+    unit = membership.union_of_code(session, command.unit_code)
+    if command.officer is not None:
+        _must_cover(command.officer, unit)
+    return _check(session, world, command.content, command.filename, unit)
+
+
+def submit_roster(session: Session, world: World, command: SubmitRoster) -> RosterReceipt:
+    """Raises as `check_roster`, InvalidInput("roster_has_errors") under all_or_nothing, InvalidInput
+    ("roster_nothing_valid") when no row can be taken, Conflict("application_open") when another roster was first.
+    """  # fmt: skip
+    unit = membership.union_of_code(session, command.unit_code)
+    _must_cover(command.officer, unit)
+    sha256 = hashlib.sha256(command.content).digest()
+    if known := _batch_of_bytes(session, unit.id, sha256):
+        return _resumed(session, known)
+    checked = _check(session, world, command.content, command.filename, unit)
+    _must_be_acceptable(checked, command.mode)
+    batch = _open_batch(session, world, command, unit, sha256, checked)
+    if batch is None:
+        first = _batch_of_bytes(session, unit.id, sha256)
+        assert first is not None
+        return _resumed(session, first)
+    people = membership.save_people(session, world, [row.person for row in checked.rows if row.person is not None])
+    _write_roster_rows(session, batch.id, checked, people)
+    rows = [row for row in checked.rows if row.status in (RowStatus.VALID, RowStatus.WARNING)]
+    counts = _apply(session, world, batch, rows, people)
+    audit.record(
+        session,
+        world,
+        audit.Act(
+            "roster.submit", "batch", str(batch.id), actor_id=command.officer.account_id,
+            after={"rows": len(checked.rows), "sha256": sha256.hex(), **counts},
+        ),
+    )  # fmt: skip
+    return RosterReceipt(
+        batch.id, False, len(checked.rows), checked.valid, checked.declined, checked.invalid, **counts, check=checked
+    )
+
+
+# ---- checking ----
+
+
+def _must_cover(officer: Principal, unit: UnionNode) -> None:
+    if not officer.has(Role.UNIT_OFFICER, Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER):
+        raise NotAllowed("role_missing", f"{officer.display_name}不是工会经办人员，不能报送办卡名单。")
+    if not in_scope(officer.scope_path, unit.path):
+        raise NotAllowed("out_of_scope", f"{unit.name}不在{officer.display_name}的管理范围内。")
+
+
+def _check(session: Session, world: World, content: bytes, filename: str, unit: UnionNode) -> RosterCheck:
+    at = day_of(world.now())
+    sheet = roster.read_sheet(content, filename)
+    units, unit_names = membership.unit_codes(session)
+    context = RosterContext(
+        units=units,
+        unit_names=unit_names,
+        default_unit=unit.code if unit.tier is Tier.UNIT else None,
+        scope_path=unit.path,
+        on=at,
+        known=_known(session, membership.known_in_sheet(session, sheet, world), at),
+        quota_free=_quota_free(session, unit, at.year),
+        key_of=membership.key_of(session),
+    )
+    return roster.check(sheet, context)
+
+
+def _known(session: Session, members: Mapping[bytes, KnownMember], on: date) -> dict[bytes, KnownPerson]:
+    ids = [member.person_id for member in members.values()]
+    holders = set(
+        session.scalars(
+            text("select person_id from card where person_id = any(:ids) and state = any(:usable) and valid_to >= :on"),
+            {"ids": ids, "usable": list(map(str, rules.USABLE_CARD)), "on": on},
+        )
+    )
+    # A returned application waits for exactly this: the corrected row, sent again.
+    applicants = set(
+        session.scalars(
+            text(
+                "select person_id from application where person_id = any(:ids) and kind = 'new' and state = any(:open)"
+            ),
+            {"ids": ids, "open": list(map(str, rules.OPEN_APPLICATION - {ApplicationState.RETURNED}))},
+        )
+    )
+    return {
+        key: KnownPerson(
+            has_card=member.person_id in holders,
+            application_open=member.person_id in applicants,
+            deceased=member.deceased,
+            unit_path=member.unit_path,
+            unit_name=member.unit_name,
+        )
+        for key, member in members.items()
+    }
+
+
+def _quota_free(session: Session, unit: UnionNode, year: int) -> int | None:
+    """Places left where the rows will be held; None where none have been handed down yet, which nobody is warned of."""
+    if unit.tier is not Tier.UNIT:
+        return None
+    free: int | None = session.scalar(
+        text(
+            "select received - passed_down - held - used from quota_node "
+            "where union_id = :union and year = :year and kind = 'new_card'"
+        ),
+        {"union": unit.id, "year": year},
+    )
+    return free
+
+
+def _must_be_acceptable(checked: RosterCheck, mode: RosterMode) -> None:
+    if mode is RosterMode.ALL_OR_NOTHING and checked.invalid:
+        raise InvalidInput(
+            "roster_has_errors",
+            f"有 {checked.invalid} 行需要修改，按“全部通过才提交”未提交任何一行。",
+            detail={"rows": len(checked.rows), "invalid": checked.invalid},
+        )
+    if not checked.valid and not checked.declined:
+        raise InvalidInput(
+            "roster_nothing_valid",
+            f"没有可以提交的行：{checked.invalid} 行都需要修改，请按检查结果改正后再提交。",
+            detail={"rows": len(checked.rows), "invalid": checked.invalid},
+        )
+
+
+# ---- writing ----
+
+
+@dataclass(frozen=True)
+class _OpenBatch:
+    id: uuid.UUID
+    year: int
+    at: datetime
+    officer: Principal
+
+
+def _batch_of_bytes(session: Session, union_id: uuid.UUID, sha256: bytes) -> Batch | None:
+    return session.scalar(select(Batch).where(Batch.union_id == union_id, Batch.content_sha256 == sha256))
+
+
+def _resumed(session: Session, batch: Batch) -> RosterReceipt:
+    waiting = session.execute(
+        text(
+            "select count(*) filter (where state <> 'waitlisted'), count(*) filter (where state = 'waitlisted') "
+            "from application where batch_id = :batch"
+        ),
+        {"batch": batch.id},
+    ).one()
+    return RosterReceipt(
+        batch.id, True, batch.rows, batch.valid, batch.declined, batch.invalid, waiting[0], waiting[1], 0, None
+    )
+
+
+def _open_batch(
+    session: Session, world: World, command: SubmitRoster, unit: UnionNode, sha256: bytes, checked: RosterCheck
+) -> _OpenBatch | None:
+    """Insert the batch; None when the same bytes arrived at the same moment and were first."""
+    at = world.now()
+    batch_id = session.scalar(
+        insert(Batch)
+        .values(
+            id=world.new_id(),
+            union_id=unit.id,
+            path=unit.path,
+            filename=command.filename[:200],
+            content_sha256=sha256,
+            mode=str(command.mode),
+            quota_year=day_of(at).year,
+            columns=[column.value for column, _ in sorted(checked.sheet.header.columns.items(), key=lambda c: c[1])],
+            rows=len(checked.rows),
+            valid=checked.valid,
+            declined=checked.declined,
+            invalid=checked.invalid,
+            submitted_by=command.officer.account_id,
+            submitted_at=at,
+        )
+        .on_conflict_do_nothing()
+        .returning(Batch.id)
+    )
+    return None if batch_id is None else _OpenBatch(batch_id, day_of(at).year, at, command.officer)
+
+
+_ROW_COLUMNS = {
+    "batch_id": "uuid",
+    "row": "int8",
+    "line": "int8",
+    "state": "text",
+    "findings": "jsonb",
+    "cells": "bytea",
+    "person_id": "uuid",
+}
+
+
+def _write_roster_rows(
+    session: Session, batch_id: uuid.UUID, checked: RosterCheck, people: Mapping[bytes, uuid.UUID]
+) -> None:
+    """Keep every row as it was typed, sealed with its findings' words, since those may quote what was typed."""
+    vault = vault_of(session)
+    copy_rows(
+        session,
+        "roster_row",
+        _ROW_COLUMNS,
+        (
+            (
+                batch_id,
+                row.row,
+                row.line,
+                str(row.status),
+                Jsonb([[found.column, str(found.code), str(found.severity)] for found in row.findings]),
+                vault.seal(CELLS_FIELD, _cells(typed.cells, row)),
+                people.get(row.key) if row.key is not None and row.person is not None else None,
+            )
+            for row, typed in zip(checked.rows, checked.sheet.rows, strict=True)
+        ),
+    )
+
+
+def _cells(cells: Sequence[object], row: CheckedRow) -> str:
+    words = [found.message for found in row.findings]
+    return json.dumps({"cells": cells, "words": words}, ensure_ascii=False, default=str, separators=(",", ":"))
+
+
+_APPLICATION_COLUMNS = {
+    "id": "uuid",
+    "kind": "text",
+    "state": "text",
+    "batch_id": "uuid",
+    "row": "int8",
+    "person_id": "uuid",
+    "union_id": "uuid",
+    "path": "text",
+    "review_path": "text",
+    "quota_year": "int8",
+    "quota_node_id": "uuid",
+    "queued_at": "timestamptz",
+    "submitted_by": "uuid",
+    "submitted_at": "timestamptz",
+    "due_at": "timestamptz",
+    "events": "int8",
+}
+_EVENT_COLUMNS = {
+    "application_id": "uuid",
+    "seq": "int8",
+    "at": "timestamptz",
+    "action": "text",
+    "from_state": "text",
+    "to_state": "text",
+    "round": "int8",
+    "actor_id": "uuid",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """An application to be written; `node_id` is where its place is held, None when it must wait."""
+
+    id: uuid.UUID
+    row: int
+    person_id: uuid.UUID
+    union: UnionNode
+    node_id: uuid.UUID | None
+
+
+def _apply(
+    session: Session, world: World, batch: _OpenBatch, rows: Sequence[CheckedRow], people: Mapping[bytes, uuid.UUID]
+) -> dict[str, int]:
+    """Applications for the rows that may be submitted: answers to returns first, then new ones with or without a place."""
+    unions = membership.unions_of_codes(session, {row.person.unit_code for row in rows if row.person})
+    asked = [
+        (row.row, people[row.key], unions[row.person.unit_code]) for row in rows if row.key is not None and row.person
+    ]
+    again = _resubmit(session, world, batch, asked)
+    fresh = [one for one in asked if one[1] not in again]
+    wanted = Counter(union.id for _, _, union in fresh)
+    held = hold_places(session, world, batch.year, wanted, batch.id, batch.officer.account_id)
+    left = {union_id: places for union_id, (_, places) in held.items()}
+    new: list[_New] = []
+    for row, person_id, union in fresh:
+        places = left.get(union.id, 0)
+        left[union.id] = places - 1
+        new.append(_New(world.new_id(), row, person_id, union, held[union.id][0] if places > 0 else None))
+    _write_applications(session, batch, new)
+    waitlisted = sum(1 for one in new if one.node_id is None)
+    return {
+        "submitted": len(asked) - waitlisted,
+        "waitlisted": waitlisted,
+        "resubmitted": len(again),
+    }
+
+
+def _write_applications(session: Session, batch: _OpenBatch, new: Sequence[_New]) -> None:
+    due = review_deadline(batch.at)
+    actor = batch.officer.account_id
+    states = {
+        action: str(rules.next_application_state(ApplicationState.DRAFT, action))
+        for action in (ApplicationAction.SUBMIT, ApplicationAction.QUEUE)
+    }
+    kind, draft = str(ApplicationKind.NEW), str(ApplicationState.DRAFT)
+    actions = [ApplicationAction.SUBMIT if one.node_id else ApplicationAction.QUEUE for one in new]
+    try:
+        copy_rows(
+            session,
+            "application",
+            _APPLICATION_COLUMNS,
+            (
+                (
+                    one.id, kind, states[action], batch.id, one.row, one.person_id, one.union.id, one.union.path,
+                    one.union.path if one.node_id else None, batch.year, one.node_id,
+                    None if one.node_id else batch.at, actor, batch.at, due if one.node_id else None, 1,
+                )
+                for one, action in zip(new, actions, strict=True)
+            ),
+        )  # fmt: skip
+    except psycopg.errors.UniqueViolation:
+        # Two rosters naming one person in the same moment; the other one committed first.
+        raise Conflict("application_open", "名单中有人刚刚由另一份名单提交，请重新检查后再提交本名单。") from None
+    copy_rows(
+        session,
+        "application_event",
+        _EVENT_COLUMNS,
+        (
+            (one.id, 1, batch.at, str(action), draft, states[action], 1, actor)
+            for one, action in zip(new, actions, strict=True)
+        ),
+    )
+
+
+_RETURNED = text("""
+    select id, person_id, union_id, quota_node_id from application
+     where person_id = any(:people) and kind = 'new' and state = 'returned' order by id for update""")
+
+_RESUBMIT = text("""
+    with again as (
+        update application a
+           set state = 'submitted', batch_id = :batch, row = sent.row, round = a.round + 1, review_path = a.path,
+               hold_until = null, submitted_by = :actor, submitted_at = :at, due_at = :due, events = a.events + 1
+          from unnest(cast(:ids as uuid[]), cast(:rows as bigint[])) sent(id, row)
+         where a.id = sent.id and a.state = 'returned'
+        returning a.id, a.events, a.round
+    )
+    insert into application_event (application_id, seq, at, action, from_state, to_state, round, actor_id)
+    select id, events, :at, 'resubmit', 'returned', 'submitted', round, :actor from again""")
+
+_WITHDRAW_RETURNED = text("""
+    with gone as (
+        update application a set state = 'withdrawn', quota_node_id = null, hold_until = null, events = a.events + 1
+         where a.id = any(:ids) and a.state = 'returned' returning a.id, a.events, a.round
+    )
+    insert into application_event (application_id, seq, at, action, from_state, to_state, round, actor_id)
+    select id, events, :at, 'withdraw', 'returned', 'withdrawn', round, :actor from gone""")
+
+
+def _resubmit(
+    session: Session, world: World, batch: _OpenBatch, asked: Sequence[tuple[int, uuid.UUID, UnionNode]]
+) -> set[uuid.UUID]:
+    """Rows that answer a return keep application, history and place, and begin a new round; returns their people.
+
+    Sent in by another unit than before, the old application is withdrawn and the row is a new one there.
+    """
+    found = session.execute(_RETURNED, {"people": [person_id for _, person_id, _ in asked]}).all()
+    if not found:
+        return set()
+    sent = {person_id: (row, union.id) for row, person_id, union in asked}
+    stays = [r for r in found if sent[r.person_id][1] == r.union_id and r.quota_node_id is not None]
+    moves = [r for r in found if r not in stays]
+    actor, at = batch.officer.account_id, batch.at
+    session.execute(
+        _RESUBMIT,
+        {
+            "ids": [r.id for r in stays], "rows": [sent[r.person_id][0] for r in stays], "batch": batch.id,
+            "actor": actor, "at": at, "due": review_deadline(at),
+        },
+    )  # fmt: skip
+    session.execute(_WITHDRAW_RETURNED, {"ids": [r.id for r in moves], "at": at, "actor": actor})
+    released: defaultdict[uuid.UUID, int] = defaultdict(int)
+    for r in moves:
+        if r.quota_node_id is not None:
+            released[r.quota_node_id] += 1
+    release_places(session, world, released, batch.id, actor)
+    return {r.person_id for r in stays}

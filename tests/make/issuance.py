@@ -1,0 +1,138 @@
+"""Officers, quota, rosters and cards for tests of any package, made through the real services."""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cardnet.access import services as access
+from cardnet.access.rules import Principal, Role
+from cardnet.credential import store
+from cardnet.credential.device import DeviceKey
+from cardnet.issuance import services
+from cardnet.issuance.invariants import INVARIANTS
+from cardnet.issuance.rules import RosterMode, Verdict
+from cardnet.kernel.calendar import day_of
+from cardnet.kernel.world import World
+from cardnet.membership.rules import Tier, UnionNode
+from tests.make import membership as make_membership
+
+ROLE = {
+    Tier.UNIT: Role.UNIT_OFFICER,
+    Tier.TOWNSHIP: Role.TOWNSHIP_OFFICER,
+    Tier.DISTRICT: Role.DISTRICT_OFFICER,
+}
+
+
+def make_officer(session: Session, world: World, union: UnionNode, name: str = "", *roles: Role) -> Principal:
+    """An officer of one union, with the role of its tier."""
+    username = (name or f"o-{union.code}").lower()
+    access.create_account(
+        session,
+        world,
+        access.CreateAccount(
+            username, f"{name or union.code}同志", frozenset(roles or (ROLE[union.tier],)), union.id, union.path
+        ),
+    )
+    return access.principal_of_username(session, username)
+
+
+@dataclass
+class Office:
+    """The small tree of the scenarios with officers: `U1` sends in for B1, `A1` reviews there, `D1u` at D1, `C1` at C."""
+
+    session: Session
+    world: World
+    unions: dict[str, UnionNode]
+    officers: dict[str, Principal] = field(default_factory=dict)
+
+    @property
+    def year(self) -> int:
+        return day_of(self.world.now()).year
+
+    def __getitem__(self, name: str) -> Principal:
+        return self.officers[name]
+
+    def grant(self, count: int, document: str = "云工〔2026〕1号") -> services.QuotaLine:
+        return services.grant_quota(self.session, self.world, services.GrantQuota(self.year, count, document))
+
+    def allocate(self, giver: str, taker: str, count: int) -> services.QuotaLine:
+        return services.allocate_quota(self.session, self.world, services.MoveQuota(self.year, giver, taker, count))
+
+    def give_unit(self, code: str, count: int) -> None:
+        """Grant and hand down `count` places to one unit."""
+        above = [union.code for union in self.unions.values() if self.unions[code].path.startswith(union.path)]
+        route = sorted(above, key=lambda c: len(self.unions[c].path))
+        self.grant(count)
+        for giver, taker in zip(route, route[1:], strict=False):
+            self.allocate(giver, taker, count)
+
+    def quota(self, code: str) -> services.QuotaLine:
+        lines = {line.union.code: line for line in services.quota_tree(self.session, self.year)}
+        return lines[code]
+
+    def roster(self, *serials: int, unit: str = "B1", **cells: object) -> bytes:
+        """A roster of valid people; `serial` tells them apart."""
+        lines = [make_membership.roster_line(serial, unit=unit, **cells) for serial in serials]
+        return make_membership.csv_file(make_membership.roster_cells(lines))
+
+    def submit(
+        self, content: bytes, unit: str = "B1", officer: str = "U1", mode: RosterMode = RosterMode.VALID_ROWS_ONLY
+    ) -> services.RosterReceipt:
+        command = services.SubmitRoster(content, "名单.csv", unit, self[officer], mode)
+        return services.submit_roster(self.session, self.world, command)
+
+    def review(
+        self, batch_id: object, officer: str, verdict: Verdict = Verdict.APPROVE, rows: tuple[int, ...] | None = None,
+        reasons: tuple[str, ...] = (),
+    ) -> services.ReviewReceipt:  # fmt: skip
+        command = services.Review(batch_id, self[officer], verdict, rows, reasons)  # type: ignore[arg-type]
+        return services.review(self.session, self.world, command)
+
+    def approve_all_the_way(self, batch_id: object) -> None:
+        for officer in ("A1", "D1u", "C1"):
+            self.review(batch_id, officer)
+
+    def issue(self, *serials: int) -> tuple[services.IssuedCard, ...]:
+        """Cards for new people of B1, by the whole path; places are granted for them."""
+        self.give_unit("B1", len(serials))
+        receipt = self.submit(self.roster(*serials))
+        self.approve_all_the_way(receipt.batch_id)
+        return services.issue_cards(self.session, self.world, services.IssueCards(receipt.batch_id, self["C1"]))
+
+    def breaches(self) -> dict[str, list[object]]:
+        return breaches(self.session)
+
+
+def make_office(session: Session, world: World) -> Office:
+    """The tree and its officers, and the issuer's keys; nobody and no quota yet."""
+    unions = make_membership.tree(session, world)
+    office = Office(session, world, unions)
+    for name, code in (
+        ("U1", "B1"), ("A1", "B1"), ("U2", "B2"), ("U9", "B9"), ("D1u", "D1"), ("D2u", "D1"), ("D9u", "D2"),
+        ("C1", "C"), ("C2", "C"),
+    ):  # fmt: skip
+        office.officers[name] = make_officer(session, world, unions[code], name)
+    store.ensure_keys(session, world)
+    return office
+
+
+def breaches(session: Session) -> dict[str, list[object]]:
+    """The invariants that do not hold, with the rows that show it."""
+    session.flush()
+    found = {code: list(session.execute(text(sql))) for code, (_, sql) in INVARIANTS.items()}
+    return {code: rows for code, rows in found.items() if rows}
+
+
+def activate(
+    session: Session, world: World, card: services.IssuedCard, id_last4: str, phone: DeviceKey | None = None
+) -> services.Activation | services.ActivationRefused:
+    """A phone activates a card."""
+    phone = phone or DeviceKey.make(world)
+    return services.activate_card(
+        session,
+        world,
+        services.ActivateCard(
+            card.number, card.activation_code, id_last4, phone.public, phone.activation_proof(card.number, card.activation_code)
+        ),
+    )  # fmt: skip
