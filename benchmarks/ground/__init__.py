@@ -1,0 +1,1 @@
+"""What benchmarks stand on: a union with members who hold active cards, merchants, programs."""
