@@ -125,7 +125,8 @@ def wrong_total(statement: Statement) -> tuple[str, str] | None:
         return None
     said = _sum_words(declared.count, declared.total_fen)
     return said, _sum_words(
-        None if declared.count is None else statement.count, None if declared.total_fen is None else statement.written_fen
+        None if declared.count is None else statement.count,
+        None if declared.total_fen is None else statement.written_fen,
     )
 
 
@@ -170,7 +171,9 @@ _AMOUNTS = {"union": "union_fen", "net": "union_fen", "amount": None, "gross": "
 """Which amount a column means, the one to compare first."""
 
 _FEN = re.compile(r"\(分\)|\[分\]|/分|（分）|fen$|单位分")
-_UNIT = re.compile(r"[(（\[](分|元|人民币|rmb|cny|yuan|fen|元/分)[)）\]]|/(分|元)$|单位[:：]?(分|元)|(fen|yuan|rmb|cny)$")
+_UNIT = re.compile(
+    r"[(（\[](分|元|人民币|rmb|cny|yuan|fen|元/分)[)）\]]|/(分|元)$|单位[:：]?(分|元)|(fen|yuan|rmb|cny)$"
+)
 _TOTAL = re.compile(r"^\s*(合计|总计|共计|总额|grand total|total|sum)\b|^\s*(合计|总计|共计|总额)")
 _SUBTOTAL = re.compile(r"^\s*(小计|本页小计|本页合计|subtotal|page total)")
 _COUNT = re.compile(r"(\d[\d,]*)\s*[笔条行单]|(?:笔数|条数|行数|count|lines)\s*[:：=]?\s*(\d[\d,]*)")
@@ -215,7 +218,9 @@ def _as_header(index: int, row: Sequence[Cell]) -> _Header | None:
             places.setdefault(field, place)
             titles.setdefault(field, cell.strip())
     named = next((name for name in _AMOUNTS if (name, True) in amounts or (name, False) in amounts), None)
-    findable = {"redemption_id", "merchant_ref"} & places.keys() or ("terminal" in places and {"time", "date"} & places.keys())
+    findable = {"redemption_id", "merchant_ref"} & places.keys() or (
+        "terminal" in places and {"time", "date"} & places.keys()
+    )
     if named is None or not findable:
         return None
     fen = (named, True) in amounts
@@ -375,7 +380,9 @@ class _Reader:
         text = _text(cell)
         if isinstance(cell, str) and field in ("redemption_id", "merchant_ref") and _SCIENTIFIC.fullmatch(text):
             raise _Problem(
-                self.header.titles[field], text, "单号被表格软件改成了科学计数法，原号已丢失：请把这一列设为“文本”后重新导出。"
+                self.header.titles[field],
+                text,
+                "单号被表格软件改成了科学计数法，原号已丢失：请把这一列设为“文本”后重新导出。",
             )
         return text[:200]
 

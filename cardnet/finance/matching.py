@@ -21,6 +21,7 @@ from typing import Any
 import duckdb
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 
 OURS = pa.schema(
     [
@@ -110,7 +111,11 @@ class Engine:
 
 
 def match(
-    ours: pa.Table, theirs: pa.Table, basis: str | None = None, ruleset: Ruleset | None = None, engine: Engine | None = None
+    ours: pa.Table,
+    theirs: pa.Table,
+    basis: str | None = None,
+    ruleset: Ruleset | None = None,
+    engine: Engine | None = None,
 ) -> Matching:
     """Compare. `basis` names the amount of ours their column means; None lets the lines themselves tell.
 
@@ -129,28 +134,38 @@ class _Run:
 
     def __init__(self, engine: Engine, ours: pa.Table, theirs: pa.Table, basis: str | None, ruleset: Ruleset) -> None:
         self.keep, self.rules = engine.keep, ruleset
+        # A key one side never uses joins nothing: leaving its joins out saves most of a small run's time.
+        self.keys = [key for key in _KEYS if _used(ours, key[1]) and _used(theirs, key[2])]
+        self.has_foreign = bool(pc.any(ours["foreign"]).as_py())
+        self.has_terminals = _used(theirs, "terminal")
         given = engine.load("ours", ours).mutate(payable_fen=lambda t: t.gross_fen - t.discount_fen - t.union_fen)
         self.theirs = engine.load("theirs", theirs)
-        self.basis = basis or _basis(given, self.theirs)
+        self.basis = basis or _basis(given, self.theirs, self.keys)
         given = given.mutate(amount=given[self.basis])
         self.foreign = given.filter(given.foreign)
         self.ours = given.filter(~given.foreign)
         self.free_ours, self.free_theirs = self.ours, self.theirs
         self.pairs: list[Any] = []  # (pass, our_no, their_no)
-        self.found: list[Any] = []  # (code, label, our_no, their_no, role)
+        self.found: list[Any] = []  # (code, label, our_no, their_no, related_ours, related_theirs)
+        self.suggested: Any = None
 
     def result(self) -> Matching:
         self._twice_in_ours()
-        for name, our_key, their_key in _KEYS:
+        for name, our_key, their_key in self.keys:
             self._exact(name, our_key, their_key)
-        self._copies()
-        self._keyed(_same_type)
-        self._keyed(_same_direction)
-        self._keyed(_any_type)
-        self._key_already_used()
+        theirs_left = not _empty(self.free_theirs)
+        if theirs_left:
+            self._copies()
+            for type_rule in (_same_type, _same_direction, _any_type):
+                self._keyed(type_rule)
+            self._key_already_used()
         self._reversed_here_only()
-        self._wrong_place()
-        self._suggestions()
+        if theirs_left and self.has_foreign:
+            self._of_another_merchant()
+        if self.has_terminals:
+            self._other_terminal()
+        if theirs_left and self.has_terminals:
+            self._suggestions()
         self._rest()
         return Matching(self._matches(), self._findings(), self.basis)
 
@@ -180,7 +195,6 @@ class _Run:
     # -- the passes
 
     def _twice_in_ours(self) -> None:
-        repeat = ibis.row_number().over(group_by=[self.ours.redemption_id, self.ours.type], order_by=self.ours.no)
         counted = self.ours.group_by(["redemption_id", "type"]).agg(lines=self.ours.count())
         suspects = self.ours.semi_join(counted.filter(counted.lines > 1), ["redemption_id", "type"])
         repeat = ibis.row_number().over(group_by=[suspects.redemption_id, suspects.type], order_by=suspects.no)
@@ -196,10 +210,19 @@ class _Run:
         goes with the n-th of theirs, provided theirs has as many; what theirs has more is a copy (E03)."""
         ours = self.free_ours.filter(self.free_ours.in_period)
         theirs = self.free_theirs.filter(self.free_theirs.in_period)
-        joined = ours.join(theirs, [ours[our_key] == theirs[their_key], ours.amount == theirs.amount_fen], rname="their_{name}")
+        joined = ours.join(
+            theirs, [ours[our_key] == theirs[their_key], ours.amount == theirs.amount_fen], rname="their_{name}"
+        )
         allowed = joined.filter(_same_type(joined), joined.their_day.isnull() | (joined.their_day == joined.day))
         pairs = self.keep(
-            allowed.select(our_no=allowed.no, their_no=allowed.their_no, key=allowed[our_key], type=allowed.type, amount=allowed.amount, day=allowed.day)
+            allowed.select(
+                our_no=allowed.no,
+                their_no=allowed.their_no,
+                key=allowed[our_key],
+                type=allowed.type,
+                amount=allowed.amount,
+                day=allowed.day,
+            )
         )
         shared = _touching(pairs, _repeated(pairs, "our_no"), _repeated(pairs, "their_no"))
         shared = self.keep(shared)
@@ -242,8 +265,8 @@ class _Run:
 
     def _keyed(self, type_rule: Any) -> None:
         """What is left and has a key in common: P3, P4, or a type or sign that differs."""
-        candidates = self.keep(self._candidates(type_rule))
-        if _empty(candidates):
+        candidates = self._candidates(type_rule)
+        if candidates is None or _empty(candidates := self.keep(candidates)):
             return
         shared = self.keep(_touching(candidates, _repeated(candidates, "our_no"), _repeated(candidates, "their_no")))
         single = candidates.anti_join(shared, ["our_no", "their_no"])
@@ -259,7 +282,7 @@ class _Run:
 
     def _candidates(self, type_rule: Any) -> Any:
         parts = []
-        for _, our_key, their_key in _KEYS:
+        for _, our_key, their_key in self.keys:
             ours, theirs = self.free_ours, self.free_theirs
             joined = ours.join(theirs, [ours[our_key] == theirs[their_key]], rname="their_{name}")
             apart = (joined.their_day - joined.day).abs()
@@ -277,7 +300,7 @@ class _Run:
                     apart=(allowed.their_day - allowed.day).abs(),
                 )
             )
-        return ibis.union(*parts, distinct=True)
+        return ibis.union(*parts, distinct=True) if parts else None
 
     def _find_groups(self, pairs: Any) -> None:
         """E14: lines that have more than one candidate, told as one finding for all that hang together."""
@@ -296,10 +319,12 @@ class _Run:
         """E03 as well: a further line of theirs under a key whose line of ours is taken."""
         taken = self.ours.filter(self.ours.in_period).anti_join(self.free_ours, "no")
         parts = []
-        for _, our_key, their_key in _KEYS:
+        for _, our_key, their_key in self.keys:
             free = self.free_theirs.filter(self.free_theirs.in_period)
             joined = free.join(taken, [free[their_key] == taken[our_key], free.type == taken.type], rname="our_{name}")
             parts.append(joined.group_by(joined.no).agg(related_ours=joined.our_no.min()))
+        if not parts:
+            return
         seen = ibis.union(*parts)
         twice = self.keep(seen.group_by(their_no=seen.no).agg(related_ours=seen.related_ours.min()))
         if not _empty(twice):
@@ -312,27 +337,32 @@ class _Run:
         if _empty(free):
             return
         captures = self.ours.filter(self.ours.type == "capture").select("no", "redemption_id")
-        paired = ibis.union(*[p.select("our_no", "their_no") for p in self.pairs], *[
-            f.filter(f.our_no.notnull() & f.their_no.notnull()).select("our_no", "their_no") for f in self.found
-        ])
+        paired = [pairs.select("our_no", "their_no") for pairs in self.pairs]
+        for lines in self.found:
+            both = lines.filter(lines.our_no.notnull() & lines.their_no.notnull())
+            paired.append(both.select("our_no", "their_no"))
+        if not paired:
+            return
+        paired = ibis.union(*paired)
         counted = captures.join(paired, captures.no == paired.our_no).select("redemption_id", "their_no")
         seen = free.join(counted, free.original_id == counted.redemption_id)
         lines = self.keep(seen.group_by(our_no=seen.no).agg(related_theirs=seen.their_no.min()))
         self._find("E09", lines)
         self._use(lines.select("our_no"))
 
-    def _wrong_place(self) -> None:
-        """E10: their line is another merchant's redemption, or names another terminal of this merchant."""
+    def _of_another_merchant(self) -> None:
+        """E10: their line is another merchant's redemption."""
         free = self.free_theirs.filter(self.free_theirs.in_period)
         joined = free.join(self.foreign, free.redemption_id == self.foreign.redemption_id, rname="our_{name}")
         elsewhere = self.keep(joined.group_by(their_no=joined.no).agg(related_ours=joined.our_no.min()))
         if not _empty(elsewhere):
             self._find("E10", elsewhere)
             self._use(elsewhere.select("their_no"))
-        if not _empty(self.theirs.filter(self.theirs.terminal.notnull()).limit(1)):
-            self._other_terminal()
 
     def _other_terminal(self) -> None:
+        """E10 as well: a pair that agrees but for the terminal; it stays matched."""
+        if not self.pairs:
+            return
         # Shops have names of their own for their tills; only a terminal we know can be the wrong one.
         known = self.ours.select("terminal").distinct()
         named = self.theirs.semi_join(known, "terminal").select(their_no="no", their_terminal="terminal")
@@ -352,11 +382,16 @@ class _Run:
         ours = self.free_ours.filter(self.free_ours.in_period)
         theirs = self.free_theirs.filter(self.free_theirs.in_period & self.free_theirs.at.notnull())
         if _empty(theirs):
-            self.suggested = None
             return
         ours = ours.semi_join(theirs, [ours.terminal == theirs.terminal, ours.amount == theirs.amount_fen])
         lines = ours.select(
-            "at", "terminal", "amount", back=ours.type != "capture", our_no=ours.no, their_no=ibis.null("int64"), keyless=ibis.literal(value=False)
+            "at",
+            "terminal",
+            "amount",
+            back=ours.type != "capture",
+            our_no=ours.no,
+            their_no=ibis.null("int64"),
+            keyless=ibis.literal(value=False),
         ).union(
             theirs.select(
                 "at",
@@ -409,6 +444,8 @@ class _Run:
     # -- the answer, in one order
 
     def _matches(self) -> pa.Table:
+        if not self.pairs:
+            return MATCHES.empty_table()
         pairs = ibis.union(*self.pairs)
         return pairs.order_by(["our_no", "their_no"]).to_pyarrow().cast(MATCHES)
 
@@ -423,7 +460,12 @@ class _Run:
             first_theirs=tied.ifelse(rows.first_theirs.min().over(group_by=[rows.code, rows.label]), rows.first_theirs),
         )
         last = 2**62
-        order = [rows.code, rows.first_ours.fill_null(last), rows.first_theirs.fill_null(last), rows.label.fill_null(-1)]
+        order = [
+            rows.code,
+            rows.first_ours.fill_null(last),
+            rows.first_theirs.fill_null(last),
+            rows.label.fill_null(-1),
+        ]
         numbered = self.keep(rows.mutate(finding=ibis.dense_rank().over(order_by=order)))
         parts = [
             numbered.filter(numbered[column].notnull()).select(
@@ -454,10 +496,16 @@ _KEYS = (
 _IDENTITY = ["id_", "ref_", "type", "amount_fen", "day_"]
 
 
+def _used(table: pa.Table, column: str) -> bool:
+    return bool(table[column].null_count < table.num_rows)
+
+
 def _identified(theirs: Any) -> Any:
     """Lines with a key, and their identity in columns that compare equal when empty."""
     keyed = theirs.filter(theirs.redemption_id.notnull() | theirs.merchant_ref.notnull())
-    return keyed.mutate(id_=keyed.redemption_id.fill_null(""), ref_=keyed.merchant_ref.fill_null(""), day_=keyed.day.fill_null(-1))
+    return keyed.mutate(
+        id_=keyed.redemption_id.fill_null(""), ref_=keyed.merchant_ref.fill_null(""), day_=keyed.day.fill_null(-1)
+    )
 
 
 def _same_type(joined: Any) -> Any:
@@ -496,18 +544,13 @@ def _empty(table: Any) -> bool:
     return int(table.limit(1).count().to_pyarrow().as_py()) == 0
 
 
-def _basis(ours: Any, theirs: Any) -> str:
+def _basis(ours: Any, theirs: Any, keys: Iterable[tuple[str, str, str]]) -> str:
     """The amount of ours that most keyed lines of theirs agree with; the union's share when it is a tie."""
-    agreeing: list[tuple[int, str]] = []
-    joins: Iterable[Any] = (
-        ours.join(theirs, [ours.redemption_id == theirs.redemption_id], rname="their_{name}"),
-        ours.join(theirs, [ours.merchant_ref == theirs.merchant_ref], rname="their_{name}"),
-    )
     counts = dict.fromkeys(BASES, 0)
-    for joined in joins:
+    for _, our_key, their_key in keys:
+        joined = ours.join(theirs, [ours[our_key] == theirs[their_key]], rname="their_{name}")
         same = joined.filter(_same_direction(joined))
         row = same.agg(**{name: (same[name] == same.amount_fen).sum() for name in BASES}).to_pyarrow().to_pylist()[0]
         for name in BASES:
             counts[name] += int(row[name] or 0)
-    agreeing = [(counts[name], name) for name in BASES]
-    return max(agreeing, key=lambda pair: (pair[0], -BASES.index(pair[1])))[1]
+    return max(BASES, key=lambda name: (counts[name], -BASES.index(name)))

@@ -24,7 +24,21 @@ def theirs(*lines: dict) -> pa.Table:
     return _table(THEIRS, [_their(no, **line) for no, line in enumerate(lines)])
 
 
-def _our(no, id, fen=600, type="capture", day=DAY, at=None, terminal="T01", ref=None, original=None, gross=10_000, discount=1_400, within=True, foreign=False):
+def _our(
+    no,
+    id,
+    fen=600,
+    type="capture",
+    day=DAY,
+    at=None,
+    terminal="T01",
+    ref=None,
+    original=None,
+    gross=10_000,
+    discount=1_400,
+    within=True,
+    foreign=False,
+):
     at = day_no(day) * 86_400 + no * 1_000 if at is None else at
     ref = f"R-{id}" if ref is None else ref
     return (no, id, original, ref or None, type, day_no(day), at, terminal, fen, discount, gross, within, foreign)
@@ -36,4 +50,6 @@ def _their(no, fen=600, ref=None, id=None, type="capture", day=DAY, at=None, ter
 
 def _table(schema: pa.Schema, rows: list[tuple]) -> pa.Table:
     columns = list(zip(*rows, strict=True)) if rows else [[] for _ in schema.names]
-    return pa.table([pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema)
+    return pa.table(
+        [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
+    )
