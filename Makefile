@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
-PAGES := cardnet/web/static/dist/.vite/manifest.json
+PAGES := cardnet/web/static/dist/till/manifest.json
 PAGE_SOURCES := frontend/package-lock.json $(wildcard frontend/*.ts frontend/*.json) $(shell find frontend/src frontend/public -type f 2>/dev/null)
 
 .PHONY: help demo test check fix bench pages browser clean lock

@@ -2,12 +2,14 @@
 
 from flask import Blueprint, Flask
 
-from cardnet.web import auth, csrf, formats, home, language, navigation, paging, words
+from cardnet.web import auth, csrf, formats, home, language, navigation, paging, till, wallet, words
 
 PAGES: tuple[Blueprint, ...] = (
     # One line a page module.
     home.blueprint,
     auth.blueprint,
+    wallet.blueprint,
+    till.blueprint,
 )
 
 

@@ -40,8 +40,8 @@ export function characterOf(key: Pick<Key, "code" | "shift">): string | undefine
 export type Heard =
   /** Not a scanner: leave the key to the page. */
   | { kind: "no" }
-  /** May become a code: the next keys tell. */
-  | { kind: "maybe" }
+  /** May become a code: the next keys tell. `first` is the first of them. */
+  | { kind: "maybe"; first: boolean }
   /** Certainly a scanner: keep the key from the page. */
   | { kind: "typing" }
   | { kind: "code"; text: string };
@@ -71,7 +71,7 @@ export class Wedge {
     }
     this.text += character;
     if (this.sure()) return { kind: "typing" };
-    if (PREFIX.startsWith(this.text)) return { kind: "maybe" };
+    if (PREFIX.startsWith(this.text)) return { kind: "maybe", first: this.text.length === 1 };
     this.text = "";
     return { kind: "no" };
   }

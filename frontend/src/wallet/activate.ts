@@ -1,0 +1,127 @@
+/** Activation in three short steps: card number, activation code, last four of the ID. */
+
+import { base64url, compressedPublicKey, makeDeviceKey, signText } from "../cn1/keys";
+import { one } from "../shared/dom";
+import { NoAnswer } from "../shared/http";
+import { say } from "../shared/words";
+import * as server from "./server";
+import { CannotKeepKey, keepNewCard, keepPendingKey, pendingKey } from "./store";
+
+interface Step {
+  id: string;
+  read: (text: string) => string | undefined;
+  wrong: string;
+}
+
+/** As typed or as printed: groups, hyphens, full-width and small letters are all right. */
+const plain = (text: string): string => text.normalize("NFKC").replace(/[\s\-–—]/g, "").toUpperCase();
+const matching = (pattern: RegExp) => (text: string): string | undefined => pattern.exec(plain(text))?.[0];
+
+export const readNumber = matching(/^\d{12,19}$/);
+export const readCode = matching(/^[0-9A-Z]{6,16}$/);
+export const readLast4 = matching(/^[0-9A-Z]{4}$/);
+
+const STEPS: Step[] = [
+  { id: "number", read: readNumber, wrong: "number_wrong" },
+  { id: "code", read: readCode, wrong: "code_wrong" },
+  { id: "last4", read: readLast4, wrong: "last4_wrong" },
+];
+
+/** `#n=…&c=…` of the slip's QR: number and code, which never leave the phone in an address. */
+export function fromFragment(hash: string): { number: string; code: string } {
+  const values = new URLSearchParams(hash.replace(/^#/, ""));
+  return { number: readNumber(values.get("n") ?? "") ?? "", code: readCode(values.get("c") ?? "") ?? "" };
+}
+
+/** Run the steps; `done` is called once the card is kept on this phone. */
+export function startActivation(filled: { number: string; code: string }, done: (largeType: boolean) => Promise<void>): void {
+  const forms = STEPS.map((step) => one<HTMLFormElement>(`#step-${step.id}`));
+  const input = (place: number): HTMLInputElement => one<HTMLInputElement>("input", forms[place]!);
+  input(0).value = group(filled.number);
+  input(1).value = group(filled.code);
+
+  const show = (place: number): void => {
+    forms.forEach((form, at) => (form.hidden = at !== place));
+    one("#step-of").textContent = say("step_of", { step: place + 1 });
+    one("#slip-filled").hidden = !(place === 2 && filled.number !== "" && filled.code !== "");
+    input(place).focus();
+  };
+
+  const complain = (place: number, sentence: string): void => {
+    const form = forms[place]!;
+    one(".field", form).classList.toggle("field--wrong", sentence !== "");
+    const error = one(".field__error", form);
+    error.hidden = sentence === "";
+    one("span", error).textContent = sentence;
+    input(place).setAttribute("aria-invalid", String(sentence !== ""));
+    if (sentence) input(place).focus();
+  };
+
+  const check = (place: number): boolean => {
+    const right = STEPS[place]!.read(input(place).value) !== undefined;
+    complain(place, right ? "" : say(STEPS[place]!.wrong));
+    return right;
+  };
+
+  forms.forEach((form, place) => {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (!check(place)) return;
+      if (place < 2) show(place + 1);
+      else void send();
+    });
+    form.querySelector("[data-back]")?.addEventListener("click", () => show(place - 1));
+  });
+
+  const send = async (): Promise<void> => {
+    const number = readNumber(input(0).value);
+    const code = readCode(input(1).value);
+    const last4 = readLast4(input(2).value);
+    if (!number) return show(0);
+    if (!code) return show(1);
+    if (!last4) return;
+    const button = one<HTMLButtonElement>("button[type=submit]", forms[2]);
+    const word = button.textContent;
+    button.disabled = true;
+    button.textContent = say("activating");
+    try {
+      await done(await bind(number, code, last4));
+    } catch (error) {
+      complain(2, sentenceFor(error));
+    } finally {
+      button.disabled = false;
+      button.textContent = word;
+    }
+  };
+
+  show(filled.number && filled.code ? 2 : filled.number ? 1 : 0);
+}
+
+async function bind(number: string, code: string, last4: string): Promise<boolean> {
+  // Without https there is no WebCrypto, so there can be no key.
+  if (!globalThis.crypto?.subtle) throw new CannotKeepKey("no WebCrypto");
+  const key = (await pendingKey()) ?? (await makeDeviceKey());
+  await keepPendingKey(key);
+  const answer = await server.activate({
+    card_number: number,
+    activation_code: code,
+    id_last4: last4,
+    public_key: base64url(await compressedPublicKey(key)),
+    proof: base64url(await signText(key.privateKey, `cardnet-activate:${number}:${code}`)),
+  });
+  const { credential, index, expiresAt, now, face } = answer;
+  await keepNewCard({ key, credential, index, issuedAt: now, expiresAt, face });
+  await navigator.storage?.persist?.().catch(() => false);
+  return answer.largeType;
+}
+
+function sentenceFor(error: unknown): string {
+  if (error instanceof server.Refused) return error.problem.title || say("server_trouble");
+  if (error instanceof NoAnswer) return say("activate_offline");
+  if (error instanceof CannotKeepKey) return say("cannot_keep_key");
+  throw error;
+}
+
+export function group(text: string): string {
+  return text.replace(/(.{4})(?=.)/g, "$1 ");
+}

@@ -1,0 +1,170 @@
+/** The wallet: a card that works without a network, and what it was used for. */
+
+import { base64url, compressedPublicKey } from "../cn1/keys";
+import { keepAwake, keepForOffline, offerInstall } from "../shared/app";
+import { fill, onClick, one } from "../shared/dom";
+import { NoAnswer } from "../shared/http";
+import { say } from "../shared/words";
+import { fromFragment, group, startActivation } from "./activate";
+import { LiveCode } from "./live";
+import { showRecords } from "./records";
+import * as server from "./server";
+import * as store from "./store";
+import { now, synchronise } from "./time";
+
+const TABS = ["card", "records", "more"] as const;
+type Tab = (typeof TABS)[number];
+
+let card: store.StoredCard | undefined;
+let tab: Tab | "activate" = "activate";
+
+const live = new LiveCode(
+  () => card,
+  () => tab === "card" && usable(),
+  (state) => {
+    one("#code").hidden = state === "expired";
+    one("#code-expired").hidden = state !== "expired";
+    one("#time-unsure").hidden = state !== "unsure";
+    one("#code-hint").hidden = state !== "shown";
+  },
+);
+const adjustScreen = keepAwake(() => tab === "card" && card !== undefined);
+
+/** A card that was suspended or replaced shows why in place of a code nobody would accept. */
+function usable(): boolean {
+  return card?.face.state === "active";
+}
+
+function open(next: Tab | "activate"): void {
+  tab = next;
+  one("#activate").hidden = next !== "activate";
+  one("#tabs").hidden = next === "activate";
+  for (const name of TABS) {
+    one(`#${name}`).hidden = name !== next;
+    const link = one(`#tabs [data-tab="${name}"]`);
+    if (name === next) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  window.scrollTo(0, 0);
+  void adjustScreen();
+  if (next === "card") void live.refresh();
+  if (next === "records") void showRecords();
+}
+
+function showFace(): void {
+  if (!card) return;
+  const { face } = card;
+  fill(one("#face"), { name: face.name, union: face.unionName, number: group(face.number) });
+  for (const badge of document.querySelectorAll<HTMLElement>("#face [data-state]")) {
+    badge.hidden = badge.dataset.state !== (usable() ? "active" : face.state === "suspended" ? "suspended" : "ended");
+  }
+  fill(one("#more"), {
+    "more-name": face.name,
+    "more-union": face.unionName,
+    "more-number": group(face.number),
+    "more-valid": inWords(face.validTo),
+  });
+  one("#code-frame").hidden = !usable();
+  one("#code-stopped").hidden = usable();
+}
+
+/** "2031-12-31" → 2031年12月31日. */
+function inWords(day: string): string {
+  const [year = "", month = "", date = ""] = day.split("-");
+  return say("valid_to", { year, month: Number(month), day: Number(date) });
+}
+
+function applyType(large: boolean): void {
+  document.documentElement.classList.toggle("large", large);
+  one<HTMLInputElement>("#large-type").checked = large;
+  void live.refresh();
+}
+
+/** Talk to the server when there is one: the time, the state of the card, a fresh credential. */
+async function refreshFromServer(): Promise<void> {
+  if (!card) return;
+  try {
+    await synchronise();
+    const status = await server.status(card.index);
+    // An index that was revoked under this phone: another phone was bound.
+    const state = status.bound ? status.state : "ended";
+    card = { ...card, face: { ...card.face, state, validTo: status.validTo } };
+    await store.keepCard(card);
+    showFace();
+    one("#still").textContent = status.still || say("still_nothing");
+    await renewWhenHalfOver();
+    online(true);
+  } catch (error) {
+    // A session that ended takes nothing from the card: it still draws codes until its credential ends.
+    if (error instanceof NoAnswer) online(false);
+    else if (!(error instanceof server.Refused)) throw error;
+  }
+  void live.refresh();
+}
+
+async function renewWhenHalfOver(): Promise<void> {
+  if (!card) return;
+  const { at } = await now();
+  if (card.expiresAt - at > (card.expiresAt - card.issuedAt) / 2) return;
+  const fresh = await server.renew(base64url(await compressedPublicKey(card.key)));
+  card = { ...card, credential: fresh.credential, issuedAt: fresh.now, expiresAt: fresh.expiresAt, face: fresh.face };
+  await store.keepCard(card);
+  showFace();
+}
+
+function online(yes: boolean): void {
+  one("#offline").hidden = yes;
+}
+
+async function start(): Promise<void> {
+  void keepForOffline("/wallet/sw.js", "/wallet", () => card !== undefined);
+  const settings = await store.settings().catch(() => undefined);
+  applyType(settings?.largeType ?? false);
+  offerInstall(one("#install"));
+  one("#in-wechat").hidden = !/MicroMessenger/i.test(navigator.userAgent);
+
+  const filled = fromFragment(location.hash);
+  // Number and code must not stay in the address or the history.
+  if (location.hash) history.replaceState(null, "", location.pathname);
+
+  card = await store.card();
+  if (card) {
+    showFace();
+    open("card");
+    void refreshFromServer();
+  } else {
+    open("activate");
+    startActivation(filled, async (largeType) => {
+      card = await store.card();
+      await store.keepSettings({ largeType });
+      applyType(largeType);
+      showFace();
+      open("card");
+      await refreshFromServer();
+    });
+  }
+
+  for (const name of TABS) {
+    onClick(`#tabs [data-tab="${name}"]`, () => open(name));
+  }
+  one("#large-type").addEventListener("change", (event) => {
+    const largeType = (event.target as HTMLInputElement).checked;
+    applyType(largeType);
+    void store.keepSettings({ largeType });
+  });
+  onClick("#refresh", refreshFromServer);
+  onClick("#forget", () => one<HTMLDialogElement>("#forget-dialog").showModal());
+  onClick("#forget-no", () => one<HTMLDialogElement>("#forget-dialog").close());
+  onClick("#forget-yes", async () => {
+    await server.signOut().catch(() => undefined);
+    await store.forgetCard();
+    location.reload();
+  });
+  window.addEventListener("online", () => void refreshFromServer());
+  window.addEventListener("offline", () => online(false));
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") void refreshFromServer();
+  });
+}
+
+void start();

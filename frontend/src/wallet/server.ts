@@ -1,0 +1,124 @@
+/** What the wallet asks the server (cardnet/web/wallet.py). Every answer carries `now` in milliseconds. */
+
+import { fromBase64url } from "../cn1/keys";
+import type { Bytes } from "../cn1/code";
+import { reading, type Sample } from "../shared/clock";
+import { call, problemOf, type Answer, type Problem } from "../shared/http";
+import type { CardFace } from "./store";
+
+export class Refused extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.code);
+  }
+}
+
+export interface Credential {
+  credential: Bytes;
+  index: number;
+  expiresAt: number;
+  now: number;
+  face: CardFace;
+}
+
+export interface Activation extends Credential {
+  largeType: boolean;
+}
+
+export interface Status {
+  number: string;
+  state: string;
+  validTo: string;
+  /** This phone's index still stands for the card. */
+  bound: boolean;
+  /** One line under the code: what the member can still use this year; empty when there is nothing to say. */
+  still: string;
+}
+
+export interface RedemptionLine {
+  id: string;
+  occurredAt: string;
+  merchant: string;
+  store: string;
+  outcome: string;
+  outcomeWord: string;
+  what: string;
+  why: string;
+  amount: string;
+  benefit: string;
+  payable: string;
+  counted: boolean;
+}
+
+export interface Redemptions {
+  year: number;
+  totalBenefit: string;
+  uses: number;
+  lines: RedemptionLine[];
+}
+
+export async function activate(request: Record<string, string>): Promise<Activation> {
+  const body = good(await call("/wallet/api/activate", { body: request, timeoutMs: 15_000 }));
+  return { ...credentialOf(body), largeType: body.large_type === true };
+}
+
+export async function renew(publicKey: string): Promise<Credential> {
+  return credentialOf(good(await call("/wallet/api/renew", { body: { public_key: publicKey } })));
+}
+
+export async function rebind(request: Record<string, string>): Promise<Credential> {
+  return credentialOf(good(await call("/wallet/api/rebind", { body: request, timeoutMs: 15_000 })));
+}
+
+/** How the card of `index` stands; without an index, the person's card that this phone may be bound to. */
+export async function status(index?: number): Promise<Status> {
+  const body = good(await call(`/wallet/api/card${index === undefined ? "" : `?index=${index}`}`));
+  const card = body.card as Record<string, string>;
+  return {
+    number: card.number ?? "",
+    state: card.state ?? "",
+    validTo: card.valid_to ?? "",
+    bound: body.bound === true,
+    still: String(body.still ?? ""),
+  };
+}
+
+export async function redemptions(): Promise<Redemptions> {
+  const body = good(await call("/wallet/api/redemptions"));
+  return body as unknown as Redemptions;
+}
+
+export async function signOut(): Promise<void> {
+  await call("/wallet/api/sign-out", { body: {} });
+}
+
+export async function timeSample(): Promise<Sample> {
+  const sent = reading();
+  const body = good(await call("/wallet/api/time", { timeoutMs: 4_000 }));
+  return { sent, received: reading(), server: Number(body.now) };
+}
+
+function good(answer: Answer): Record<string, unknown> {
+  if (answer.status >= 300) throw new Refused(problemOf(answer));
+  return answer.body;
+}
+
+function credentialOf(body: Record<string, unknown>): Credential {
+  return {
+    credential: fromBase64url(String(body.credential)),
+    index: Number(body.index),
+    expiresAt: Date.parse(String(body.expires_at)),
+    now: Number(body.now),
+    face: faceOf(body.card),
+  };
+}
+
+function faceOf(value: unknown): CardFace {
+  const face = value as Record<string, string>;
+  return {
+    name: face.name ?? "",
+    unionName: face.union_name ?? "",
+    number: face.number ?? "",
+    state: face.state ?? "",
+    validTo: face.valid_to ?? "",
+  };
+}

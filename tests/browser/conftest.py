@@ -1,0 +1,96 @@
+"""Ground of the browser tests: the app served over HTTP on a database of its own, and the system's Chromium.
+
+`site` is a running server (`site.url`, `site.session()`, `site.world`); `new_page(width, height, …)` opens a page in
+a context of its own. A test whose page writes an error on the console or loads from another host fails.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from werkzeug.serving import make_server
+
+from cardnet.kernel.world import clock_started_at
+from tests.conftest import make_app
+from tests.make.browser import ARGS, DIST, Site, Watch, find_chromium
+
+OPENING = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+"""2026-11-24 09:00 in Shanghai: the day of the demonstration. The clock runs on from there."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture
+def site(fresh_database: str, data_folder: Path) -> Iterator[Site]:
+    """The app on a database of its own, with a clock that runs, on a free port of this machine."""
+    world = clock_started_at(OPENING)
+    app = make_app(fresh_database, data_folder, world)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield Site(f"http://127.0.0.1:{server.server_port}", app, world)
+    server.shutdown()
+    thread.join()
+    with app.app_context():
+        app.extensions["cardnet.sessions"].bind.dispose()
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> str:
+    """The path of a Chromium; the test is skipped, saying so, where there is none."""
+    if found := find_chromium(playwright):
+        return found
+    pytest.skip("没有 Chromium：请运行 scripts/browser.sh，或把 CARDNET_CHROMIUM 设为它的路径。")
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    running = playwright.chromium.launch(executable_path=chromium, args=list(ARGS))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+    """Opens a page in a new context: `new_page(360, 640)`; more goes to the context (`color_scheme="dark"`)."""
+    watch = Watch(site.url)
+    contexts: list[BrowserContext] = []
+
+    def make(width: int = 360, height: int = 640, **more: Any) -> Page:
+        more.setdefault("device_scale_factor", 2)
+        context = browser.new_context(
+            base_url=site.url, viewport={"width": width, "height": height}, locale="zh-CN",
+            timezone_id="Asia/Shanghai", **more,
+        )  # fmt: skip
+        context.set_default_timeout(10_000)
+        watch.follow(context)
+        contexts.append(context)
+        return context.new_page()
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert watch.wrong == []
+
+
+@pytest.fixture(scope="session")
+def built_pages() -> None:
+    """The scripts of wallet and till; without them their tests are skipped, saying so."""
+    for name in ("wallet", "till"):
+        if not (DIST / name / "manifest.json").exists():
+            pytest.skip("手机页面还没有编译：请运行 make pages。")
