@@ -122,7 +122,7 @@ def _responses(call: Call) -> dict[str, Any]:
         entry: dict[str, Any] = {"description": call.summary}
         if isinstance(answer, str):
             if answer:
-                entry["content"] = {answer: {"schema": {"type": "string", "contentMediaType": answer}}}
+                entry["content"] = {answer: {"schema": {"type": "object"}} if answer == "application/json" else {}}
         else:
             entry["content"] = {"application/json": {"schema": answer}}
         if call.takes_key:

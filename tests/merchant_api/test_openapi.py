@@ -1,0 +1,90 @@
+"""The published description: whole, true to the routes, and every answer within it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
+
+from cardnet.merchant_api import openapi
+from cardnet.merchant_api.routes.blueprint import CALLS
+from tests.make.merchants import make_till
+
+DOCUMENT = json.loads(json.dumps(openapi.document(CALLS)))
+OPERATIONS = [result.ok() for result in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()]
+
+
+def test_it_is_served_to_anybody(client):
+    answer = client.get("/merchant/v1/openapi.json")
+    assert (answer.status_code, answer.json["openapi"]) == (200, "3.1.0")
+    assert answer.json == DOCUMENT
+
+
+def test_it_names_every_route_and_no_other(app: Flask):
+    served = {
+        (
+            method,
+            rule.rule.removeprefix("/merchant/v1")
+            .replace("<uuid:", "{")
+            .replace("<string:", "{")
+            .replace("<path:", "{")
+            .replace(">", "}"),
+        )
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("merchant_api.")
+        for method in rule.methods or ()
+        if method not in ("HEAD", "OPTIONS")
+    }
+    described = {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item}
+    assert described == served
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield value["$ref"]
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def test_every_reference_leads_somewhere():
+    for found in references(DOCUMENT):
+        place = DOCUMENT
+        for step in found.removeprefix("#/").split("/"):
+            place = place[step]
+
+
+def test_requests_are_closed_and_answers_are_open():
+    for call in CALLS:
+        if call.body:
+            assert DOCUMENT["components"]["schemas"][call.body.__name__]["additionalProperties"] is False
+        for answer in call.answers.values():
+            if not isinstance(answer, str):
+                assert DOCUMENT["components"]["schemas"][answer.__name__]["additionalProperties"] is not False
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
+def test_whatever_the_description_allows_is_answered_as_described(session, world, app, operation):
+    """A tenth of programme T12; `make soak` sends thousands."""
+    till = make_till(session, world)
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def ask(data: st.DataObject) -> None:
+        case = data.draw(operation.as_strategy())
+        answer = case.call(
+            app=app, base_url="http://localhost/merchant/v1", headers={**(case.headers or {}), **till.headers}
+        )
+        assert answer.status_code < 500
+        # We put a good token over the generated one, and some rules (sums, printable text) no JSON Schema can say.
+        case.validate_response(answer, excluded_checks=[ignored_auth, positive_data_acceptance])
+
+    ask()
