@@ -5,7 +5,6 @@ associated data, so a sealed phone number cannot be moved into the column of nam
 HMAC-SHA-256 under a key of its own: equal values have equal indexes, and nothing else can be learned from it.
 """
 
-import hashlib
 import hmac
 import json
 import os
@@ -51,7 +50,7 @@ class Vault:
     def index(self, field: str, value: str | bytes) -> bytes:
         """The 32-byte blind index of a value within its field."""
         plain = value.encode() if isinstance(value, str) else value
-        return hmac.new(self.index_key, field.encode() + b"\0" + plain, hashlib.sha256).digest()
+        return hmac.digest(self.index_key, field.encode() + b"\0" + plain, "sha256")
 
 
 def vault_of(session: Session) -> Vault:
