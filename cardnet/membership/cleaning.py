@@ -4,6 +4,7 @@ import math
 import re
 import unicodedata
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
 from cardnet.membership.spreadsheet import Cell
 
@@ -49,6 +50,12 @@ def text_of(cell: Cell) -> str:
 
 def word_of(cell: Cell) -> str:
     """A cell as a word to look up: narrow, upper case, without any space."""
+    return _word(cell if isinstance(cell, str) else text_of(cell))
+
+
+# Columns of words repeat a few hundred of them 30,000 times.
+@lru_cache(maxsize=4096)
+def _word(cell: str) -> str:
     text = text_of(cell)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
@@ -124,7 +131,7 @@ _FIRST_SERIAL, _LAST_SERIAL = 9_133, 73_050
 """Serial days 1925-01-01 and 2099-12-31: outside them a bare number is no date anybody meant."""
 
 
-def date_of(cell: Cell) -> date | None:  # noqa: PLR0911 - one return per way of writing a day
+def date_of(cell: Cell) -> date | None:
     """A day as offices write it: a date cell, `2018-04-28`, `2018.4.28`, `20180428`, `2018年4月28日`, a serial."""
     if isinstance(cell, datetime):
         return cell.date()
@@ -132,6 +139,11 @@ def date_of(cell: Cell) -> date | None:  # noqa: PLR0911 - one return per way of
         return cell
     if isinstance(cell, bool | time):
         return None
+    return _date(cell if isinstance(cell, str) else text_of(cell))
+
+
+@lru_cache(maxsize=16_384)
+def _date(cell: str) -> date | None:
     text = unicodedata.normalize("NFKC", text_of(cell))
     if text.isdecimal() and len(text) in (4, 5) and _FIRST_SERIAL <= int(text) <= _LAST_SERIAL:
         # Day 1 is 1900-01-01 and the spreadsheet counts a 29 February 1900 that never was.

@@ -14,7 +14,6 @@ from cardnet.membership.services.people import (
     names,
     people,
     person_of_id,
-    save_people,
 )
 from cardnet.membership.services.register import (
     ImportRegister,
@@ -23,6 +22,7 @@ from cardnet.membership.services.register import (
     known_in_sheet,
     unit_codes,
 )
+from cardnet.membership.services.saving import save_people
 from cardnet.membership.services.unions import (
     route_of,
     union_of_code,

@@ -23,7 +23,8 @@ from cardnet.membership.roster import (
     read_sheet,
 )
 from cardnet.membership.rules import KnownMember
-from cardnet.membership.services.people import key_of, known_members, save_people
+from cardnet.membership.services.people import key_of, known_members
+from cardnet.membership.services.saving import save_people
 from cardnet.membership.services.unions import union_of_code
 
 
