@@ -2,12 +2,13 @@
 
 from flask import Blueprint, Flask
 
-from cardnet.web import auth, csrf, formats, home, language, navigation, paging, till, wallet, words
+from cardnet.web import auth, console, csrf, formats, home, language, navigation, paging, till, wallet, words
 
 PAGES: tuple[Blueprint, ...] = (
     # One line a page module.
     home.blueprint,
     auth.blueprint,
+    console.blueprint,
     wallet.blueprint,
     till.blueprint,
 )

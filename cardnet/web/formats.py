@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Flask, url_for
 from flask_babel import get_locale
 
-from cardnet.kernel import calendar
+from cardnet.kernel import calendar, masking
 from cardnet.kernel.money import yuan
 from cardnet.web.language import gettext
 
@@ -16,7 +16,7 @@ _STATIC = Path(__file__).parent / "static"
 
 
 def install(app: Flask) -> None:
-    """Give templates the filters `money`, `cn_date`, `cn_datetime`, `number`, `rate`, `clock`, `groups` and `static_url`."""
+    """Give templates the filters of this module, and `static_url`."""
     app.jinja_env.filters.update(
         money=money,
         cn_date=cn_date,
@@ -25,6 +25,8 @@ def install(app: Flask) -> None:
         number=number,
         rate=rate,
         groups=groups,
+        mask_id=masking.id_number_for_office,
+        mask_phone=masking.phone_for_office,
     )
     app.jinja_env.globals.update(static_url=static_url)
 

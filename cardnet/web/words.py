@@ -1,9 +1,15 @@
-"""The words of pages for codes: role, state, severity. Each state has a kind (good, wait, bad, calm) that picks its colour and icon."""
+"""The words of pages for codes: roles, states, findings, reasons.
 
-from collections.abc import Iterable
+Each state also has a kind (good, wait, bad, calm) that picks its colour and icon. The words are those of the
+glossary and of the packages' own tables; they stand here once more so that they can be translated, and a test
+compares the two.
+"""
+
+from collections.abc import Iterable, Mapping
 
 from flask import Flask
 from flask_babel import lazy_gettext
+from markupsafe import Markup
 
 from cardnet.web.language import gettext
 
@@ -20,13 +26,148 @@ ROLE_WORDS = {
     "admin": lazy_gettext("系统管理员"),
 }
 
+APPLICATION_STATES = {
+    "draft": ("calm", lazy_gettext("草稿")),
+    "submitted": ("wait", lazy_gettext("待审核")),
+    "in_review": ("wait", lazy_gettext("审核中")),
+    "returned": ("bad", lazy_gettext("退回修改")),
+    "waitlisted": ("wait", lazy_gettext("候补")),
+    "approved": ("good", lazy_gettext("审核通过")),
+    "issued": ("good", lazy_gettext("已发卡")),
+    "rejected": ("bad", lazy_gettext("不予通过")),
+    "withdrawn": ("calm", lazy_gettext("已撤回")),
+    "lapsed": ("calm", lazy_gettext("已失效")),
+}
+
+CARD_STATES = {
+    "ordered": ("wait", lazy_gettext("待制卡")),
+    "produced": ("wait", lazy_gettext("待发放")),
+    "delivered": ("wait", lazy_gettext("待激活")),
+    "active": ("good", lazy_gettext("使用中")),
+    "suspended": ("bad", lazy_gettext("已挂失")),
+    "replaced": ("calm", lazy_gettext("已补换")),
+    "cancelled": ("calm", lazy_gettext("已注销")),
+}
+
+CHECK_STATES = {
+    "valid": ("good", lazy_gettext("可以提交")),
+    "warning": ("wait", lazy_gettext("可以提交，请留意")),
+    "declined": ("calm", lazy_gettext("本人暂不办")),
+    "invalid": ("bad", lazy_gettext("需要修改")),
+}
+
+ACTIONS = {
+    "submit": lazy_gettext("提交"),
+    "queue": lazy_gettext("候补"),
+    "take_place": lazy_gettext("递补"),
+    "lapse": lazy_gettext("作废"),
+    "pass_on": lazy_gettext("审核通过"),
+    "approve": lazy_gettext("审核通过"),
+    "return": lazy_gettext("退回"),
+    "reject": lazy_gettext("不予通过"),
+    "resubmit": lazy_gettext("重新提交"),
+    "withdraw": lazy_gettext("撤回"),
+    "issue": lazy_gettext("发卡"),
+}
+
+CARD_ACTIONS = {
+    "issue": lazy_gettext("生成卡号"),
+    "produce": lazy_gettext("制卡"),
+    "deliver": lazy_gettext("发放"),
+    "activate": lazy_gettext("激活"),
+    "suspend": lazy_gettext("挂失"),
+    "resume": lazy_gettext("解挂"),
+    "replace": lazy_gettext("补换"),
+    "cancel": lazy_gettext("注销"),
+}
+
+REASONS = {
+    "R01": lazy_gettext("姓名与证件不符"),
+    "R02": lazy_gettext("证件号校验错误"),
+    "R03": lazy_gettext("证件过期"),
+    "R04": lazy_gettext("手机号占用或格式"),
+    "R05": lazy_gettext("已持有有效卡"),
+    "R06": lazy_gettext("会籍在其他工会"),
+    "R07": lazy_gettext("非在册会员"),
+    "R08": lazy_gettext("已退休"),
+    "R09": lazy_gettext("缺本人同意"),
+    "R10": lazy_gettext("单位信息不符"),
+    "R11": lazy_gettext("公章或附件缺失"),
+    "R12": lazy_gettext("名额不足"),
+    "R13": lazy_gettext("制卡失败"),
+}
+
+TIERS = {
+    "district": lazy_gettext("区总工会"),
+    "township": lazy_gettext("镇、街道、委局工会"),
+    "unit": lazy_gettext("基层工会"),
+}
+
+MODES = {
+    "valid_rows_only": lazy_gettext("先提交合格的人员"),
+    "all_or_nothing": lazy_gettext("全部合格才提交"),
+}
+
+MEMBERSHIP_KINDS = {
+    "active": lazy_gettext("在册"),
+    "retained": lazy_gettext("保留会籍"),
+    "retired": lazy_gettext("退休"),
+    "transferred": lazy_gettext("转出"),
+    "withdrawn": lazy_gettext("退会"),
+    "deceased": lazy_gettext("身故"),
+}
+
+_BADGES: Mapping[str, Mapping[str, tuple[str, object]]] = {
+    "application": APPLICATION_STATES,
+    "card": CARD_STATES,
+    "check": CHECK_STATES,
+}
+_WORDS: Mapping[str, Mapping[str, object]] = {
+    "action": ACTIONS,
+    "card_action": CARD_ACTIONS,
+    "reason": REASONS,
+    "tier": TIERS,
+    "mode": MODES,
+    "membership": MEMBERSHIP_KINDS,
+    "role": ROLE_WORDS,
+}
+
 
 def install(app: Flask) -> None:
-    """Give templates the filter `role_words`."""
-    app.jinja_env.filters.update(role_words=role_words)
+    """Give templates the filters `role_words`, `state_badge(of)` and `word(of)`."""
+    app.jinja_env.filters.update(role_words=role_words, state_badge=state_badge, word=word)
 
 
 def role_words(roles: Iterable[str]) -> str:
     """What a person is, in the order of the table: 财务经办、出纳."""
     held = set(roles)
-    return gettext("、").join(str(word) for role, word in ROLE_WORDS.items() if role in held)
+    return gettext("、").join(str(text) for role, text in ROLE_WORDS.items() if role in held)
+
+
+def state_badge(state: str, of: str) -> Markup:
+    """The badge of a state: `{{ row.state|state_badge('application') }}`."""
+    kind, text = _BADGES[of][str(state)]
+    return Markup('<span class="badge badge--{kind}">{icon}{text}</span>').format(
+        kind=kind, icon=_ICONS[kind], text=str(text)
+    )
+
+
+def word(code: str, of: str) -> str:
+    """The word of a code; a code without one stands for itself."""
+    return str(_WORDS[of].get(str(code), code))
+
+
+def _icon(path: str) -> Markup:
+    return (
+        Markup('<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">')
+        + Markup(path)  # noqa: S704 - drawn by us, below
+        + Markup("</svg>")
+    )
+
+
+_ICONS = {
+    "good": _icon('<path d="m5 13 4 4L19 7"/>'),
+    "wait": _icon('<circle cx="12" cy="12" r="9"/><path d="M12 7v5.300l3.200 2"/>'),
+    "bad": _icon('<path d="M6 6l12 12M18 6 6 18"/>'),
+    "calm": _icon('<circle cx="12" cy="12" r="4"/>'),
+}

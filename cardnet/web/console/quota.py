@@ -1,0 +1,190 @@
+"""Quota: the tree with bars; grant, allocate, transfer, return, spread."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from cardnet.access.rules import Principal, Role
+from cardnet.issuance import services as issuance
+from cardnet.kernel.calendar import day_of
+from cardnet.kernel.db import transaction
+from cardnet.kernel.errors import CardnetError, InvalidInput
+from cardnet.kernel.world import World
+from cardnet.membership import services as membership
+from cardnet.web.auth import OFFICERS, staff_page
+from cardnet.web.console import blueprint
+from cardnet.web.forms import whole_number, wrong_of
+from cardnet.web.language import gettext
+from cardnet.web.paging import page_of
+from cardnet.wiring import current_world
+
+_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a form of this page gave, as typed."""
+
+    year: int
+    count: int
+    giver: str
+    taker: str
+    document: str
+
+
+@blueprint.get("/quota")
+@staff_page(*OFFICERS, Role.CHAIR, Role.AUDITOR)
+def quota(principal: Principal) -> ResponseReturnValue:
+    """What every union of the scope received, passed down, holds, used and has left."""
+    return _page(principal, {}, "")
+
+
+@blueprint.post("/quota/<act>")
+@staff_page(*OFFICERS)
+def change_quota(principal: Principal, act: str) -> ResponseReturnValue:
+    """Grant, allocate, transfer, return or spread; the service decides whether this officer may."""
+    if act not in _ACTS:
+        raise InvalidInput("act_unknown", gettext("请从名额页面选择要办理的事项。"))
+    wrong = _incomplete(act)
+    if wrong:
+        return _page(principal, wrong, act), 422
+    form = request.form
+    asked = _Asked(
+        _year(form.get("year", "")),
+        whole_number(form.get("count", "")) or 0,
+        _code(form.get("giver", "")),
+        _code(form.get("taker", "")),
+        form.get("document", "").strip()[:100],
+    )
+    try:
+        with transaction() as session:
+            said = _ACTS[act](session, current_world(), principal, asked)
+    except CardnetError as error:
+        return _page(principal, wrong_of(error, _FIELDS), act), error.status
+    flash(said, "good")
+    return redirect(url_for("console.quota", year=asked.year), 303)
+
+
+def _grant(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
+    issuance.grant_quota(session, world, issuance.GrantQuota(asked.year, asked.count, asked.document, officer))
+    return gettext(
+        "已核定 %(year)d 年名额 %(count)d 个，依据 %(document)s。",
+        year=asked.year,
+        count=asked.count,
+        document=asked.document,
+    )
+
+
+def _allocate(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
+    line = issuance.allocate_quota(
+        session, world, issuance.MoveQuota(asked.year, asked.giver, asked.taker, asked.count, officer)
+    )
+    return gettext("已下达%(name)s %(count)d 个名额。", name=line.union.name, count=asked.count)
+
+
+def _transfer(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
+    line = issuance.transfer_quota(
+        session, world, issuance.MoveQuota(asked.year, asked.giver, asked.taker, asked.count, officer)
+    )
+    return gettext("已调剂 %(count)d 个名额给%(name)s。", name=line.union.name, count=asked.count)
+
+
+def _return(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
+    line = issuance.return_quota(session, world, issuance.ReturnQuota(asked.year, asked.giver, asked.count, officer))
+    return gettext("%(name)s已交回 %(count)d 个名额。", name=line.union.name, count=asked.count)
+
+
+def _spread(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
+    done = issuance.spread_quota(session, world, issuance.SpreadQuota(asked.year, asked.giver or None, officer))
+    if done.evenly:
+        return gettext("还没有会员名册，已按单位数平均下达 %(count)d 个名额。", count=done.places)
+    return gettext("已按会员人数下达 %(count)d 个名额。", count=done.places)
+
+
+_ACTS: dict[str, Callable[[Session, World, Principal, _Asked], str]] = {
+    "grant": _grant,
+    "allocate": _allocate,
+    "transfer": _transfer,
+    "return": _return,
+    "spread": _spread,
+}
+_NEEDS = {
+    "grant": ("count", "document"),
+    "allocate": ("giver", "taker", "count"),
+    "transfer": ("giver", "taker", "count"),
+    "return": ("giver", "count"),
+    "spread": (),
+}
+_FIELDS = {
+    "count_invalid": "count",
+    "quota_short": "count",
+    "quota_not_returnable": "count",
+    "quota_not_child": "taker",
+    "quota_not_siblings": "taker",
+    "unit_unknown": "giver",
+    "out_of_scope": "giver",
+    "document_missing": "document",
+}
+
+
+def _incomplete(act: str) -> dict[str, str]:
+    words = {
+        "giver": gettext("请选择从哪个工会出。"),
+        "taker": gettext("请选择给哪个工会。"),
+        "count": gettext("请输入名额数：大于 0 的整数。"),
+        "document": gettext("请写明决策依据的文号。"),
+    }
+    missing = {name: words[name] for name in _NEEDS[act] if not request.form.get(name, "").strip()}
+    if "count" in _NEEDS[act] and "count" not in missing and not whole_number(request.form["count"]):
+        missing["count"] = words["count"]
+    return missing
+
+
+def _page(principal: Principal, wrong: dict[str, str], act: str) -> str:
+    this_year = day_of(current_world().now()).year
+    year = _year(request.values.get("year", ""))
+    with transaction() as session:
+        lines = issuance.quota_tree(session, year, principal.scope_path)
+        own = membership.union_of_id(session, principal.union_id)
+        unions = membership.unions_under(session, principal.scope_path)
+    under = request.args.get("under", "")
+    top = next((line for line in lines if line.union.id == own.id), None)
+    shown = [line for line in lines if _belongs(line.union.path, own.path, under)]
+    return render_template(
+        "console/quota.html",
+        own=own,
+        top=top,
+        page=page_of(shown, _SHOWN),
+        under=under,
+        parents={union.parent_id for union in unions},
+        unions=unions,
+        year=year,
+        years=range(this_year - 1, this_year + 2),
+        wrong=wrong,
+        act=act,
+        form=request.form,
+        may_change=principal.has(*OFFICERS),
+    )
+
+
+def _belongs(path: str, own: str, under: str) -> bool:
+    """The union that is looked at and the ones directly below it: one level of the tree at a time."""
+    top = under if under.startswith(own) else own
+    return path == top or (path.startswith(top) and path[len(top) :].count("/") == 1)
+
+
+def _year(text: str) -> int:
+    this_year = day_of(current_world().now()).year
+    return (
+        int(text)
+        if text.isascii() and text.isdecimal() and 2000 <= int(text[:4] or 0) <= 2100 and len(text) == 4
+        else this_year
+    )
+
+
+def _code(text: str) -> str:
+    """`YJ-01` out of `YJ-01 永泽街道总工会`, as the list offers it."""
+    return text.strip().split(" ")[0].split("　")[0]

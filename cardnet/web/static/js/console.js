@@ -1,0 +1,104 @@
+// What makes the console quicker for who has scripts; every page works without them.
+
+// A file may be dropped on the whole zone; the plain input stays what is sent.
+for (const zone of document.querySelectorAll("[data-drop]")) {
+  const input = zone.querySelector('input[type="file"]');
+  const over = (on) => zone.classList.toggle("drop--over", on);
+  for (const name of ["dragenter", "dragover"]) {
+    zone.addEventListener(name, (event) => {
+      event.preventDefault();
+      over(true);
+    });
+  }
+  zone.addEventListener("dragleave", (event) => {
+    if (!zone.contains(event.relatedTarget)) over(false);
+  });
+  zone.addEventListener("drop", (event) => {
+    event.preventDefault();
+    over(false);
+    if (event.dataTransfer?.files.length) {
+      const one = new DataTransfer();
+      one.items.add(event.dataTransfer.files[0]);
+      input.files = one.files;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+  });
+}
+
+// A form that takes its time says so, and is sent once.
+for (const form of document.querySelectorAll("form[data-busy]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "yes";
+    const button = event.submitter;
+    if (button) {
+      button.dataset.words = button.textContent;
+      button.textContent = form.dataset.busy;
+      button.setAttribute("aria-disabled", "true");
+      document.title = form.dataset.busy;
+    }
+  });
+}
+
+// Coming back with the browser's own button finds the form ready again.
+addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  for (const form of document.querySelectorAll("form[data-sent]")) {
+    delete form.dataset.sent;
+    for (const button of form.querySelectorAll("[data-words]")) {
+      button.textContent = button.dataset.words;
+      button.removeAttribute("aria-disabled");
+    }
+  }
+});
+
+// Ticking rows: all of this page, a range with Shift, and how many.
+for (const form of document.querySelectorAll("form[data-review]")) {
+  const ticks = [...form.querySelectorAll('tbody input[type="checkbox"].tick')];
+  const all = form.querySelector("[data-tick-all]");
+  const told = form.querySelector("[data-ticked]");
+  const chosen = form.querySelector('input[name="choose"][value="selected"]');
+  let last = null;
+
+  const tell = () => {
+    const count = ticks.filter((tick) => tick.checked).length;
+    if (told) told.textContent = count ? `（${count}）` : "";
+    if (all) {
+      all.checked = count > 0 && count === ticks.length;
+      all.indeterminate = count > 0 && count < ticks.length;
+    }
+  };
+
+  ticks.forEach((tick, at) => {
+    tick.addEventListener("click", (event) => {
+      if (event.shiftKey && last !== null) {
+        const [from, to] = [Math.min(last, at), Math.max(last, at)];
+        for (let i = from; i <= to; i++) ticks[i].checked = tick.checked;
+      }
+      last = at;
+      if (chosen) chosen.checked = true;
+      tell();
+    });
+  });
+  if (all && ticks.length) {
+    all.hidden = false;
+    all.addEventListener("change", () => {
+      for (const tick of ticks) tick.checked = all.checked;
+      if (chosen) chosen.checked = true;
+      tell();
+    });
+  }
+  tell();
+}
+
+// Printing is a button where there is a printer to talk to.
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
+
+// After a refused form the reader starts at what has to be mended.
+document.querySelector(".error-summary")?.focus();
