@@ -6,6 +6,7 @@ subject without a gap, under that subject's row lock.
 """
 
 import uuid
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -28,7 +29,7 @@ from cardnet.issuance.rules import (
 from cardnet.kernel.db import Base
 
 
-def _one_of(column: str, values: type[Any] | tuple[str, ...] | frozenset[str]) -> str:
+def _one_of(column: str, values: Iterable[str]) -> str:
     return f"{column} in ({', '.join(repr(str(value)) for value in sorted(values))})"
 
 

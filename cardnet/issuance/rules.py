@@ -89,7 +89,7 @@ class ApplicationAction(enum.StrEnum):
     QUEUE = "queue"
     TAKE_PLACE = "take_place"
     LAPSE = "lapse"
-    PASS_ON = "pass_on"
+    PASS_ON = "pass_on"  # noqa: S105 - a step, not a password
     APPROVE = "approve"
     RETURN = "return"
     REJECT = "reject"

@@ -22,7 +22,7 @@ def tree_sum(session):
     return session.scalar(text("select sum(received - passed_down) from quota_node"))
 
 
-def test_S16_quota_tree_transfer_return_and_waiting(office, session, world):
+def test_s16_quota_tree_transfer_return_and_waiting(office, session, world):
     office.grant(30_000)
     office.allocate("C", "D1", 20_000)
     office.allocate("C", "D2", 8_000)

@@ -1,5 +1,6 @@
 """Officers, quota, rosters and cards for tests of any package, made through the real services."""
 
+import itertools
 from dataclasses import dataclass, field
 
 from sqlalchemy import text
@@ -64,7 +65,7 @@ class Office:
         above = [union.code for union in self.unions.values() if self.unions[code].path.startswith(union.path)]
         route = sorted(above, key=lambda c: len(self.unions[c].path))
         self.grant(count)
-        for giver, taker in zip(route, route[1:], strict=False):
+        for giver, taker in itertools.pairwise(route):
             self.allocate(giver, taker, count)
 
     def quota(self, code: str) -> services.QuotaLine:

@@ -34,9 +34,11 @@ MEMBER_TIER = 1
 
 @dataclass(frozen=True)
 class ActivateCard:
-    """What a phone sends: `public_key` is a compressed P-256 point (33 bytes), `proof` an ES256 signature (r and s,
-    64 bytes) over `cardnet-activate:` + card_number + `:` + activation_code, both as sent.
-    """  # fmt: skip
+    """What a phone sends to bind its key.
+
+    `public_key` is a compressed P-256 point (33 bytes), `proof` an ES256 signature (r and s, 64 bytes) over
+    `cardnet-activate:` + card_number + `:` + activation_code, both as sent.
+    """
 
     card_number: str
     activation_code: str = field(repr=False)
@@ -96,9 +98,10 @@ class Activation(Renewal):
 
 @dataclass(frozen=True)
 class ActivationRefused:
-    """A recorded "no": `activation_refused` (which of number, code and ID was wrong is not said) or
-    `activation_locked`. `tries_left` is None when no card has that number.
-    """  # fmt: skip
+    """A recorded "no": `activation_refused` or `activation_locked`.
+
+    Which of number, code and ID was wrong is not said. `tries_left` is None when no card has that number.
+    """
 
     code: str
     message: str

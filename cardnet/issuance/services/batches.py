@@ -107,7 +107,7 @@ def batches_in(session: Session, path: str, limit: int = 50) -> tuple[BatchProgr
     return tuple(
         BatchProgress(
             _view(batch),
-            {ApplicationState(row.state): row.count for row in counted if row.batch_id == batch.id},
+            {ApplicationState(row.state): row.applications for row in counted if row.batch_id == batch.id},
             sum(row.mine for row in counted if row.batch_id == batch.id),
         )
         for batch in batches
@@ -118,7 +118,7 @@ def _counted(session: Session, batch_ids: list[uuid.UUID], path: str) -> list[Ro
     return list(
         session.execute(
             text("""
-                select batch_id, state, count(*) as count, count(*) filter (where review_path = :path) as mine
+                select batch_id, state, count(*) as applications, count(*) filter (where review_path = :path) as mine
                   from application where batch_id = any(:ids) and left(path, length(:path)) = :path
                  group by batch_id, state"""),
             {"ids": batch_ids, "path": path},
@@ -176,7 +176,10 @@ def original_rows(session: Session, batch_id: uuid.UUID) -> tuple[OriginalRow, .
 
 
 def _original(row: Row[Any], typed: Mapping[str, Any]) -> OriginalRow:
-    findings = (OriginalFinding(*found, words) for found, words in zip(row.findings, typed["words"], strict=True))
+    findings = (
+        OriginalFinding(found[0], found[1], found[2], words)
+        for found, words in zip(row.findings, typed["words"], strict=True)
+    )
     return OriginalRow(row.row, row.line, row.state, tuple(findings), tuple(typed["cells"]))
 
 

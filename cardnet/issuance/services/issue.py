@@ -199,7 +199,7 @@ def _approved(session: Session, batch: BatchView, officer: Principal) -> list[Ro
 
 def _nothing(session: Session, batch: BatchView, officer: Principal) -> CardnetError:
     paths = session.execute(
-        text("select path, state, count(*) as count from application where batch_id = :batch group by path, state"),
+        text("select path, state, count(*) as people from application where batch_id = :batch group by path, state"),
         {"batch": batch.id},
     ).all()
     mine = [row for row in paths if in_scope(officer.scope_path, row.path)]
@@ -207,7 +207,7 @@ def _nothing(session: Session, batch: BatchView, officer: Principal) -> CardnetE
         return NotAllowed("out_of_scope", f"批次“{batch.filename}”不在{officer.display_name}的管理范围内。")
     states = Counter[str]()
     for row in mine:
-        states[rules.APPLICATION_WORDS[ApplicationState(row.state)]] += row.count
+        states[rules.APPLICATION_WORDS[ApplicationState(row.state)]] += row.people
     listed = "、".join(f"{word} {count} 人" for word, count in states.items())
     return Conflict("nothing_to_issue", f"批次“{batch.filename}”没有审核通过而未发卡的申请（{listed}）。")
 

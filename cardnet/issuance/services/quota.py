@@ -365,7 +365,7 @@ def _receive(
             "counts": [move.count for move in moves],
         },
     )
-    return {union_id: node_id for union_id, node_id in rows}
+    return {row.union_id: row.id for row in rows}
 
 
 def _give_back(
@@ -485,12 +485,12 @@ def _audit(
 def _waiting(session: Session, year: int) -> dict[uuid.UUID, int]:
     rows = session.execute(
         text(
-            "select union_id, count(*) from application where state = 'waitlisted' and quota_year = :year "
+            "select union_id, count(*) as waiting from application where state = 'waitlisted' and quota_year = :year "
             "group by union_id"
         ),
         {"year": year},
     )
-    return {union_id: count for union_id, count in rows}
+    return {row.union_id: row.waiting for row in rows}
 
 
 def _line(session: Session, year: int, kind: QuotaKind, union: UnionNode) -> QuotaLine:

@@ -71,14 +71,16 @@ _ACTION = {
 
 
 def review(session: Session, world: World, command: Review) -> ReviewReceipt:
-    """Decide rows. Raises NotFound("batch_unknown", "row_unknown"), NotAllowed("role_missing", "out_of_scope",
-    "sod_violation"), Conflict("already_decided" with the winner's name, "not_at_your_tier", "nothing_to_review").
-    """  # fmt: skip
+    """Decide rows of one batch at the officer's tier.
+
+    Raises NotFound("batch_unknown", "row_unknown"), NotAllowed("role_missing", "out_of_scope", "sod_violation"),
+    Conflict("already_decided" with the winner's name, "not_at_your_tier", "nothing_to_review").
+    """
     rules.reasons_of(command.reasons, command.verdict)
     batch = batch_of(session, command.batch_id)
     _must_hold_the_tiers_role(session, command.officer)
     standing = _standing_before(session, command)
-    if standing.count == 0 or (command.rows is not None and standing.count < len(set(command.rows))):
+    if standing.found == 0 or (command.rows is not None and standing.found < len(set(command.rows))):
         raise _why_not(session, batch, command)
     if standing.acted:
         raise NotAllowed(
@@ -93,13 +95,13 @@ def review(session: Session, world: World, command: Review) -> ReviewReceipt:
         audit.Act(
             f"application.{command.verdict}", "batch", str(batch.id),
             actor_id=command.officer.account_id, on_behalf_of=command.on_behalf_of,
-            after={"rows": standing.count, "at": command.officer.scope_path, "reasons": list(command.reasons)},
+            after={"rows": standing.found, "at": command.officer.scope_path, "reasons": list(command.reasons)},
         ),
     )  # fmt: skip
     moved_up = 0
     if command.verdict is Verdict.REJECT:
         moved_up = release_places(session, world, held, batch.id, command.officer.account_id)
-    return ReviewReceipt(batch.id, command.verdict, standing.count, state, next_path, moved_up)
+    return ReviewReceipt(batch.id, command.verdict, standing.found, state, next_path, moved_up)
 
 
 def _must_hold_the_tiers_role(session: Session, officer: Principal) -> None:
@@ -128,7 +130,9 @@ _MINE = """
        and (cast(:rows as bigint[]) is null or a.row = any(cast(:rows as bigint[])))
      order by a.id for update of a"""
 
-_GATHER = text(f"with mine as ({_MINE}) select count(*) as count, count(*) filter (where acted) as acted from mine")
+_GATHER = text(
+    f"with mine as ({_MINE}) select count(*) as found, count(*) filter (where acted) as acted from mine"  # noqa: S608
+)
 
 _DECIDE = text("""
     with mine as (
@@ -149,7 +153,7 @@ _DECIDE = text("""
                cast(:reasons as jsonb), :words
           from decided
     )
-    select quota_node_id, count(*) as count from decided group by quota_node_id""")
+    select quota_node_id, count(*) as places from decided group by quota_node_id""")
 
 
 def _standing_before(session: Session, command: Review) -> Row[Any]:
@@ -195,7 +199,7 @@ def _write(
             "words": command.words.strip() or None,
         },
     )
-    return {row.quota_node_id: row.count for row in rows if row.quota_node_id is not None}
+    return {row.quota_node_id: row.places for row in rows if row.quota_node_id is not None}
 
 
 _WHERE_ROWS_STAND = text("""

@@ -92,9 +92,11 @@ def check_roster(session: Session, world: World, command: CheckRoster) -> Roster
 
 
 def submit_roster(session: Session, world: World, command: SubmitRoster) -> RosterReceipt:
-    """Raises as `check_roster`, InvalidInput("roster_has_errors") under all_or_nothing, InvalidInput
+    """Send a roster in.
+
+    Raises as `check_roster`, InvalidInput("roster_has_errors") under all_or_nothing, InvalidInput
     ("roster_nothing_valid") when no row can be taken, Conflict("application_open") when another roster was first.
-    """  # fmt: skip
+    """
     unit = membership.union_of_code(session, command.unit_code)
     _must_cover(command.officer, unit)
     sha256 = hashlib.sha256(command.content).digest()
@@ -120,7 +122,14 @@ def submit_roster(session: Session, world: World, command: SubmitRoster) -> Rost
         ),
     )  # fmt: skip
     return RosterReceipt(
-        batch.id, False, len(checked.rows), checked.valid, checked.declined, checked.invalid, **counts, check=checked
+        batch_id=batch.id,
+        resumed=False,
+        rows=len(checked.rows),
+        valid=checked.valid,
+        declined=checked.declined,
+        invalid=checked.invalid,
+        **counts,
+        check=checked,
     )
 
 
@@ -233,7 +242,16 @@ def _resumed(session: Session, batch: Batch) -> RosterReceipt:
         {"batch": batch.id},
     ).one()
     return RosterReceipt(
-        batch.id, True, batch.rows, batch.valid, batch.declined, batch.invalid, waiting[0], waiting[1], 0, None
+        batch_id=batch.id,
+        resumed=True,
+        rows=batch.rows,
+        valid=batch.valid,
+        declined=batch.declined,
+        invalid=batch.invalid,
+        submitted=waiting[0],
+        waitlisted=waiting[1],
+        resubmitted=0,
+        check=None,
     )
 
 

@@ -32,7 +32,7 @@ _HOLD = text(f"""
     )
     update quota_node q set held = q.held + found.taken
       from found where q.id = found.id and {_FREE} >= found.taken and found.taken > 0
-    returning q.union_id, q.id, found.taken""")
+    returning q.union_id, q.id, found.taken""")  # noqa: S608 - the piece put in is ours
 
 
 def hold_places(
@@ -106,7 +106,7 @@ _FREE_NODES = text(f"""
      where q.union_id = any(:unions) and q.year = :year and q.kind = :kind and {_FREE} > 0
        and exists (select from application a
                     where a.union_id = q.union_id and a.quota_year = q.year and a.state = 'waitlisted')
-     order by q.id for update""")
+     order by q.id for update""")  # noqa: S608
 
 # Takers hold the node's lock, so nobody else takes from this list; a withdrawal may, hence FOR UPDATE and the state.
 _NEXT = text("""
@@ -131,7 +131,7 @@ _NEXT = text("""
         insert into application_event (application_id, seq, at, action, from_state, to_state, round)
         select id, events, :at, :action, 'waitlisted', :to_state, round from taken
     )
-    select quota_node_id, count(*) as count from taken group by quota_node_id""")
+    select quota_node_id, count(*) as places from taken group by quota_node_id""")
 
 
 def fill_waiting(session: Session, world: World, union_ids: Collection[uuid.UUID], year: int) -> int:
@@ -158,7 +158,7 @@ def fill_waiting(session: Session, world: World, union_ids: Collection[uuid.UUID
             "to_state": str(rules.next_application_state(ApplicationState.WAITLISTED, ApplicationAction.TAKE_PLACE)),
         },
     ).all()
-    counts = {row.quota_node_id: row.count for row in taken}
+    counts = {row.quota_node_id: row.places for row in taken}
     session.execute(
         text("""
             update quota_node q set held = q.held + taken.count
