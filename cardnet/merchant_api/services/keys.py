@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -44,24 +44,21 @@ class KeptKey:
     tombstone: bool
 
 
-# lock_timeout is set by the statement it is for, which saves a round trip; it then bounds every wait of this
-# transaction, so that no till waits longer than two seconds on anything.
-_TAKE = text("""
-with patience as materialized (select set_config('lock_timeout', :longest_wait, true))
+# The two statements of every redemption go to the driver as they are: what an expression costs to compile, bind and
+# wrap is a tenth of the whole request. lock_timeout is set by the statement it is for, which saves a round trip; it
+# then bounds every wait of this transaction, so that no till waits longer than two seconds on anything.
+_TAKE = """
+with patience as materialized (select set_config('lock_timeout', %(longest_wait)s, true))
 insert into idempotency_key (merchant_id, key, call, fingerprint, terminal_id, created_at, status, media_type, body)
-select :merchant_id, :key, :call, :fingerprint, :terminal_id, :at, :status, :media_type, :body from patience
-on conflict do nothing returning true""")
+select %(merchant_id)s, %(key)s, %(call)s, %(fingerprint)s, %(terminal_id)s, %(at)s, %(status)s, %(media_type)s, %(body)s
+  from patience
+on conflict do nothing returning true"""
 
-_ANSWER = text("""
-update idempotency_key set status = :status, media_type = :media_type, body = :body, subject_id = :subject_id
-where merchant_id = :merchant_id and key = :key""")
+_ANSWER = """
+update idempotency_key set status = %s, media_type = %s, body = %s, subject_id = %s where merchant_id = %s and key = %s"""
 
-_KEPT = select(
-    IdempotencyKey.fingerprint,
-    IdempotencyKey.status,
-    IdempotencyKey.media_type,
-    IdempotencyKey.body,
-    IdempotencyKey.subject_id,
+_KEPT = (
+    "select fingerprint, status, media_type, body, subject_id from idempotency_key where merchant_id = %s and key = %s"
 )
 
 
@@ -75,17 +72,8 @@ def once(session: Session, world: World, claim: Claim, work: Callable[[], Answer
     if not _take(session, world, claim, None):
         return _replay(session, claim)
     answer = work()
-    session.execute(
-        _ANSWER,
-        {
-            "merchant_id": claim.merchant_id,
-            "key": claim.key,
-            "status": answer.status,
-            "media_type": answer.media_type,
-            "body": answer.body,
-            "subject_id": answer.subject_id,
-        },
-    )
+    kept = (answer.status, answer.media_type, answer.body, answer.subject_id, claim.merchant_id, claim.key)
+    session.connection().exec_driver_sql(_ANSWER, kept)
     return answer
 
 
@@ -139,7 +127,7 @@ def _take(session: Session, world: World, claim: Claim, answer: Answer | None) -
         "body": answer.body if answer else None,
     }
     try:
-        return session.execute(_TAKE, values).first() is not None
+        return session.connection().exec_driver_sql(_TAKE, values).first() is not None
     except OperationalError as error:
         if isinstance(error.orig, psycopg.errors.LockNotAvailable):
             raise InProgress("request_in_progress", "同一请求正在处理，请用同一个 Idempotency-Key 稍后再试。") from None
@@ -147,9 +135,7 @@ def _take(session: Session, world: World, claim: Claim, answer: Answer | None) -
 
 
 def _replay(session: Session, claim: Claim) -> Answer:
-    row = session.execute(
-        _KEPT.where(IdempotencyKey.merchant_id == claim.merchant_id, IdempotencyKey.key == claim.key)
-    ).one()
+    row = session.connection().exec_driver_sql(_KEPT, (claim.merchant_id, claim.key)).one()
     if row.fingerprint is not None and row.fingerprint != claim.fingerprint:
         raise KeyReused("idempotency_key_reused", "这个 Idempotency-Key 已用于另一个请求；新的请求请换一个新的键。")
     return Answer(row.status, row.media_type, row.body, row.subject_id, replayed=True)
