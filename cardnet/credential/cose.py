@@ -52,7 +52,7 @@ def sign1(protected: bytes, payload: bytes, signature: bytes) -> bytes:
 
 def sign(key: SigningKey, message: bytes) -> bytes:
     """64 bytes: Ed25519, or ES256 as r and s."""
-    if key.issuer.alg is Alg.EDDSA:
+    if key.issuer.alg == Alg.EDDSA:
         return _ed25519_private(key.private).sign(message)
     return sign_es256(_p256_private(key.private), message)
 
@@ -86,7 +86,7 @@ def device_signed(public: bytes, message: bytes, signature: bytes) -> bool:
 
 def public_of(alg: Alg, private: bytes) -> bytes:
     """The public half of a private key, in the form of `IssuerKey.public`."""
-    if alg is Alg.EDDSA:
+    if alg == Alg.EDDSA:
         return _ed25519_private(private).public_key().public_bytes_raw()
     return compressed(_p256_private(private).public_key())
 
@@ -105,7 +105,7 @@ def _check_remembered(alg: Alg, public: bytes, message: bytes, signature: bytes)
 
 
 def _check(alg: Alg, public: bytes, message: bytes, signature: bytes) -> None:
-    if alg is Alg.EDDSA:
+    if alg == Alg.EDDSA:
         _ed25519_public(public).verify(signature, message)
         return
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")

@@ -17,9 +17,9 @@ def check_key(key: IssuerKey, use: KeyUse, seconds: int) -> None:
     Raises InvalidInput("key_use", "key_period", "key_revoked") when the key is for something else, for another
     time, or revoked.
     """
-    if key.use is not use:
+    if key.use != use:
         raise InvalidInput("key_use", f"密钥 {key.kid.hex()} 不能用于 {use}，请改用该用途的密钥。")
-    if key.state is not KeyState.ACTIVE:
+    if key.state != KeyState.ACTIVE:
         raise InvalidInput("key_revoked", f"密钥 {key.kid.hex()} 已吊销，请换用新的密钥。")
     if not key.may_sign_at(seconds):
         raise InvalidInput("key_period", f"密钥 {key.kid.hex()} 此时不在签发期内，请先生成本期密钥。")
@@ -49,7 +49,7 @@ def unseal(content: bytes, keys: Mapping[bytes, IssuerKey], use: KeyUse) -> dict
         raise ValueError("not a signed document: not its shortest form")
     if protected != credential_header(key.alg, key.kid) or type(issued_at) is not int:
         raise ValueError("the header does not fit the key")
-    if key.use is not use or key.state is not KeyState.ACTIVE or not key.may_sign_at(issued_at):
+    if key.use != use or key.state != KeyState.ACTIVE or not key.may_sign_at(issued_at):
         raise ValueError("the key may not sign this")
     if not cose.issuer_signed(key, cose.to_be_signed(protected, payload), signature):
         raise ValueError("the signature does not fit")

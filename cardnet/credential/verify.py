@@ -154,7 +154,7 @@ def _judge_credential(credential: Credential, code: DeviceCode | None, pack: Tru
 
 
 def _judge_signature(credential: Credential, key: IssuerKey) -> Outcome | None:
-    if key.state is KeyState.REVOKED:
+    if key.state != KeyState.ACTIVE:
         return Outcome.REVOKED_KEY
     if credential.alg != key.alg or not cose.issuer_signed(key, credential.signed, credential.signature):
         return Outcome.BAD_SIGNATURE
@@ -170,7 +170,7 @@ def _judge_period(claims: Claims, policy: Policy, now: int) -> Outcome | None:
 def _judge_form(claims: Claims, key: IssuerKey, code: DeviceCode | None) -> Outcome | None:
     """A card key states a phone's key and a print key states none; a phone's statement needs its proof."""
     bound = claims.device_key is not None
-    if key.use is not (KeyUse.CARD if bound else KeyUse.PRINT):
+    if key.use != (KeyUse.CARD if bound else KeyUse.PRINT):
         return Outcome.MALFORMED
     if bound:
         return None if code else Outcome.PROOF_MISSING
@@ -198,7 +198,7 @@ def _judge_proof(code: DeviceCode, policy: Policy, now: int, context: VerifyCont
 def _limits(proof: Proof, policy: Policy, context: VerifyContext) -> tuple[int, int]:
     if proof.nonce is not None and proof.nonce == context.challenge:
         return policy.challenge, policy.challenge
-    if context.window is Window.ONLINE:
+    if context.window == Window.ONLINE:
         return policy.online_past, policy.online_ahead
     return policy.offline_past, policy.offline_ahead
 
