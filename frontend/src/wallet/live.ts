@@ -8,13 +8,10 @@ import { now } from "./time";
 
 export const ROTATION_MS = 15_000;
 
-export interface Shown {
-  unsure: boolean;
-}
-
 export class LiveCode {
   private timer: number | undefined;
   private drawing = false;
+  private again = false;
   private drawnAt = -Infinity;
   private running: Animation | undefined;
 
@@ -28,11 +25,19 @@ export class LiveCode {
     window.addEventListener("focus", () => void this.refresh());
   }
 
+  /** A new code whatever was drawn a moment ago: the clock was set right, the card is a new one. */
+  async redraw(): Promise<void> {
+    this.drawnAt = -Infinity;
+    this.again = this.drawing;
+    await this.refresh();
+  }
+
   /** Draw now, and go on as long as the code is wanted and in sight. */
   async refresh(): Promise<void> {
-    window.clearTimeout(this.timer);
     const card = this.card();
-    if (!card || !this.wanted() || document.visibilityState !== "visible" || this.drawing) return;
+    if (this.drawing) return;
+    window.clearTimeout(this.timer);
+    if (!card || !this.wanted() || document.visibilityState !== "visible") return;
     // Focus, page show and visibility come together: one code is enough for them all.
     const since = performance.now() - this.drawnAt;
     if (since < 500) {
@@ -45,6 +50,10 @@ export class LiveCode {
     } finally {
       this.drawing = false;
       this.drawnAt = performance.now();
+    }
+    if (this.again) {
+      this.again = false;
+      return this.redraw();
     }
     this.timer = window.setTimeout(() => void this.refresh(), ROTATION_MS);
   }

@@ -80,11 +80,19 @@ function applyType(large: boolean): void {
   void live.refresh();
 }
 
-/** Talk to the server when there is one: the time, the state of the card, a fresh credential. */
-async function refreshFromServer(): Promise<void> {
+let refreshing: Promise<void> | undefined;
+
+/** Talk to the server when there is one; several reasons at once are one conversation. */
+function refreshFromServer(): Promise<void> {
+  refreshing ??= talkToServer().finally(() => (refreshing = undefined));
+  return refreshing;
+}
+
+/** The time, the state of the card, a fresh credential. */
+async function talkToServer(): Promise<void> {
   if (!card) return;
   try {
-    await synchronise();
+    if (await synchronise()) void live.redraw();
     const status = await server.status(card.index);
     // An index that was revoked under this phone: another phone was bound.
     const state = status.bound ? status.state : "ended";
@@ -110,6 +118,7 @@ async function renewWhenHalfOver(): Promise<void> {
   card = { ...card, credential: fresh.credential, issuedAt: fresh.now, expiresAt: fresh.expiresAt, face: fresh.face };
   await store.keepCard(card);
   showFace();
+  void live.redraw();
 }
 
 function online(yes: boolean): void {
@@ -137,6 +146,8 @@ async function start(): Promise<void> {
     startActivation(filled, async (largeType) => {
       card = await store.card();
       await store.keepSettings({ largeType });
+      // The first code shall carry the server's time already.
+      await synchronise().catch(() => false);
       applyType(largeType);
       showFace();
       open("card");

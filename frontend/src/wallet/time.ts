@@ -19,9 +19,18 @@ export async function now(): Promise<CorrectedTime> {
   return time;
 }
 
-/** Three questions, the quickest counts. Throws NoAnswer without a network. */
-export async function synchronise(): Promise<void> {
+/** More than this, and the code on the screen carries the wrong time. */
+const WORTH_REDRAWING_MS = 1_000;
+
+/**
+ * Three questions, the quickest counts. Gives whether the time of codes moved by it. Throws NoAnswer without a
+ * network.
+ */
+export async function synchronise(): Promise<boolean> {
   const samples = [await timeSample(), await timeSample(), await timeSample()];
-  const { offset } = offsetOf(samples);
-  await keepClock((await theClock()).synced(offset, reading()));
+  const mine = await theClock();
+  const before = mine.read(reading());
+  await keepClock(mine.synced(offsetOf(samples).offset, reading()));
+  const after = mine.read(reading());
+  return before.unsure || Math.abs(after.at - before.at) > WORTH_REDRAWING_MS;
 }

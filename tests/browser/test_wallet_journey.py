@@ -1,0 +1,250 @@
+"""The member's journey on a phone: activate, show the code, show it again without a network."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from cardnet.credential import store
+from cardnet.credential.verify import Accepted, Rejected, VerifyContext, verify
+from cardnet.issuance.services import ChangeCard, IssuedCard, card_of_number, suspend_card
+from tests.make.browser import Site, keep
+from tests.make.issuance import make_office
+from tests.make.membership import id_number
+
+SERIAL = 7
+LAST4 = id_number(SERIAL)[-4:]
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def card(site: Site) -> IssuedCard:
+    with site.session() as session:
+        (issued,) = make_office(session, site.world).issue(SERIAL)
+    return issued
+
+
+def activate(page: Page, card: IssuedCard) -> None:
+    """The three steps, typed as a member types them."""
+    page.goto("/wallet")
+    page.get_by_label("卡号是多少？").fill(f"{card.number[:4]} {card.number[4:8]} {card.number[8:]}")
+    page.get_by_role("button", name="下一步").click()
+    page.get_by_label("激活码是什么？").fill(card.activation_code.lower())
+    page.get_by_role("button", name="下一步").click()
+    page.get_by_label("证件号码的最后四位？").fill(LAST4)
+    page.get_by_role("button", name="激活").click()
+    expect(page.locator("#card")).to_be_visible()
+
+
+def code_on(page: Page, name: str) -> str:
+    """The text a scanner reads off a screenshot of the page."""
+    expect(page.locator("#code")).to_be_visible()
+    page.wait_for_function("document.querySelector('#code').clientWidth > 200")
+    with Image.open(keep(page, name)) as picture:
+        found = zxingcpp.read_barcodes(picture)
+    assert len(found) == 1, "the screen shows exactly one code"
+    return found[0].text
+
+
+def verdict_on(site: Site, text: str) -> Accepted | Rejected:
+    with site.session() as session:
+        at = site.world.now()
+        return verify(text, store.trust_pack(session, at), None, at, VerifyContext())
+
+
+def test_a_member_activates_and_shows_a_code_that_is_accepted(
+    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+) -> None:
+    page = new_page(360, 640)
+    activate(page, card)
+    verdict = verdict_on(site, code_on(page, "wallet-card-360"))
+    assert isinstance(verdict, Accepted)
+    assert verdict.assurance == "device"
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "nothing scrolls before the code"
+    panel = page.locator(".panel").bounding_box()
+    assert panel is not None
+    assert panel["width"] >= 296
+    assert panel["y"] + panel["height"] <= 640
+    assert page.evaluate("document.querySelector('.masthead').offsetHeight") == 48
+
+
+def test_a_new_code_is_drawn_after_fifteen_seconds_and_when_the_page_comes_back(
+    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+) -> None:
+    page = new_page(360, 640)
+    page.clock.install()
+    activate(page, card)
+    drawn = "document.querySelector('#code').toDataURL()"
+    page.wait_for_function("document.querySelector('#code').clientWidth > 200")
+    first = page.evaluate(drawn)
+    page.clock.fast_forward(15_100)
+    page.wait_for_function("before => document.querySelector('#code').toDataURL() !== before", arg=first)
+    second = page.evaluate(drawn)
+    page.clock.fast_forward(3_000)
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    page.wait_for_function("before => document.querySelector('#code').toDataURL() !== before", arg=second)
+
+
+def test_without_a_network_the_card_still_draws_a_code_that_is_accepted(
+    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+) -> None:
+    page = new_page(360, 640)
+    activate(page, card)
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.context.set_offline(True)
+    page.reload()
+    expect(page.locator("#offline")).to_be_visible()
+    offline = code_on(page, "wallet-offline-360")
+    page.context.set_offline(False)
+    verdict = verdict_on(site, offline)
+    assert isinstance(verdict, Accepted), verdict
+    # The same journey must notice a code that is not the phone's: one character changed.
+    wrong = offline[:-1] + ("A" if offline[-1] != "A" else "B")
+    assert isinstance(verdict_on(site, wrong), Rejected)
+
+
+def test_the_slip_fills_in_number_and_code_and_leaves_nothing_in_the_address(
+    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+) -> None:
+    page = new_page(360, 640)
+    page.goto(f"/wallet#n={card.number}&c={card.activation_code}")
+    expect(page.get_by_label("证件号码的最后四位？")).to_be_focused()
+    assert page.evaluate("location.href") == f"{site.url}/wallet"
+    keep(page, "wallet-activate-last4-360")
+    page.get_by_label("证件号码的最后四位？").fill(LAST4)
+    page.get_by_role("button", name="激活").click()
+    expect(page.locator("#card")).to_be_visible()
+
+
+def test_a_wrong_answer_says_what_to_do_and_the_right_one_still_works(
+    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+) -> None:
+    page = new_page(360, 640)
+    page.goto("/wallet")
+    keep(page, "wallet-activate-360")
+    page.get_by_role("button", name="下一步").click()
+    expect(page.get_by_role("alert")).to_contain_text("请对照卡面再输一次")
+    keep(page, "wallet-activate-wrong-360")
+    page.goto(f"/wallet#n={card.number}&c={card.activation_code}")
+    page.reload()
+    page.goto("about:blank")
+    page.goto(f"/wallet#n={card.number}&c={card.activation_code}")
+    page.get_by_label("证件号码的最后四位？").fill("0000")
+    page.get_by_role("button", name="激活").click()
+    expect(page.get_by_role("alert")).to_contain_text("请核对后再试")
+    keep(page, "wallet-activate-refused-360")
+    page.get_by_label("证件号码的最后四位？").fill(LAST4)
+    page.get_by_role("button", name="激活").click()
+    expect(page.locator("#card")).to_be_visible()
+
+
+def test_the_key_cannot_be_read_out_of_the_browser(
+    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+) -> None:
+    page = new_page(360, 640)
+    activate(page, card)
+    tried = page.evaluate(
+        """async () => {
+            const db = await new Promise((done) => {
+                const asked = indexedDB.open("cardnet-wallet");
+                asked.onsuccess = () => done(asked.result);
+            });
+            const kept = await new Promise((done) => {
+                const asked = db.transaction("card").objectStore("card").get("current");
+                asked.onsuccess = () => done(asked.result);
+            });
+            return crypto.subtle.exportKey("pkcs8", kept.key.privateKey).then(() => "read", (error) => error.name);
+        }"""
+    )
+    assert tried == "InvalidAccessError"
+
+
+def test_an_answer_that_was_lost_does_not_bind_the_card_to_a_second_key(
+    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+) -> None:
+    page = new_page(360, 640)
+    # The server binds the key, the answer never arrives.
+    page.route("**/wallet/api/activate", lambda route: (route.fetch(), route.abort()), times=1)
+    page.goto(f"/wallet#n={card.number}&c={card.activation_code}")
+    page.get_by_label("证件号码的最后四位？").fill(LAST4)
+    page.get_by_role("button", name="激活").click()
+    expect(page.get_by_role("alert")).to_contain_text("没有连上网络")
+    page.get_by_role("button", name="激活").click()
+    expect(page.locator("#card")).to_be_visible()
+
+
+def test_a_suspended_card_says_so_in_place_of_a_code(
+    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+) -> None:
+    page = new_page(360, 640)
+    activate(page, card)
+    with site.session() as session:
+        view = card_of_number(session, card.number)
+        suspend_card(session, site.world, ChangeCard(view.id, "lost", person_id=view.person_id))
+    page.reload()
+    expect(page.get_by_role("heading", name="这张卡现在不能使用")).to_be_visible()
+    expect(page.locator("#code")).to_be_hidden()
+    keep(page, "wallet-suspended-360")
+
+
+def test_an_expired_credential_asks_for_a_network_and_then_works(
+    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+) -> None:
+    page = new_page(360, 640)
+    page.clock.install()
+    activate(page, card)
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.context.set_offline(True)
+    # The phone sleeps for fifteen days; its own clock is near the server's only by the remembered offset.
+    page.evaluate(
+        """async (passed) => {
+            const db = await new Promise((done) => {
+                const asked = indexedDB.open("cardnet-wallet");
+                asked.onsuccess = () => done(asked.result);
+            });
+            const shelf = db.transaction("card", "readwrite").objectStore("card");
+            const kept = await new Promise((done) => {
+                const asked = shelf.get("current");
+                asked.onsuccess = () => done(asked.result);
+            });
+            await new Promise((done) => {
+                const put = shelf.put({ ...kept, issuedAt: kept.issuedAt - passed, expiresAt: kept.expiresAt - passed }, "current");
+                put.onsuccess = () => done();
+            });
+        }""",
+        int(timedelta(days=15).total_seconds() * 1000),
+    )
+    page.reload()
+    expect(page.get_by_role("heading", name="电子卡要联网更新一次")).to_be_visible()
+    keep(page, "wallet-expired-360")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="联网更新").click()
+    expect(page.locator("#code")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (360, 640, "dark")])
+def test_the_card_looks_right_on_a_desk_and_in_the_dark(
+    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard, width: int, height: int, scheme: str
+) -> None:
+    page = new_page(width, height, color_scheme=scheme)
+    activate(page, card)
+    assert isinstance(verdict_on(site, code_on(page, f"wallet-card-{width}-{scheme}")), Accepted)
+    page.get_by_role("button", name="我的卡").click()
+    keep(page, f"wallet-more-{width}-{scheme}", full=True)
+
+
+def test_large_type_still_shows_the_code_without_scrolling_to_it(
+    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+) -> None:
+    page = new_page(360, 740)
+    activate(page, card)
+    page.get_by_role("button", name="我的卡").click()
+    page.get_by_label("大字").check()
+    page.get_by_role("button", name="会员码").click()
+    assert isinstance(verdict_on(site, code_on(page, "wallet-card-360-large")), Accepted)
+    panel = page.locator(".panel").bounding_box()
+    assert panel is not None
+    assert panel["y"] + panel["height"] <= 740
