@@ -254,8 +254,8 @@ _BATCHES = """
                    group by a.state) s
       ) c on true
      where (starts_with(b.path, :under) or c.states is not null)
-       and (not :only_mine or c.mine > 0)
-       and (cardinality(:states) = 0 or c.states ?| cast(:states as text[]))
+       and (not cast(:only_mine as boolean) or c.mine > 0)
+       and (cardinality(cast(:states as text[])) = 0 or c.states ?| cast(:states as text[]))
        and (cast(:batch as uuid) is null or b.id = :batch)
      order by b.submitted_at desc, b.id desc
      limit :limit offset :offset"""
@@ -331,10 +331,10 @@ _ROWS = """
            order by e.seq desc limit 1
       ) e on true
      where r.batch_id = :batch
-       and (starts_with(a.path, :under) or (a.id is null and :whole))
-       and (not :only_mine or (a.review_path = :scope and a.submitted_by <> :me))
+       and (starts_with(a.path, :under) or (a.id is null and cast(:whole as boolean)))
+       and (not cast(:only_mine as boolean) or (a.review_path = :scope and a.submitted_by <> :me))
        and (cast(:row as bigint) is null or r.row = :row)
-       and (cardinality(:states) + cardinality(:checks) = 0
+       and (cardinality(cast(:states as text[])) + cardinality(cast(:checks as text[])) = 0
             or a.state = any(cast(:states as text[]))
             or (a.id is null and r.state = any(cast(:checks as text[]))))
      order by r.row
@@ -454,7 +454,7 @@ _HISTORY = """
       from application_event e join application a on a.id = e.application_id
      where starts_with(a.path, :scope) and {which}
      group by e.at, e.action, e.to_state, e.review_path, e.actor_id, e.on_behalf_of, e.reasons, e.words
-     order by e.at, e.action"""
+     order by e.at, min(e.seq), e.action"""
 
 
 def batch_history(session: Session, officer: Principal, batch_id: uuid.UUID) -> tuple[HistoryLine, ...]:
@@ -493,9 +493,9 @@ _CARDS = """
     select c.*, a.batch_id, a.row, count(*) over () as total
       from card c left join application a on a.id = c.application_id
      where c.union_id = any(cast(:unions as uuid[]))
-       and (:number = '' or c.number = :number)
-       and (:ending = '' or right(c.number, length(:ending)) = :ending)
-       and (cardinality(:states) = 0 or c.state = any(cast(:states as text[])))
+       and (cast(:number as text) = '' or c.number = :number)
+       and (cast(:ending as text) = '' or right(c.number, length(:ending)) = :ending)
+       and (cardinality(cast(:states as text[])) = 0 or c.state = any(cast(:states as text[])))
        and (cast(:batch as uuid) is null or a.batch_id = :batch)
        and (cast(:card as uuid) is null or c.id = :card)
      order by a.batch_id desc nulls last, a.row, c.number
