@@ -42,7 +42,7 @@ def test_a_roster_passes_three_tiers_and_is_issued(office, batch, session, world
 def test_cards_are_issued_once(office, batch, session, world):
     office.approve_all_the_way(batch)
     services.issue_cards(session, world, services.IssueCards(batch, office["C1"]))
-    with pytest.raises(Conflict, match="nothing_to_issue.*已发卡 3 人"):
+    with pytest.raises(Conflict, match=r"nothing_to_issue.*已发卡 3 人"):
         services.issue_cards(session, world, services.IssueCards(batch, office["C1"]))
 
 
@@ -89,7 +89,7 @@ def test_each_tier_acts_only_when_it_is_its_turn_and_only_in_its_scope(office, b
         office.review(batch, "U2")
     with pytest.raises(Conflict, match="not_at_your_tier"):
         office.review(batch, "D1u", rows=(1,))
-    with pytest.raises(NotFound, match="row_unknown.*第 9 行"):
+    with pytest.raises(NotFound, match=r"row_unknown.*第 9 行"):
         office.review(batch, "A1", rows=(1, 9))
     with pytest.raises(NotFound, match="batch_unknown"):
         office.review(office.unions["C"].id, "A1")
@@ -98,7 +98,7 @@ def test_each_tier_acts_only_when_it_is_its_turn_and_only_in_its_scope(office, b
 def test_the_second_officer_is_told_who_was_first(office, batch):
     office.review(batch, "A1")
     office.review(batch, "D1u", rows=(2,))
-    with pytest.raises(Conflict, match="already_decided.*D1u同志") as refused:
+    with pytest.raises(Conflict, match=r"already_decided.*D1u同志") as refused:
         office.review(batch, "D2u", Verdict.REJECT, rows=(2,), reasons=("R05",))
     assert refused.value.detail["by"] == "D1u同志"
     assert office.review(batch, "D2u").rows == 2
