@@ -53,8 +53,8 @@ class EmbeddedServer(Server):
     process: PostgresServer
 
     def stop(self) -> None:
-        """Stop the server and leave its data."""
-        self.process.stop()
+        """Let go of the server: it stops, and leaves its data, when no other process holds it."""
+        self.process.cleanup()
 
 
 def start(folder: Path) -> EmbeddedServer:
