@@ -44,9 +44,19 @@ def totp_secret(chance: bytes) -> str:
 
 
 def matches(stored: str | None, password: str) -> bool:
-    """Whether the password is the right one. With no account (None) it takes as long and says no."""
+    """Whether the password is the right one.
+
+    It takes equally long with no account (None) and with a first password, so that nobody can tell by a watch which
+    usernames exist.
+    """
+    if stored is None or is_outdated(stored):
+        _verify(_NOBODY, password)
+    return stored is not None and _verify(stored, password)
+
+
+def _verify(stored: str, password: str) -> bool:
     try:
-        return _FOR_PEOPLE.verify(stored or _NOBODY, password) and stored is not None
+        return _FOR_PEOPLE.verify(stored, password)
     except (VerificationError, InvalidHashError):
         return False
 
