@@ -19,7 +19,7 @@ from cardnet.access.services.members import (
     person_of_member_session,
     prolong_member_session,
 )
-from cardnet.access.services.sign_in import (
+from cardnet.access.services.signing_in import (
     OpenSession,
     SignedIn,
     SignIn,

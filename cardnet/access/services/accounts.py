@@ -172,7 +172,8 @@ def change_password(session: Session, world: World, command: ChangePassword) -> 
 
 def disable_account(session: Session, world: World, command: DisableAccount) -> None:
     """Close an account; its sessions and tokens stop working at once. Raises NotFound("account_unknown")."""
-    account = session.scalar(select(Account).where(Account.username == username_of(command.username)).with_for_update())
+    locked = select(Account).where(Account.username == username_of(command.username)).with_for_update()
+    account = session.scalar(locked.execution_options(populate_existing=True))
     if account is None:
         raise _unknown(command.username)
     account.state = AccountState.DISABLED

@@ -71,7 +71,9 @@ def sign_in(session: Session, world: World, command: SignIn) -> SignedIn | SignI
     """
     at = world.now()
     username = rules.username_of(command.username)
-    account = session.scalar(select(Account).where(Account.username == username).with_for_update())
+    # The lock makes two sign-ins with one code, or five wrong ones at once, come one after the other.
+    locked = select(Account).where(Account.username == username).with_for_update()
+    account = session.scalar(locked.execution_options(populate_existing=True))
     if account is None:
         passwords.matches(None, command.password)
         return SignInRefused(SignInRefusal.WRONG)
