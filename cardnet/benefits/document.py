@@ -355,6 +355,11 @@ def check(body: object) -> dict[str, Any]:
     return body
 
 
+def is_code(text: str) -> bool:
+    """Whether `text` can name a program, a limit, a pool or a parameter."""
+    return _CODE.fullmatch(text) is not None
+
+
 def content_hash(body: Mapping[str, Any]) -> str:
     """SHA-256 of the canonical JSON (RFC 8785), in hex."""
     return hashlib.sha256(rfc8785.dumps(dict(body))).hexdigest()

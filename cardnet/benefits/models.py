@@ -228,7 +228,7 @@ class Redemption(Base):
 class RedemptionBenefit(Base):
     """One program's part of a redemption: who bears it, by which rule version, out of which pools.
 
-    `lines` spreads it over the order's lines, `takes` names the pools: `[[pool id, unit, number], …]`.
+    `lines` spreads it over the order's lines: `[[line_no, fen], …]`; `takes` names the pools: `[[pool id, unit, number], …]`.
     """
 
     __tablename__ = "redemption_benefit"

@@ -1,6 +1,6 @@
 """Reason codes: stable, one Chinese sentence each that says what is so and what helps."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,3 +107,13 @@ def _period(detail: Mapping[str, Any]) -> str:
     if period and len(parts) <= 3 and all(part.isdecimal() for part in parts):
         return "".join(f"{int(part)}{unit}" for part, unit in zip(parts, "年月日", strict=False))
     return "本项目"
+
+
+def for_merchants(reasons: Iterable[Reason]) -> list[Reason]:
+    """Reasons as a merchant may know them, each program's code once."""
+    return list({(reason.program, reason.code): reason for reason in (one.for_merchant() for one in reasons)}.values())
+
+
+def reason_from_json(stored: Mapping[str, Any]) -> Reason:
+    """A reason as `as_json` wrote it."""
+    return Reason(stored["program"], stored["code"], stored["detail"] or None)

@@ -121,8 +121,6 @@ class Terms:
     late_submission_days: int
     basis: str
     shares: tuple[int, int]
-    merchants: frozenset[str] | None
-    categories: frozenset[str] | None
     asks: frozenset[str]
 
     def split(self, fen: int) -> tuple[int, int]:
@@ -186,10 +184,13 @@ def _compiled(source: _Body) -> Terms:
         late_submission_days=body.get("late_submission_days", 0),
         basis=body.get("basis", "event_date"),
         shares=(payers.get("union", 0), payers.get("merchant", 0)),
-        merchants=_required(body["when"], ("merchant_in", "provider_in")),
-        categories=_required(body["when"], ("merchant_category_in",)),
         asks=frozenset(asks),
     )
+
+
+def scope_of(body: Mapping[str, Any]) -> tuple[frozenset[str] | None, frozenset[str] | None]:
+    """The merchant codes and merchant categories a document is confined to; None where any may."""
+    return _required(body["when"], ("merchant_in", "provider_in")), _required(body["when"], ("merchant_category_in",))
 
 
 def _limit(limit: Mapping[str, Any]) -> LimitTerms:
@@ -247,8 +248,7 @@ def _condition(node: Mapping[str, Any], path: str, asks: set[str]) -> Leaf | Nod
     if op == "not":
         return Node(op, (_condition(node["of"], f"{path}.of", asks),))
     make, asked = _LEAVES[op]
-    if asked:
-        asks.add(asked)
+    asks.update(f"tag:{tag}" for tag in node["values"]) if asked == "tags" else asks.add(asked or op)
     expected, code, ask, holds = make(node)
     return Leaf(path, op, expected, code, ask, holds)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from cardnet.kernel.arrays import array
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import Unavailable
 from cardnet.kernel.world import World
@@ -46,7 +47,7 @@ _DAY = "select state from business_day where day = %(day)s"
 
 POST_ONE = """
   insert into entry (id, person_id, kind, source, source_id, accepted_at)
-  select %(entry_id)s, %(person_id)s, %(entry_kind)s, 'redemption', %(id)s, %(at)s {when}"""
+  select %(entry_id)s, %(person_id)s::uuid, %(entry_kind)s, 'redemption', %(id)s, %(at)s {when}"""
 """One entry of a redemption as part of a larger statement; `{when}` is the condition it hangs on."""
 
 POST_LINES = """
@@ -64,9 +65,9 @@ def entry_parameters(entry_id: uuid.UUID, kind: EntryKind, lines: Sequence[Posti
     return {
         "entry_id": entry_id,
         "entry_kind": kind.value,
-        "posting_accounts": [line.account.id for line in lines],
-        "posting_ledgers": [line.account.ledger.value for line in lines],
-        "posting_amounts": [line.amount for line in lines],
+        "posting_accounts": array(line.account.id for line in lines),
+        "posting_ledgers": array(line.account.ledger.value for line in lines),
+        "posting_amounts": array(line.amount for line in lines),
     }
 
 

@@ -144,6 +144,13 @@ def pools_of_codes(session: Session, codes: Iterable[str]) -> Mapping[str, PoolV
     return {pool.code: _view(pool) for pool in rows}
 
 
+def pools_of_ids(session: Session, ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, PoolView]:
+    """Pools by their ids."""
+    wanted = sorted(set(ids))
+    rows = session.scalars(select(Pool).where(Pool.id.in_(wanted))) if wanted else ()
+    return {pool.id: _view(pool) for pool in rows}
+
+
 _LEVELS = """
 select p.id, p.code, p.name, p.unit, p.slices, p.doc_ref,
   (select coalesce(sum(available), 0)::bigint from pool_slice s where s.pool_id = p.id),
@@ -243,6 +250,17 @@ def give_back(session: Session, world: World, pool: PoolView, amount: int) -> No
         "update pool_slice set available = available + %(amount)s where pool_id = %(pool_id)s and no = %(no)s",
         {"pool_id": pool.id, "amount": amount, "no": slice_of(world, pool.slices)},
     )
+
+
+def give_back_if_free(session: Session, pool: PoolView, amount: int) -> bool:
+    """The same into any slice nobody holds; False when all are held."""
+    given = session.connection().exec_driver_sql(
+        "with free as (select no from pool_slice where pool_id = %(pool_id)s order by no limit 1 for update skip locked) "
+        "update pool_slice s set available = available + %(amount)s from free "
+        "where s.pool_id = %(pool_id)s and s.no = free.no",
+        {"pool_id": pool.id, "amount": amount},
+    )
+    return given.rowcount == 1
 
 
 def _all_slices(session: Session, pool_id: uuid.UUID) -> list[int]:

@@ -1,0 +1,524 @@
+"""The writes of a redemption, composed into as few statements as can be.
+
+The order of locks is the same in every transaction: merchant's reference, proof, the person's counters, shared
+counters, pools by their ids. Each guard hangs on the one before, so a lost one leaves the later ones alone; the
+caller's savepoint undoes the earlier ones. The rows of the redemption hang on all guards together: in the common
+case guards and rows are one statement. The texts depend only on which parts are present, so the driver prepares
+each of the few shapes once.
+"""
+
+import json
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from psycopg.types.numeric import Int8
+from sqlalchemy.orm import Session
+
+from cardnet.benefits.reasons import Reason
+from cardnet.benefits.rules import Decided, Granted
+from cardnet.benefits.services.facts import payable_account
+from cardnet.benefits.services.records import Purchase, Redeem
+from cardnet.benefits.terms import Case
+from cardnet.benefits.words import ProgramKind, RedemptionState, Scope
+from cardnet.credential.verify import Accepted
+from cardnet.issuance.rules import Standing
+from cardnet.kernel.arrays import array
+from cardnet.kernel.calendar import day_of
+from cardnet.kernel.world import World
+from cardnet.ledger.rules import Account, AccountCode, EntryKind, PostingLine, move
+from cardnet.ledger.services import (
+    POST_LINES,
+    POST_ONE,
+    TAKE_SLICES,
+    PoolView,
+    ensure_accounts,
+    entry_parameters,
+    pool_account,
+    slice_of,
+)
+
+# ---- guards ----
+
+_REFERENCE = """reference as (
+  insert into merchant_reference (merchant_id, merchant_ref, redemption_id)
+  values (%(merchant_id)s, %(merchant_ref)s, %(id)s) on conflict do nothing returning 1)"""
+
+_PROOF = """proof as (
+  insert into proof_used as p (card_index, proof_id, terminal_id, redemption_id, seen_at)
+  select %(card_index)s, %(proof_id)s, %(terminal_id)s, %(id)s, %(at)s {when}
+  on conflict (card_index, proof_id) do update set redemption_id = excluded.redemption_id
+    where p.redemption_id is null and p.terminal_id = excluded.terminal_id
+  returning 1)"""
+
+_GUARD = """
+  on conflict ({key}) do update set
+    used_n = u.used_n + excluded.used_n, held_n = u.held_n + excluded.held_n,
+    used_fen = u.used_fen + excluded.used_fen, held_fen = u.held_fen + excluded.held_fen,
+    max_n = excluded.max_n, max_fen = excluded.max_fen
+    where (excluded.max_n is null
+           or u.used_n + u.held_n + excluded.used_n + excluded.held_n <= excluded.max_n)
+      and (excluded.max_fen is null
+           or u.used_fen + u.held_fen + excluded.used_fen + excluded.held_fen <= excluded.max_fen)
+  returning 1)"""
+
+_PERSON_KEY = "person_id, program_id, limit_code, period"
+_PERSON = """person as (
+  insert into usage as u (person_id, program_id, limit_code, period, used_n, held_n, used_fen, held_fen, max_n, max_fen)
+  select %(person_id)s, program_id, limit_code, period, %(use)s, 1 - %(use)s, fen * %(use)s, fen * (1 - %(use)s), max_n, max_fen
+  from unnest(%(u_programs)s::uuid[], %(u_limits)s::text[], %(u_periods)s::text[], %(u_fen)s::bigint[], %(u_max_n)s::bigint[],
+    %(u_max_fen)s::bigint[]) as t(program_id, limit_code, period, fen, max_n, max_fen) {when}
+  order by program_id, limit_code, period {guard}"""
+
+_SHARED_KEY = "program_id, limit_code, period, scope, scope_key"
+_SHARED = """shared as (
+  insert into shared_counter as u (program_id, limit_code, period, scope, scope_key, used_n, held_n, used_fen, held_fen,
+    max_n, max_fen)
+  select program_id, limit_code, period, scope, scope_key, %(use)s, 1 - %(use)s, fen * %(use)s, fen * (1 - %(use)s), max_n, max_fen
+  from unnest(%(s_programs)s::uuid[], %(s_limits)s::text[], %(s_periods)s::text[], %(s_scopes)s::text[], %(s_keys)s::text[],
+    %(s_fen)s::bigint[], %(s_max_n)s::bigint[], %(s_max_fen)s::bigint[])
+    as t(program_id, limit_code, period, scope, scope_key, fen, max_n, max_fen) {when}
+  order by program_id, limit_code, period, scope, scope_key {guard}"""
+
+# ---- rows ----
+
+_REDEMPTION = """redemption_row as (
+  insert into redemption (id, person_id, card_index, proof_id, assurance, unit_path, merchant_id, merchant_code, store_id,
+    store_code, terminal_id, terminal_code, merchant_ref, service_code, service_on, code_text, amount_fen, discount_fen,
+    subsidy_fen, union_fen, held_fen, captured_fen, refunded_fen, state, reasons, hold_expires_at, event_at, accepted_at)
+  select %(id)s, %(person_id)s::uuid, %(card_index)s::bigint, %(proof_id)s::bytea, %(assurance)s, %(unit_path)s, %(merchant_id)s,
+    %(merchant_code)s, %(store_id)s, %(store_code)s, %(terminal_id)s, %(terminal_code)s, %(merchant_ref)s,
+    %(service_code)s, %(service_on)s, %(code_text)s, %(amount_fen)s, %(discount_fen)s, %(subsidy_fen)s, %(union_fen)s,
+    %(held_fen)s, %(captured_fen)s, 0, %(state)s, %(reasons)s::jsonb, %(hold_expires_at)s::timestamptz, %(at)s, %(at)s {when})"""
+
+_DECISION = """decision_row as (
+  insert into decision (id, redemption_id, person_id, mode, event_at, inputs, candidates, chosen, created_at)
+  select %(decision_id)s, %(id)s, %(person_id)s::uuid, 'commit', %(at)s, %(inputs)s::jsonb, %(candidates)s::jsonb,
+    %(chosen)s::jsonb, %(at)s {when})"""
+
+_OUTBOX = """outbox_row as (
+  insert into outbox_event (id, kind, subject_id, merchant_id, payload, created_at)
+  select %(outbox_id)s, %(outbox_kind)s, %(id)s, %(merchant_id)s, '{{}}'::jsonb, %(at)s {when})"""
+
+_BENEFITS = """benefit_rows as (
+  insert into redemption_benefit (redemption_id, program_id, rule_version_id, benefit_fen, union_fen, merchant_fen,
+    refunded_fen, refunded_union_fen, lines, takes)
+  select %(id)s, program_id, version_id, fen, union_fen, fen - union_fen, 0, 0, lines::jsonb, takes::jsonb
+  from unnest(%(b_programs)s::uuid[], %(b_versions)s::uuid[], %(b_fen)s::bigint[], %(b_union)s::bigint[],
+    %(b_lines)s::text[], %(b_takes)s::text[]) as t(program_id, version_id, fen, union_fen, lines, takes) {when})"""
+
+_LINES = """line_rows as (
+  insert into redemption_line (redemption_id, line_no, amount_fen, category, benefit_fen)
+  select %(id)s, line_no, amount_fen, category, benefit_fen
+  from unnest(%(l_no)s::bigint[], %(l_fen)s::bigint[], %(l_category)s::text[], %(l_benefit)s::bigint[])
+    as t(line_no, amount_fen, category, benefit_fen) {when})"""
+
+_ENTRIES = """usage_rows as (
+  insert into usage_entry (redemption_id, act, program_id, limit_code, person_id, scope, scope_key, period, used_n, held_n,
+    used_fen, held_fen)
+  select %(id)s, 0, program_id, limit_code, %(person_id)s, scope, scope_key, period, %(use)s, 1 - %(use)s, fen * %(use)s,
+    fen * (1 - %(use)s)
+  from unnest(%(e_programs)s::uuid[], %(e_limits)s::text[], %(e_scopes)s::text[], %(e_keys)s::text[], %(e_periods)s::text[],
+    %(e_fen)s::bigint[]) as t(program_id, limit_code, scope, scope_key, period, fen) {when})"""
+
+# A refused attempt pins its proof to this terminal; it does not consume it.
+_SEEN = """seen as (
+  insert into proof_used (card_index, proof_id, terminal_id, redemption_id, seen_at)
+  values (%(card_index)s, %(proof_id)s, %(terminal_id)s, null, %(at)s) on conflict do nothing)"""
+
+_DAY = "(select state from business_day where day = %(today)s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which parts a statement has."""
+
+    reference: bool = False
+    proof: bool = False
+    person: bool = False
+    shared: bool = False
+    pools: bool = False
+    guards: bool = True
+    rows: bool = True
+    lines: bool = False
+    entries: bool = False
+    posting: bool = False
+    refused: bool = False
+    seen: bool = False
+
+
+@lru_cache(maxsize=256)
+def _statement(shape: Shape) -> str:
+    parts: list[str] = []
+    before: list[str] = []
+
+    def when(keyword: str = "where") -> str:
+        return f"{keyword} " + " and ".join(before) if before else ""
+
+    if shape.guards:
+        for name, wanted, text, count in (
+            ("reference", shape.reference, _REFERENCE, "1"),
+            ("proof", shape.proof, _PROOF, "1"),
+            ("person", shape.person, _PERSON, "%(u_count)s"),
+            ("shared", shape.shared, _SHARED, "%(s_count)s"),
+        ):
+            if wanted:
+                key = _PERSON_KEY if name == "person" else _SHARED_KEY
+                parts.append(text.format(when=when(), guard=_GUARD.format(key=key)))
+                # The text is made of the constants of this module alone.
+                before.append(f"(select count(*) from {name}) = {count}")  # noqa: S608
+        if shape.pools:
+            parts.append("pools as (" + TAKE_SLICES.format(when=when("and")) + ")")
+            before.append("(select count(*) from pools) = %(p_count)s")
+    if shape.rows:
+        if before:
+            parts.append("won as materialized (select 1 as yes where " + " and ".join(before) + ")")
+            before[:] = ["exists (select from won)"]
+        rows = [_REDEMPTION, _DECISION, _OUTBOX]
+        if not shape.refused:
+            rows.append(_BENEFITS)
+        if shape.lines:
+            rows.append(_LINES)
+        if shape.entries:
+            rows.append(_ENTRIES)
+        parts.extend(row.format(when=when()) for row in rows)
+        if shape.posting:
+            parts.append("entry_row as (" + POST_ONE.format(when=when()) + ")")
+            parts.append("posting_rows as (" + POST_LINES.format(when=when()) + ")")
+        if shape.seen:
+            parts.append(_SEEN)
+    won = " and ".join(before) if before else "true"
+    return "with " + ",\n".join(parts) + f"\nselect {won}, {_DAY}"
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """One redemption about to be written: its shape and every parameter of its statements."""
+
+    shape: Shape
+    parameters: dict[str, Any]
+    pools: tuple[tuple[PoolView, int, bool], ...]
+    """Pool, amount, and whether the limit trims (then only the exact path may take)."""
+    accounts: tuple[Account, ...]
+    id: uuid.UUID
+
+
+def prepare(
+    world: World,
+    command: Redeem,
+    standing: Standing,
+    case: Case,
+    parameters: Mapping[str, int],
+    decided: Decided,
+    pools: Mapping[str, PoolView],
+    at: datetime,
+) -> Writing:
+    """Everything a grant writes, as parameters."""
+    ids = {granted.candidate.program: granted.candidate.program_id for granted in decided.granted}
+    takes = [take for granted in decided.granted for take in granted.takes]
+    person = sorted(
+        (ids[take.key.program], take.key.limit, take.key.period, take.fen, take.max_n, take.max_fen)
+        for take in takes
+        if take.key.scope is Scope.PERSON
+    )
+    shared = sorted(
+        (
+            ids[take.key.program],
+            take.key.limit,
+            take.key.period,
+            take.key.scope.value,
+            take.key.scope_key,
+            take.fen,
+            take.max_n,
+            take.max_fen,
+        )
+        for take in takes
+        if take.key.scope is not Scope.PERSON
+    )
+    drawn = _drawn(decided, pools)
+    numbers = [line.line_no for line in command.purchase.lines]
+    discount, subsidy = kind_sums(decided.granted)
+    total = discount + subsidy
+    lines = posting_lines(decided, command.venue.merchant_id, pools, capture=command.capture)
+    given = _redemption(world, command, standing, at) | {
+        "discount_fen": Int8(discount),
+        "subsidy_fen": Int8(subsidy),
+        "union_fen": Int8(sum(granted.union_fen for granted in decided.granted)),
+        "held_fen": Int8(total),
+        "captured_fen": Int8(total if command.capture else 0),
+        "state": (RedemptionState.CAPTURED if command.capture else RedemptionState.HELD).value,
+        "reasons": None,
+        "hold_expires_at": None if command.capture else hold_end(command, at),
+        "outbox_kind": "redemption.captured" if command.capture else "redemption.held",
+        "use": Int8(command.capture),
+        "b_programs": array(granted.candidate.program_id for granted in decided.granted),
+        "b_versions": array(granted.candidate.version_id for granted in decided.granted),
+        "b_fen": array(granted.fen for granted in decided.granted),
+        "b_union": array(granted.union_fen for granted in decided.granted),
+        "b_lines": array(_compact(list(zip(numbers, one.line_fen, strict=False))) for one in decided.granted),
+        "b_takes": array(
+            _compact([[str(pools[pool].id), pools[pool].unit.value, amount] for pool, amount in granted.pools])
+            for granted in decided.granted
+        ),
+        **decision_parameters(case, parameters, decided),
+        **_order_lines(command.purchase, decided.granted),
+    }
+    if person:
+        given |= _columns(person, "u_programs", "u_limits", "u_periods", "u_fen", "u_max_n", "u_max_fen")
+        given["u_count"] = Int8(len(person))
+    if shared:
+        columns = ("s_programs", "s_limits", "s_periods", "s_scopes", "s_keys", "s_fen", "s_max_n", "s_max_fen")
+        given |= _columns(shared, *columns)
+        given["s_count"] = Int8(len(shared))
+    if takes:
+        rows = [
+            (ids[t.key.program], t.key.limit, t.key.scope.value, t.key.scope_key, t.key.period, t.fen) for t in takes
+        ]
+        given |= _columns(rows, "e_programs", "e_limits", "e_scopes", "e_keys", "e_periods", "e_fen")
+    if drawn:
+        given |= {
+            "pool_ids": array(pool.id for pool, _, _ in drawn),
+            "pool_slices": array(slice_of(world, pool.slices) for pool, _, _ in drawn),
+            "pool_amounts": array(amount for _, amount, _ in drawn),
+            "p_count": Int8(len(drawn)),
+        }
+    if lines:
+        given |= entry_parameters(world.new_id(), EntryKind.CAPTURE if command.capture else EntryKind.HOLD, lines)
+    assert isinstance(command.code, Accepted)
+    shape = Shape(
+        reference=command.merchant_ref is not None,
+        proof=command.code.proof_id is not None,
+        person=bool(person),
+        shared=bool(shared),
+        pools=bool(drawn),
+        lines=bool(command.purchase.lines),
+        entries=bool(takes),
+        posting=bool(lines),
+    )
+    accounts = (
+        (payable_account(command.venue.merchant_id),) if any(line.account.ledger == "cny" for line in lines) else ()
+    )
+    return Writing(shape, given, drawn, accounts, given["id"])
+
+
+def write_at_once(session: Session, writing: Writing) -> tuple[bool, str | None]:
+    """Guards and rows in one statement. Says whether every guard won, and the business day's state."""
+    return _run(session, writing.shape, writing.parameters)
+
+
+def write_guards(session: Session, writing: Writing) -> bool:
+    """Every guard but the pools, which the caller takes one by one before `write_rows`."""
+    from_guards = _without(writing.shape, pools=False, rows=False)
+    return _run(session, from_guards, writing.parameters)[0]
+
+
+def write_rows(session: Session, writing: Writing) -> str | None:
+    """The rows alone, after all guards are won. Says the business day's state."""
+    return _run(session, _without(writing.shape, guards=False), writing.parameters)[1]
+
+
+def write_refusal(
+    session: Session,
+    world: World,
+    command: Redeem,
+    standing: Standing | None,
+    reasons: Sequence[Reason],
+    decision: Mapping[str, Any],
+    at: datetime,
+) -> uuid.UUID:
+    """Store a "no": redemption, decision, outbox; counters and pools stay as they are. Says its id."""
+    given = _redemption(world, command, standing, at) | {
+        "discount_fen": Int8(0),
+        "subsidy_fen": Int8(0),
+        "union_fen": Int8(0),
+        "held_fen": Int8(0),
+        "captured_fen": Int8(0),
+        "state": RedemptionState.REFUSED.value,
+        "reasons": _compact([reason.as_json() for reason in reasons]),
+        "hold_expires_at": None,
+        "outbox_kind": "redemption.refused",
+        **decision,
+        **_order_lines(command.purchase, ()),
+    }
+    seen = isinstance(command.code, Accepted) and command.code.proof_id is not None
+    shape = Shape(guards=False, refused=True, seen=seen, lines=bool(command.purchase.lines))
+    _run(session, shape, given)
+    refused_id: uuid.UUID = given["id"]
+    return refused_id
+
+
+def make_accounts(session: Session, writing: Writing) -> None:
+    """The merchant's payable account, when this is the first union money it earns."""
+    ensure_accounts(session, writing.accounts)
+
+
+def posting_lines(
+    decided: Decided, merchant_id: uuid.UUID, pools: Mapping[str, PoolView], *, capture: bool
+) -> tuple[PostingLine, ...]:
+    """The table of finance.md: a capture spends budget and owes the merchant, a hold sets budget aside.
+
+    What the merchant bears moves no union money and posts nothing.
+    """
+    lines: list[PostingLine] = []
+    for pool, amount, _ in _drawn(decided, pools):
+        spent = AccountCode.SPENT if capture else AccountCode.HELD
+        lines += move(pool_account(AccountCode.AVAILABLE, pool), pool_account(spent, pool), amount)
+    if capture:
+        for granted in decided.granted:
+            expense = expense_account(granted.candidate.kind, granted.candidate.program_id)
+            lines += move(expense, payable_account(merchant_id), granted.union_fen)
+    return tuple(lines)
+
+
+def expense_account(kind: ProgramKind, program_id: uuid.UUID) -> Account:
+    """Where the union's share of a program is booked: a share of discounts apart from subsidies."""
+    code = AccountCode.DISCOUNT_SHARE if kind is ProgramKind.DISCOUNT else AccountCode.SUBSIDY
+    return Account(code, owner_id=program_id)
+
+
+def hold_end(command: Redeem, at: datetime) -> datetime:
+    """The first moment at which a hold made now can no longer be captured."""
+    return at + timedelta(seconds=command.hold_seconds)
+
+
+def kind_sums(granted: Sequence[Granted]) -> tuple[int, int]:
+    """What discounts take off, and what everything else does."""
+    discount = sum(one.fen for one in granted if one.candidate.kind is ProgramKind.DISCOUNT)
+    return discount, sum(one.fen for one in granted) - discount
+
+
+def _drawn(decided: Decided, pools: Mapping[str, PoolView]) -> tuple[tuple[PoolView, int, bool], ...]:
+    """What each pool gives to all benefits together, by pool id; a pool any limit may trim by is taken exactly."""
+    amounts: dict[str, int] = defaultdict(int)
+    trims: set[str] = set()
+    for granted in decided.granted:
+        for pool, amount in granted.pools:
+            amounts[pool] += amount
+        terms = granted.candidate.terms
+        trims |= {limit.pool for limit in (terms.limits if terms else ()) if limit.pool is not None and limit.trims}
+    drawn = [(pools[code], amount, code in trims) for code, amount in amounts.items()]
+    return tuple(sorted(drawn, key=lambda one: one[0].id))
+
+
+def _run(session: Session, shape: Shape, given: Mapping[str, Any]) -> tuple[bool, str | None]:
+    won, state = session.connection().exec_driver_sql(_statement(shape), dict(given)).one()
+    return won, state
+
+
+def _without(shape: Shape, **changes: bool) -> Shape:
+    return Shape(**{name: changes.get(name, getattr(shape, name)) for name in Shape.__slots__})
+
+
+def _redemption(world: World, command: Redeem, standing: Standing | None, at: datetime) -> dict[str, Any]:
+    venue, code, purchase = command.venue, command.code, command.purchase
+    accepted = code if isinstance(code, Accepted) else None
+    today = day_of(at)
+    return {
+        "id": world.new_id(),
+        "decision_id": world.new_id(),
+        "outbox_id": world.new_id(),
+        "at": at,
+        "today": today,
+        "person_id": standing.person_id if standing else None,
+        "unit_path": standing.unit_path if standing else None,
+        "card_index": Int8(accepted.index) if accepted else None,
+        "proof_id": accepted.proof_id if accepted else None,
+        "assurance": accepted.assurance if accepted else None,
+        "merchant_id": venue.merchant_id,
+        "merchant_code": venue.merchant_code,
+        "store_id": venue.store_id,
+        "store_code": venue.store_code,
+        "terminal_id": venue.terminal_id,
+        "terminal_code": venue.terminal_code,
+        "merchant_ref": command.merchant_ref,
+        "service_code": purchase.service_code,
+        "service_on": purchase.service_on or today,
+        "code_text": command.code_text[:700].replace("\0", ""),
+        "amount_fen": Int8(purchase.amount_fen),
+    }
+
+
+def _order_lines(purchase: Purchase, granted: Sequence[Granted]) -> dict[str, Any]:
+    if not purchase.lines:
+        return {}
+    benefit = [sum(parts) for parts in zip(*(one.line_fen for one in granted), strict=True)] or [0] * len(
+        purchase.lines
+    )
+    return {
+        "l_no": array(line.line_no for line in purchase.lines),
+        "l_fen": array(line.amount_fen for line in purchase.lines),
+        "l_category": array(line.category for line in purchase.lines),
+        "l_benefit": array(benefit),
+    }
+
+
+def decision_parameters(case: Case, parameters: Mapping[str, int], decided: Decided) -> dict[str, Any]:
+    """The decision as a document: enough to decide the same again with the rule versions it names (B9)."""
+    member = case.member
+    asked = {
+        "card_state": member.card_state,
+        "membership_kind": member.membership_kind,
+        "member_since": member.member_since and member.member_since.isoformat(),
+        "age": member.age,
+        "sex": member.sex,
+        "tags": sorted(member.tags),
+        "unit_path": member.unit_path,
+    }
+    inputs = {
+        "event_on": case.event_on.isoformat(),
+        "event_time": case.event_time,
+        "accepted_on": case.accepted_on.isoformat(),
+        "amount_fen": case.amount_fen,
+        "service_code": case.service_code,
+        "line_fen": case.line_fen,
+        "merchant_code": case.merchant_code,
+        "merchant_category": case.merchant_category,
+        "scope_keys": {scope.value: key for scope, key in case.scope_keys.items() if key},
+        "member": {name: value for name, value in asked.items() if value},
+        "counts": [[*key, *count] for key, count in case.counts.items()],
+        "pool_free": dict(case.pool_free),
+        "parameters": dict(parameters),
+    }
+    candidates = [
+        {
+            "program": judged.candidate.program,
+            "version_id": judged.candidate.version_id and str(judged.candidate.version_id),
+            "version": judged.candidate.version_no,
+            "content_hash": judged.candidate.content_hash,
+            "outcome": judged.outcome,
+            "fen": judged.fen,
+            "notes": judged.notes,
+            "faults": [
+                {name: value for name, value in fault._asdict().items() if value is not None} for fault in judged.faults
+            ],
+        }
+        for judged in decided.judged
+    ]
+    chosen = [
+        {
+            "program": granted.candidate.program,
+            "fen": granted.fen,
+            "union_fen": granted.union_fen,
+            "merchant_fen": granted.merchant_fen,
+            "line_fen": granted.line_fen,
+        }
+        for granted in decided.granted
+    ]
+    return {"inputs": _compact(inputs), "candidates": _compact(candidates), "chosen": _compact(chosen)}
+
+
+def card_decision_parameters(code: str) -> dict[str, Any]:
+    """The decision when the card or the code itself was the reason: no candidate was looked at."""
+    return {"inputs": _compact({"card": code}), "candidates": "[]", "chosen": "[]"}
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], *names: str) -> dict[str, str]:
+    return {name: array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
