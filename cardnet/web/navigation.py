@@ -17,6 +17,8 @@ class Entry:
     label: str
     blueprint: str
     roles: frozenset[str]
+    also: str = ""
+    """Another part of the site that belongs under this word."""
 
 
 _OFFICERS = frozenset({"unit_officer", "township_officer", "district_officer"})
@@ -24,7 +26,7 @@ _FINANCE = frozenset({"finance_maker", "finance_checker", "finance_approver", "c
 
 ENTRIES = (
     Entry("/console", lazy_gettext("待办"), "console", _OFFICERS),
-    Entry("/console/rosters", lazy_gettext("采集表"), "console", _OFFICERS),
+    Entry("/console/rosters", lazy_gettext("采集表"), "console", _OFFICERS, "/console/batches"),
     Entry("/console/cards", lazy_gettext("会员卡"), "console", _OFFICERS),
     Entry("/console/quota", lazy_gettext("名额"), "console", _OFFICERS | {"chair", "auditor"}),
     Entry("/console/bulletin", lazy_gettext("通报"), "console", _OFFICERS | {"chair", "auditor"}),
@@ -54,8 +56,10 @@ def shown_to(roles: frozenset[str]) -> tuple[Entry, ...]:
 
 def _current_path() -> str:
     here = request.path if request else ""
-    inside = (e.path for e in ENTRIES if here == e.path or here.startswith(e.path + "/"))
-    return max(inside, key=len, default="")
+    inside = (
+        (len(part), e.path) for e in ENTRIES for part in (e.path, e.also) if part and f"{here}/".startswith(f"{part}/")
+    )
+    return max(inside, default=(0, ""))[1]
 
 
 def _demonstration_now() -> datetime | None:

@@ -51,9 +51,9 @@ CARD_STATES = {
 
 CHECK_STATES = {
     "valid": ("good", lazy_gettext("可以提交")),
-    "warning": ("wait", lazy_gettext("可以提交，请留意")),
+    "warning": ("wait", lazy_gettext("可以提交，有提醒")),
     "declined": ("calm", lazy_gettext("本人暂不办")),
-    "invalid": ("bad", lazy_gettext("需要修改")),
+    "invalid": ("bad", lazy_gettext("需要改正")),
 }
 
 ACTIONS = {

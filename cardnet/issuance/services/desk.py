@@ -4,6 +4,7 @@ Everything is bounded by the officer's scope (a path): a batch of a whole distri
 People come with the seals opened, because who must decide about a row has to see whose it is; pages mask the rest.
 """
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from sqlalchemy.orm import Session
 from cardnet.access import services as access
 from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.issuance.rules import ApplicationState, CardState
+from cardnet.issuance.services.batches import CELLS_FIELD, OriginalFinding
 from cardnet.kernel.errors import NotFound
+from cardnet.kernel.vault import Vault, vault_of
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.rules import PersonView, UnionNode
@@ -69,7 +72,7 @@ class RowLine:
     row: int
     line: int
     check_state: str
-    findings: tuple[Mapping[str, Any], ...]
+    findings: tuple[OriginalFinding, ...]
     person: PersonView | None
     application_id: uuid.UUID | None
     state: ApplicationState | None
@@ -320,7 +323,7 @@ def _batch_line(row: RowMapping, unions: Mapping[uuid.UUID, UnionNode], names: M
 
 
 _ROWS = """
-    select r.row, r.line, r.state as check_state, r.findings, coalesce(a.person_id, r.person_id) as person_id,
+    select r.row, r.line, r.state as check_state, r.findings, r.cells, coalesce(a.person_id, r.person_id) as person_id,
            a.id as application_id, a.state, a.union_id, a.review_path, coalesce(a.round, 0) as round, a.due_at,
            e.reasons, e.words, count(*) over () as total
       from roster_row r
@@ -388,6 +391,7 @@ def _rows(
         "offset": offset,
     }
     rows = session.execute(text(_ROWS), given).mappings().all()
+    vault = vault_of(session)
     people = membership.people(session, {row["person_id"] for row in rows if row["person_id"]})
     unions = membership.unions_of_ids(session, {row["union_id"] for row in rows if row["union_id"]})
     items = tuple(
@@ -395,7 +399,7 @@ def _rows(
             row["row"],
             row["line"],
             row["check_state"],
-            tuple(row["findings"]),
+            _findings(vault, row),
             people.get(row["person_id"]),
             row["application_id"],
             ApplicationState(row["state"]) if row["state"] else None,
@@ -409,6 +413,12 @@ def _rows(
         for row in rows
     )
     return Listed(items, rows[0]["total"] if rows else 0)
+
+
+def _findings(vault: Vault, row: RowMapping) -> tuple[OriginalFinding, ...]:
+    """What the check said. The words lie sealed with the cells, because they may quote what was typed."""
+    words = json.loads(vault.open(CELLS_FIELD, row["cells"]))["words"] if row["findings"] else ()
+    return tuple(OriginalFinding(found[0], found[1], found[2], said) for found, said in zip(row["findings"], words, strict=True))
 
 
 _NUMBERS = """

@@ -1,6 +1,6 @@
 """Quota: the tree with bars; grant, allocate, transfer, return, spread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flask import flash, redirect, render_template, request, url_for
@@ -9,11 +9,14 @@ from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, Role
 from cardnet.issuance import services as issuance
+from cardnet.issuance.rules import review_route
+from cardnet.issuance.services import QuotaLine
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
+from cardnet.membership.rules import UnionNode
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
 from cardnet.web.forms import whole_number, wrong_of
@@ -33,6 +36,35 @@ class _Asked:
     giver: str
     taker: str
     document: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One union with what it received, and how that stands in the union and all below it together."""
+
+    union: UnionNode
+    received: int
+    passed_down: int
+    used: int
+    held: int
+    free: int
+    own_free: int
+    waiting: int
+
+
+def lines_of(tree: Sequence[QuotaLine]) -> list[Line]:
+    """The whole tree with each union's figures added up over everything below it."""
+    sums: dict[str, list[int]] = {line.union.path: [0, 0, 0, 0] for line in tree}
+    for line in tree:
+        for path in review_route(line.union.path):
+            if path in sums:
+                for place, value in enumerate((line.used, line.held, line.free, line.waiting)):
+                    sums[path][place] += value
+    return [
+        Line(line.union, line.received, line.passed_down, used, held, free, line.free, waiting)
+        for line in tree
+        for used, held, free, waiting in (sums[line.union.path],)
+    ]
 
 
 @blueprint.get("/quota")
@@ -147,7 +179,7 @@ def _page(principal: Principal, wrong: dict[str, str], act: str) -> str:
     this_year = day_of(current_world().now()).year
     year = _year(request.values.get("year", ""))
     with transaction() as session:
-        lines = issuance.quota_tree(session, year, principal.scope_path)
+        lines = lines_of(issuance.quota_tree(session, year, principal.scope_path))
         own = membership.union_of_id(session, principal.union_id)
         unions = membership.unions_under(session, principal.scope_path)
     under = request.args.get("under", "")

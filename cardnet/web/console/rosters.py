@@ -14,6 +14,7 @@ from cardnet.kernel import masking
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError
 from cardnet.membership import services as membership
+from cardnet.membership.result_workbook import result_workbook as roster_workbook
 from cardnet.membership.roster import CheckedRow, Column, RosterCheck
 from cardnet.membership.rules import Tier, UnionNode
 from cardnet.web.auth import OFFICERS, staff_page
@@ -71,7 +72,7 @@ def check_roster(principal: Principal) -> ResponseReturnValue:
             code = unit_code or membership.union_of_id(session, principal.union_id).code
             checked = issuance.check_roster(session, world, issuance.CheckRoster(content, filename, code, principal))
     except CardnetError as error:
-        wrong = wrong_of(error, {"unit_unknown": "unit_code", "out_of_scope": "unit_code", error.code: "file"})
+        wrong = wrong_of(error, {error.code: "file", "unit_unknown": "unit_code", "out_of_scope": "unit_code"})
         return _upload_form(principal, wrong, unit_code), error.status
     upload = Upload(world.new_id(), principal.account_id, filename[:200], code, world.now(), _report(checked))
     _uploads().keep(upload, content)
@@ -94,7 +95,7 @@ def result_workbook(principal: Principal, upload_id: str) -> ResponseReturnValue
     upload = uploads.find(world, whole_id(upload_id), principal.account_id)
     command = issuance.CheckRoster(uploads.content(upload), upload.filename, upload.unit_code, principal)
     with transaction() as session:
-        workbook = issuance.result_workbook(issuance.check_roster(session, world, command))
+        workbook = roster_workbook(issuance.check_roster(session, world, command))
     return _workbook(workbook, gettext("检查结果"), upload.filename)
 
 
