@@ -9,13 +9,25 @@ import os
 import sys
 
 import click
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from cardnet import create_app
-from cardnet.config import settings_from
+from cardnet.access import services as access
+from cardnet.access.rules import Role, roles_of
+from cardnet.config import Settings, settings_from
+from cardnet.credential.store import ensure_keys
+from cardnet.demo import running
+from cardnet.demo.story import load
+from cardnet.kernel.db import libpq_url, transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput
+from cardnet.kernel.jobs import run_worker
+from cardnet.membership import services as membership
+from cardnet.migrations import schema
+from cardnet.wiring import current_settings, current_world
 
-_WITHOUT_APP = {"demo", "serve", "upgrade"}
+_WITHOUT_APP = {"demo", "demo-data", "serve", "upgrade"}
+_OLDEST_POSTGRESQL = 15
 
 
 class CardnetGroup(click.Group):
@@ -27,7 +39,7 @@ class CardnetGroup(click.Group):
         except CardnetError as error:
             _refuse(error)
         except OperationalError as error:
-            _refuse(InvalidInput("database_unreachable", f"数据库连不上，请检查 CARDNET_DATABASE_URL：{error.orig}"))
+            _refuse(_unreachable(error))
         return None
 
 
@@ -35,16 +47,162 @@ class CardnetGroup(click.Group):
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """云间 cardnet：会员服务卡与普惠服务网络。"""
-    wants_help = "--help" in sys.argv
-    if not wants_help and ctx.invoked_subcommand not in _WITHOUT_APP:
+    if "--help" not in sys.argv and ctx.invoked_subcommand not in _WITHOUT_APP:
         ctx.with_resource(create_app(settings_from(os.environ)).app_context())
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True, help="网页服务的端口。")
+@click.option("--fresh", is_flag=True, help="丢掉上次的演示数据，从头再来。")
+def demo(port: int, fresh: bool) -> None:  # noqa: FBT001 - click hands flags over as booleans
+    """启动演示：内置数据库、演示工会“云间区总工会”、网页服务与后台任务。"""
+    settings = settings_from(os.environ)
+    running.refuse_second_start(settings.data)
+    running.free_port(port)
+    click.echo(f"正在准备演示数据（{settings.data}）…")
+    given = os.environ.get("CARDNET_DATABASE_URL")
+    with running.database(settings, given_url=given, fresh=fresh) as place:
+        prepared = load(place.url, settings)
+        running.save_demo_data(settings.data, prepared.document)
+        with running.served(settings, place, port) as url:
+            click.echo(prepared.welcome(url))
+            running.wait_for_interrupt()
+            click.echo("正在停止 …")
+
+
+@main.command("demo-data")
+@click.option("--json", "as_json", is_flag=True, help="输出一份 JSON。")
+def demo_data(as_json: bool) -> None:  # noqa: FBT001
+    """演示工会里有什么：账号、密码、商户、终端令牌、项目、可以激活的卡。"""
+    document = running.demo_data(settings_from(os.environ).data)
+    if as_json:
+        click.echo(json.dumps(document, ensure_ascii=False))
+        return
+    for account in document["accounts"]:
+        click.echo(f"账号 {account['username']}  密码 {account['password']}  动态口令密钥 {account['totp_secret']}")
+    for merchant in document["merchants"]:
+        click.echo(f"商户 {merchant['code']} {merchant['name']}")
+    for card in document["cards"]:
+        if card["state"] == "delivered":
+            click.echo(f"可激活的卡 {card['number']}  激活码 {card['activation_code']}  证件后四位 {card['id_last4']}")
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--workers", default=2, show_default=True)
+def serve(port: int, host: str, workers: int) -> None:
+    """启动网页服务（前台运行）。"""
+    settings_from(os.environ).database()
+    command = running.web_command(port, host, workers)
+    os.execv(command[0], command)  # noqa: S606 - our own command line
+
+
+@main.command()
+def worker() -> None:
+    """启动后台任务（前台运行）。"""
+    run_worker(libpq_url(current_settings().database()))
+
+
+@main.command()
+def upgrade() -> None:
+    """把数据库升到当前版本，并补齐缺少的密钥。"""
+    settings = settings_from(os.environ)
+    url = settings.database()
+    _check_version(url)
+    if not settings.keyring and not (settings.data / "keyring.json").exists():
+        click.echo(f"没有给出密钥环：已在 {settings.data / 'keyring.json'} 新建一份，请妥善备份。")
+    revision = schema.upgrade(url)
+    with create_app(settings).app_context(), transaction() as session:
+        ensure_keys(session, current_world())
+    click.echo(f"数据库已是最新版本 {revision}。")
+
+
+@main.command()
+def doctor() -> None:
+    """检查数据库、版本、密钥与页面是否就绪。"""
+    settings = current_settings()
+    checks = _findings(settings)
+    for sentence, good in checks:
+        click.echo(f"{'✓' if good else '✗'} {sentence}")
+    if not all(good for _, good in checks):
+        raise SystemExit(1)
+
+
+@main.group()
+def accounts() -> None:
+    """工作人员账号。"""
+
+
+@accounts.command("create")
+@click.argument("username")
+@click.option("--role", "roles", multiple=True, required=True, type=click.Choice([role.value for role in Role]))
+@click.option("--union", "union_code", required=True, help="所属工会的编码，账号只能看到它和它下面的工会。")
+@click.option("--name", default=None, help="姓名，不填则用用户名。")
+@click.option("--json", "as_json", is_flag=True, help="输出一份 JSON。")
+def create_account(username: str, roles: tuple[str, ...], union_code: str, name: str | None, as_json: bool) -> None:  # noqa: FBT001
+    """新建账号；首次密码和动态口令密钥只显示这一次。"""
+    with transaction() as session:
+        union = membership.union_of_code(session, union_code)
+        command = access.CreateAccount(username, name or username, roles_of(roles), union.id, union.path)
+        made = access.create_account(session, current_world(), command)
+    document = {"username": made.username, "password": made.password, "totp_secret": made.totp_secret}
+    if as_json:
+        click.echo(json.dumps(document, ensure_ascii=False))
+        return
+    click.echo(f"账号 {made.username} 已建立。首次密码：{made.password}\n动态口令密钥：{made.totp_secret}")
+
+
+@main.command()
+@click.argument("username")
+def token(username: str) -> None:
+    """给后台接口 /api/v1 用的令牌，90 天有效，只显示这一次。"""
+    with transaction() as session:
+        click.echo(access.issue_token(session, current_world(), access.principal_of_username(session, username)))
+
+
+def _findings(settings: Settings) -> list[tuple[str, bool]]:
+    url = settings.database()
+    found, newest = schema.current(url), schema.newest()
+    with transaction() as session:
+        version = session.scalar(text("select current_setting('server_version')"))
+        role = session.scalar(text("select current_user"))
+    pages = (schema.FOLDER.parent / "web/static/dist").exists()
+    return [
+        (f"PostgreSQL {version}，以 {role} 身份访问", True),
+        (f"数据库版本 {found or '空'}，程序版本 {newest}", found == newest),
+        ("手机页面已编译" if pages else "手机页面还没有编译：请运行 make pages", pages),
+        (
+            f"密钥环 {settings.data / 'keyring.json'}",
+            bool(settings.keyring) or (settings.data / "keyring.json").exists(),
+        ),
+    ]
+
+
+def _check_version(url: str) -> None:
+    engine = schema.owner_engine(url)
+    try:
+        with engine.connect() as connection:
+            number = int(connection.scalar(text("select current_setting('server_version_num')")) or 0)
+    except OperationalError as error:
+        raise _unreachable(error) from None
+    if number // 10_000 < _OLDEST_POSTGRESQL:
+        raise InvalidInput("old_postgresql", f"需要 PostgreSQL {_OLDEST_POSTGRESQL} 以上，这台是 {number // 10_000}。")
+
+
+def _unreachable(error: OperationalError) -> InvalidInput:
+    reason = str(error.orig).strip().splitlines()[0]
+    return InvalidInput("database_unreachable", f"数据库连不上，请检查 CARDNET_DATABASE_URL：{reason}")
 
 
 def _refuse(error: CardnetError) -> None:
     if "--json" in sys.argv:
-        click.echo(
-            json.dumps({"error": {"code": error.code, "message": error.message, **error.detail}}, ensure_ascii=False)
-        )
+        document = {"error": {"code": error.code, "message": error.message, **error.detail}}
+        click.echo(json.dumps(document, ensure_ascii=False))
     else:
         click.echo(error.message, err=True)
     raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -55,8 +55,8 @@ class Base(DeclarativeBase):
         int: BigInteger,
         datetime: Moment,
         bytes: LargeBinary,
-        dict[str, Any]: JSONB,
-        list[Any]: JSONB,
+        dict[str, Any]: JSONB(none_as_null=True),
+        list[Any]: JSONB(none_as_null=True),
     }
 
 
