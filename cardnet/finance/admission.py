@@ -107,6 +107,11 @@ def admit(rows: Sequence[Sequence[Cell]]) -> Statement:
     )
 
 
+def points(table: Any) -> int:
+    """How much a sheet looks like a statement: the one with a header and the most rows is read."""
+    return len(table.rows) if any(_as_header(0, row) for row in table.rows[:40]) else 0
+
+
 def wrong_total(statement: Statement) -> tuple[str, str] | None:
     """What the file declares and what its lines come to, in words, when the two differ (E17).
 
@@ -378,7 +383,8 @@ class _Reader:
         if not _filled(cell):
             return None
         text = _text(cell)
-        if isinstance(cell, str) and field in ("redemption_id", "merchant_ref") and _SCIENTIFIC.fullmatch(text):
+        broken = isinstance(cell, float) and abs(cell) >= 1e15
+        if field in ("redemption_id", "merchant_ref") and (broken or _SCIENTIFIC.fullmatch(text)):
             raise _Problem(
                 self.header.titles[field],
                 text,
@@ -403,7 +409,7 @@ _TYPES = {
     }.items()
     for word in words.split()
 }
-_SCIENTIFIC = re.compile(r"\d(\.\d+)?[eE]\+?\d+")
+_SCIENTIFIC = re.compile(r"\d(\.\d+)?[eE]\+\d+")
 _AMOUNT = re.compile(r"(?P<sign>[-+]?)(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d+))?")
 
 
@@ -493,13 +499,13 @@ def _moment_of_text(text: str) -> tuple[date | None, time | None, datetime | Non
         # The day number of a spreadsheet that lost its date format; 1899-12-30 is its day 0.
         return date(1899, 12, 30) + timedelta(days=int(float(text))), None, None
     found = _DATE.fullmatch(text)
-    if not found or not text.isascii() and not re.search("[年月日]", text):
+    if not found or (not text.isascii() and not re.search("[年月日]", text)):
         raise ValueError(text)
     day = date(int(found["y"]), int(found["m"] or found["m2"]), int(found["d"] or found["d2"]))
     if not found["clock"]:
         return day, None, None
     hour, minute, *second = (int(part) for part in found["clock"].split(":"))
-    clock_time = time(hour, minute, *second)
+    clock_time = time(hour, minute, second[0] if second else 0)
     if not found["zone"]:
         return day, clock_time, datetime.combine(day, clock_time, SHANGHAI)
     zone = found["zone"].upper().replace("Z", "+00:00")

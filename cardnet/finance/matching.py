@@ -35,6 +35,7 @@ OURS = pa.schema(
         ("terminal", pa.string()),
         ("union_fen", pa.int64()),  # never negative: the type says which way the money went
         ("discount_fen", pa.int64()),
+        ("benefit_fen", pa.int64()),  # all that the member did not pay
         ("gross_fen", pa.int64()),
         ("in_period", pa.bool_()),  # false: a neighbouring day, only there for P4
         ("foreign", pa.bool_()),  # another merchant's line, only there for E10
@@ -68,8 +69,9 @@ FINDINGS = pa.schema(
     ]
 )
 
-BASES = ("union_fen", "gross_fen", "payable_fen")
-"""What a column that only says 金额 may mean: the union's share, the order, or what the customer paid."""
+BASES = ("union_fen", "benefit_fen", "gross_fen", "payable_fen")
+"""What a column that only says 金额 may mean: the union's share, all the member saved, the order, or what the
+customer paid."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ class _Run:
         self.keys = [key for key in _KEYS if _used(ours, key[1]) and _used(theirs, key[2])]
         self.has_foreign = bool(pc.any(ours["foreign"]).as_py())
         self.has_terminals = _used(theirs, "terminal")
-        given = engine.load("ours", ours).mutate(payable_fen=lambda t: t.gross_fen - t.discount_fen - t.union_fen)
+        given = engine.load("ours", ours).mutate(payable_fen=lambda t: t.gross_fen - t.benefit_fen)
         self.theirs = engine.load("theirs", theirs)
         self.basis = basis or _basis(given, self.theirs, self.keys)
         given = given.mutate(amount=given[self.basis])
@@ -206,8 +208,11 @@ class _Run:
         self._use(twice)
 
     def _exact(self, name: str, our_key: str, their_key: str) -> None:
-        """P1 and P2. Where several lines are equal in everything, they are interchangeable: the n-th of ours
-        goes with the n-th of theirs, provided theirs has as many; what theirs has more is a copy (E03)."""
+        """P1 and P2.
+
+        Where several lines are equal in everything, they are interchangeable: the n-th of ours goes with the n-th of
+        theirs, provided theirs has as many; what theirs has more is a copy (E03).
+        """
         ours = self.free_ours.filter(self.free_ours.in_period)
         theirs = self.free_theirs.filter(self.free_theirs.in_period)
         joined = ours.join(
@@ -377,8 +382,10 @@ class _Run:
         )
 
     def _suggestions(self) -> None:
-        """P6. Both sides of one terminal, amount and direction in time order; a pause ends an island. One of ours
-        and one of theirs in an island suggest each other; a line without any key among several is E14."""
+        """P6: both sides of one terminal, amount and direction in time order; a pause ends an island.
+
+        One of ours and one of theirs in an island suggest each other; a line without any key among several is E14.
+        """
         ours = self.free_ours.filter(self.free_ours.in_period)
         theirs = self.free_theirs.filter(self.free_theirs.in_period & self.free_theirs.at.notnull())
         if _empty(theirs):

@@ -114,6 +114,8 @@ class HeldBack(Base):
     merchant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("merchant.id"))
     redemption_id: Mapped[uuid.UUID]
     type: Mapped[str]
+    business_date: Mapped[date]
+    net_fen: Mapped[int]
     reason: Mapped[str]
     words: Mapped[str]
     held_at: Mapped[datetime]

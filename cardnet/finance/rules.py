@@ -205,16 +205,16 @@ def next_settlement_state(now: SettlementState, wanted: SettlementState) -> Sett
 CARRY_OVER_BELOW_FEN = 10_000
 """A cycle that comes to less than 100 yuan is settled with the next one."""
 
-_CYCLES = {
-    "daily": lambda _day: True,
-    "weekly": lambda day: day.isoweekday() == 7,
-    "monthly": lambda day: (day + timedelta(days=1)).day == 1,
-}
-
 
 def cycle_ends_with(cycle: str, day: date) -> bool:
     """Whether `day` is the last of a settlement cycle: every day, a Sunday, or the last of a month."""
-    return _CYCLES[cycle](day)
+    match cycle:
+        case "daily":
+            return True
+        case "weekly":
+            return day.isoweekday() == 7
+        case _:
+            return (day + timedelta(days=1)).day == 1
 
 
 class CarryReason(enum.StrEnum):
@@ -241,6 +241,15 @@ def carry_reason(cycle: str, day: date, net_fen: int, *, everyone: bool) -> Carr
     if not cycle_ends_with(cycle, day):
         return CarryReason.CYCLE_NOT_OVER
     return CarryReason.BELOW_MINIMUM if net_fen < CARRY_OVER_BELOW_FEN else None
+
+
+class HoldReason(enum.StrEnum):
+    """Why a movement is kept out of settlement."""
+
+    FRAUD_FLAG = "fraud_flag"
+    MEMBER_DENIES = "member_denies"
+    DISPUTED = "disputed"
+    EVIDENCE_MISSING = "evidence_missing"
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,8 @@ def _settlements() -> None:
         _merchant(),
         sa.Column("redemption_id", sa.Uuid, nullable=False),
         sa.Column("type", sa.String, nullable=False),
+        sa.Column("business_date", sa.Date, nullable=False),
+        sa.Column("net_fen", sa.BigInteger, nullable=False),
         sa.Column("reason", sa.String, nullable=False),
         sa.Column("words", sa.String, nullable=False),
         _moment("held_at"),

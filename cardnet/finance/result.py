@@ -1,0 +1,375 @@
+"""What a reconciliation says: totals, matches, and each difference with both sides and its words. Pure.
+
+`build` takes the matching and both tables and gives one document. Its canonical bytes are the result: they hold
+nothing of when or by whom it was run.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import rfc8785
+
+from cardnet.finance.matching import Matching, Ruleset
+from cardnet.finance.rules import (
+    EXPLANATIONS,
+    GROUP_WORDS,
+    LESS,
+    MORE,
+    MOVER_OF,
+    TITLES,
+    TYPE_WORDS,
+    DifferenceCode,
+    DifferenceGroup,
+    Mover,
+    group_of,
+)
+from cardnet.kernel.calendar import local
+from cardnet.kernel.money import yuan
+
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """A file as the result names it: its hash, its lines, and what could not be read."""
+
+    sha256: str
+    filename: str
+    lines: int
+    faults: Sequence[Mapping[str, Any]]
+    refusal: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was compared: a merchant's code, both ends of the period, and the rules."""
+
+    merchant_code: str
+    first_on: date
+    last_on: date
+    ruleset: Ruleset
+    basis: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One finding with its lines. `key` names it across runs; amounts are signed and count lines of the period only."""
+
+    key: bytes
+    code: DifferenceCode
+    ours: list[dict[str, Any]]
+    theirs: list[dict[str, Any]]
+    related_ours: list[dict[str, Any]]
+    related_theirs: list[dict[str, Any]]
+    our_fen: int
+    their_fen: int
+    clears_on: date | None
+    words: dict[str, Any]
+
+    @property
+    def group(self) -> DifferenceGroup:
+        """One of the four words people use."""
+        return group_of(self.code)
+
+    def as_document(self, no: int) -> dict[str, Any]:
+        """As it stands in a result; `no` counts from 1."""
+        return {
+            "no": no,
+            "code": self.code.value,
+            "title": TITLES[self.code],
+            "group": self.group.value,
+            "group_words": GROUP_WORDS[self.group],
+            "whose_move": MOVER_OF.get(self.code, Mover.FINANCE).value,
+            "ours": self.ours,
+            "theirs": self.theirs,
+            "related": {"ours": self.related_ours, "theirs": self.related_theirs},
+            "our_fen": self.our_fen,
+            "their_fen": self.their_fen,
+            "difference_fen": self.our_fen - self.their_fen,
+            "clears_on": None if self.clears_on is None else self.clears_on.isoformat(),
+            "explanation": explain(self.code, self.words),
+        }
+
+
+@dataclass(frozen=True)
+class Result:
+    """The whole answer. `content` is canonical JSON: the same inputs give the same bytes."""
+
+    summary: dict[str, Any]
+    differences: tuple[Difference, ...]
+    content: bytes
+
+    @property
+    def sha256(self) -> bytes:
+        """Names the answer."""
+        return hashlib.sha256(self.content).digest()
+
+
+def explain(code: DifferenceCode, words: Mapping[str, Any], template: str | None = None) -> str:
+    """Why, and what to do, in Chinese; `template` is the same sentence in another language."""
+    return (template or EXPLANATIONS[code]) % words
+
+
+def build(asked: Asked, matching: Matching, ours: pa.Table, theirs: pa.Table, files: Sequence[FileFacts]) -> Result:
+    """Put the answer together.
+
+    `ours` has the columns of `matching.OURS` and `store`; `theirs` those of `matching.THEIRS`, `file` (an index into
+    `files`), `line` and `store`.
+    """
+    lookup = _Lookup(asked, matching, ours, theirs, files)
+    differences = [*lookup.differences(), *_faults(files), *_refusals(files)]
+    differences.sort(key=lambda one: (one.code, *_first(one.ours), *_first(one.theirs)))
+    summary = _summary(asked, matching, ours, theirs, files, differences)
+    told = {**summary, "differences": [one.as_document(no) for no, one in enumerate(differences, 1)]}
+    return Result(summary, tuple(differences), rfc8785.dumps(told))
+
+
+def _first(lines: Sequence[Mapping[str, Any]]) -> tuple[str, str, int, str]:
+    """Where a difference stands among those of its class: by day, file and line."""
+    if not lines:
+        return ("9999", "", 0, "")
+    line = lines[0]
+    return (line["business_date"] or "", line.get("file") or "", line.get("line") or 0, line.get("redemption_id") or "")
+
+
+def _summary(
+    asked: Asked,
+    matching: Matching,
+    ours: pa.Table,
+    theirs: pa.Table,
+    files: Sequence[FileFacts],
+    differences: Sequence[Difference],
+) -> dict[str, Any]:
+    our_lines = ours.filter(pc.and_(ours["in_period"], pc.invert(ours["foreign"])))
+    their_lines = theirs.filter(theirs["in_period"])
+    our_fen, their_fen = _net(our_lines, _basis_column(our_lines, matching.basis)), _net(their_lines, "amount_fen")
+    faults = sum(len(file.faults) for file in files)
+    exact = matching.matches.filter(pc.not_equal(matching.matches["pass"], "P4"))
+    by_pass = {name: matching.matches["pass"].to_pylist().count(name) for name in ("P1", "P2", "P4")}
+    return {
+        "schema": "cardnet.reconciliation/1",
+        "merchant": asked.merchant_code,
+        "first_on": asked.first_on.isoformat(),
+        "last_on": asked.last_on.isoformat(),
+        "ruleset": asked.ruleset.version,
+        "basis": matching.basis,
+        "files": [{"sha256": file.sha256, "filename": file.filename, "lines": file.lines} for file in files],
+        "refused": any(file.refusal for file in files),
+        "ours": {"lines": our_lines.num_rows, "amount_fen": our_fen},
+        "theirs": {
+            "lines": their_lines.num_rows,
+            "amount_fen": their_fen,
+            "unreadable": faults,
+            "outside_period": theirs.num_rows - their_lines.num_rows,
+        },
+        "difference_fen": our_fen - their_fen,
+        "matched": {
+            "lines": exact.num_rows,
+            "amount_fen": _net(ours.take(exact["our_no"]), _basis_column(ours, matching.basis)),
+            "by_pass": by_pass,
+            "sha256": _matches_digest(matching.matches, ours, theirs, files),
+        },
+        "counts": _counts(differences),
+        "groups": [_group(group, differences) for group in DifferenceGroup],
+    }
+
+
+def _counts(differences: Sequence[Difference]) -> dict[str, int]:
+    codes = [one.code.value for one in differences]
+    return {code: codes.count(code) for code in sorted(set(codes))}
+
+
+def _group(group: DifferenceGroup, differences: Sequence[Difference]) -> dict[str, Any]:
+    inside = [one for one in differences if one.group is group]
+    return {
+        "group": group.value,
+        "words": GROUP_WORDS[group],
+        "count": len(inside),
+        "difference_fen": sum(one.our_fen - one.their_fen for one in inside),
+    }
+
+
+def _basis_column(ours: pa.Table, basis: str) -> Any:
+    if basis == "payable_fen":
+        return pc.subtract(ours["gross_fen"], ours["benefit_fen"])
+    return ours[basis]
+
+
+def _net(table: pa.Table, column: Any) -> int:
+    amounts = table[column] if isinstance(column, str) else column
+    signed = pc.if_else(pc.equal(table["type"], "capture"), amounts, pc.negate(amounts))
+    return int(pc.sum(signed).as_py() or 0)
+
+
+def _matches_digest(matches: pa.Table, ours: pa.Table, theirs: pa.Table, files: Sequence[FileFacts]) -> str:
+    """SHA-256 over `pass,our type,our id,file,line` of every match, in order."""
+    left, right = ours.take(matches["our_no"]), theirs.take(matches["their_no"])
+    names = pa.array([file.sha256 for file in files], pa.string())
+    parts = [
+        matches["pass"].combine_chunks(),
+        left["type"].combine_chunks(),
+        left["redemption_id"].combine_chunks(),
+        names.take(right["file"].combine_chunks()),
+        right["line"].combine_chunks().cast(pa.string()),
+    ]
+    rows = pc.binary_join_element_wise(*parts, ",")
+    digest = hashlib.sha256()
+    for start in range(0, len(rows), 100_000):
+        digest.update("".join(f"{row}\n" for row in rows.slice(start, 100_000).to_pylist()).encode())
+    return digest.hexdigest()
+
+
+class _Lookup:
+    """Fetches the few lines that differences are about, and puts them into words."""
+
+    def __init__(
+        self, asked: Asked, matching: Matching, ours: pa.Table, theirs: pa.Table, files: Sequence[FileFacts]
+    ) -> None:
+        self.asked, self.files, self.findings = asked, files, matching.findings
+        our_nos = pc.unique(self.findings["our_no"].drop_null())
+        their_nos = pc.unique(self.findings["their_no"].drop_null())
+        amounts = ours.append_column("amount_fen", _basis_column(ours, matching.basis))
+        self.ours = {row["no"]: row for row in amounts.take(our_nos).to_pylist()}
+        self.theirs = {row["no"]: row for row in theirs.take(their_nos).to_pylist()}
+
+    def differences(self) -> list[Difference]:
+        grouped: dict[int, list[dict[str, Any]]] = {}
+        for row in self.findings.to_pylist():
+            grouped.setdefault(row["finding"], []).append(row)
+        return [self._difference(rows) for rows in grouped.values()]
+
+    def _difference(self, rows: Sequence[Mapping[str, Any]]) -> Difference:
+        code = DifferenceCode(rows[0]["code"])
+        sides: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in rows:
+            side, line = (
+                ("ours", self.ours[row["our_no"]])
+                if row["our_no"] is not None
+                else ("theirs", self.theirs[row["their_no"]])
+            )
+            sides.setdefault((row["role"], side), []).append(line)
+        own_ours, own_theirs = sides.get(("own", "ours"), []), sides.get(("own", "theirs"), [])
+        near_ours, near_theirs = sides.get(("related", "ours"), []), sides.get(("related", "theirs"), [])
+        names = [f"o:{line['type']}:{line['redemption_id']}" for line in own_ours or ([] if own_theirs else near_ours)]
+        names += [self._name(line) for line in own_theirs or ([] if own_ours else near_theirs)]
+        return Difference(
+            key=hashlib.sha256("\n".join([code.value, *names]).encode()).digest(),
+            code=code,
+            ours=[self._our(line) for line in own_ours],
+            theirs=[self._their(line) for line in own_theirs],
+            related_ours=[self._our(line) for line in near_ours],
+            related_theirs=[self._their(line) for line in near_theirs],
+            our_fen=sum(_signed(line) for line in own_ours if line["in_period"]),
+            their_fen=sum(_signed(line) for line in own_theirs if line["in_period"]),
+            clears_on=_later(own_ours, own_theirs) if code is DifferenceCode.OTHER_DAY else None,
+            words=self._words(own_ours, own_theirs),
+        )
+
+    def _name(self, line: Mapping[str, Any]) -> str:
+        return f"t:{self.files[line['file']].sha256}:{line['line']}"
+
+    def _our(self, line: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "redemption_id": line["redemption_id"],
+            "original_redemption_id": line["original_id"],
+            "merchant_ref": line["merchant_ref"],
+            "type": line["type"],
+            "business_date": _day(line["day"]),
+            "occurred_at": _moment(line["at"]),
+            "store": line["store"],
+            "terminal": line["terminal"],
+            "amount_fen": line["amount_fen"],
+            "gross_fen": line["gross_fen"],
+            "discount_fen": line["discount_fen"],
+            "union_fen": line["union_fen"],
+        }
+
+    def _their(self, line: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "file": self.files[line["file"]].sha256,
+            "line": line["line"],
+            "redemption_id": line["redemption_id"],
+            "merchant_ref": line["merchant_ref"],
+            "type": line["type"],
+            "business_date": _day(line["day"]),
+            "occurred_at": _moment(line["at"]),
+            "store": line["store"],
+            "terminal": line["terminal"],
+            "amount_fen": line["amount_fen"],
+        }
+
+    def _words(self, ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        words: dict[str, Any] = {"of_ours": len(ours), "of_theirs": len(theirs)}
+        if ours:
+            first = ours[0]
+            words |= {
+                "our_amount": yuan(first["amount_fen"]),
+                "our_day": _day(first["day"]) or "",
+                "our_type": TYPE_WORDS[first["type"]],
+            }
+        if theirs:
+            first = theirs[0]
+            words |= {
+                "line": first["line"],
+                "their_amount": yuan(first["amount_fen"]),
+                "their_day": _day(first["day"]) or "",
+                "their_type": TYPE_WORDS[first["type"]],
+            }
+        if ours and theirs:
+            off = theirs[0]["amount_fen"] - ours[0]["amount_fen"]
+            words |= {"more_or_less": MORE if off > 0 else LESS, "difference": yuan(abs(off))}
+        return words
+
+
+def _faults(files: Sequence[FileFacts]) -> list[Difference]:
+    """E05, one for each line nobody could read."""
+    return [
+        _of_file(DifferenceCode.UNREADABLE, file, fault["line"], {**fault, "cells": list(fault["cells"])})
+        for file in files
+        for fault in file.faults
+    ]
+
+
+def _refusals(files: Sequence[FileFacts]) -> list[Difference]:
+    """E17, one for each file whose total is wrong."""
+    return [_of_file(DifferenceCode.FILE_TOTAL, file, 0, dict(file.refusal)) for file in files if file.refusal]
+
+
+def _of_file(code: DifferenceCode, file: FileFacts, line: int, words: dict[str, Any]) -> Difference:
+    their = {
+        "file": file.sha256,
+        "line": line or None,
+        "redemption_id": None,
+        "merchant_ref": None,
+        "type": None,
+        "business_date": None,
+        "occurred_at": None,
+        "store": None,
+        "terminal": None,
+        "amount_fen": None,
+        "cells": words.get("cells", []),
+    }
+    key = hashlib.sha256(f"{code.value}\nt:{file.sha256}:{line}".encode()).digest()
+    return Difference(key, code, [], [their], [], [], 0, 0, None, words)
+
+
+def _signed(line: Mapping[str, Any]) -> int:
+    amount = int(line["amount_fen"])
+    return amount if line["type"] == "capture" else -amount
+
+
+def _later(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> date:
+    return _EPOCH + timedelta(days=max(line["day"] for line in (*ours, *theirs)))
+
+
+def _day(number: int | None) -> str | None:
+    return None if number is None else (_EPOCH + timedelta(days=number)).isoformat()
+
+
+def _moment(seconds: int | None) -> str | None:
+    return None if seconds is None else local(datetime.fromtimestamp(seconds, UTC)).isoformat(timespec="seconds")

@@ -1,0 +1,83 @@
+"""Use cases of finance: close the day, settle, reconcile, audit."""
+
+from cardnet.finance.services import audit
+from cardnet.finance.services.audit import Breach
+from cardnet.finance.services.days import CloseDay, DayClose, close_day, refuse_unless_over
+from cardnet.finance.services.differences import (
+    ExceptionView,
+    clear_timing_differences,
+    exceptions_of_run,
+    open_exceptions,
+)
+from cardnet.finance.services.held import HoldBack, Release, hold_back, release
+from cardnet.finance.services.reconciliation import (
+    ImportStatement,
+    Reconcile,
+    RunReconciliation,
+    RunView,
+    StatementFileView,
+    count_runs,
+    import_statement,
+    reconcile,
+    run_reconciliation,
+    run_view,
+    runs,
+    statement_of_content,
+)
+from cardnet.finance.services.settlements import (
+    CarriedOver,
+    Settle,
+    SettlementView,
+    SettleReceipt,
+    days_to_close,
+    settle,
+    settlement,
+    settlement_csv,
+    settlement_json,
+    settlement_lines,
+    settlement_of_number,
+    settlements,
+    verify_settlement,
+)
+
+__all__ = [
+    "Breach",
+    "CarriedOver",
+    "CloseDay",
+    "DayClose",
+    "ExceptionView",
+    "HoldBack",
+    "ImportStatement",
+    "Reconcile",
+    "Release",
+    "RunReconciliation",
+    "RunView",
+    "Settle",
+    "SettleReceipt",
+    "SettlementView",
+    "StatementFileView",
+    "audit",
+    "clear_timing_differences",
+    "close_day",
+    "count_runs",
+    "days_to_close",
+    "exceptions_of_run",
+    "hold_back",
+    "import_statement",
+    "open_exceptions",
+    "reconcile",
+    "refuse_unless_over",
+    "release",
+    "run_reconciliation",
+    "run_view",
+    "runs",
+    "settle",
+    "settlement",
+    "settlement_csv",
+    "settlement_json",
+    "settlement_lines",
+    "settlement_of_number",
+    "settlements",
+    "statement_of_content",
+    "verify_settlement",
+]

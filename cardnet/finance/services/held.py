@@ -1,0 +1,78 @@
+"""Keeping a movement out of settlement for a typed reason, and letting it go again."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from cardnet.finance.models import HeldBack, SettlementLine
+from cardnet.finance.rules import HoldReason
+from cardnet.kernel import audit
+from cardnet.kernel.errors import Conflict, NotFound
+from cardnet.kernel.world import World
+
+
+@dataclass(frozen=True)
+class HoldBack:
+    """Somebody of finance keeps one movement back; `net_fen` counts with its sign, `words` say why to the merchant."""
+
+    merchant_id: uuid.UUID
+    redemption_id: uuid.UUID
+    type: str
+    business_date: date
+    net_fen: int
+    reason: HoldReason
+    words: str
+    actor_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class Release:
+    """The reason is gone: the movement goes into the next settlement."""
+
+    redemption_id: uuid.UUID
+    type: str
+    actor_id: uuid.UUID
+
+
+def hold_back(session: Session, world: World, command: HoldBack) -> None:
+    """Raises Conflict("already_settled") and Conflict("already_held_back")."""
+    line = (SettlementLine.redemption_id == command.redemption_id, SettlementLine.type == command.type)
+    if session.scalar(select(SettlementLine.settlement_id).where(*line)):
+        raise Conflict("already_settled", "这一笔已经在结算单里，不能再暂缓；请在下期以退款更正。")
+    values = {"id": world.new_id(), "held_at": world.now(), "held_by": command.actor_id}
+    names = ("merchant_id", "redemption_id", "type", "business_date", "net_fen", "words")
+    given = {name: getattr(command, name) for name in names}
+    try:
+        with session.begin_nested():
+            session.execute(insert(HeldBack).values(**values, **given, reason=command.reason.value))
+    except IntegrityError:
+        raise Conflict("already_held_back", "这一笔已经暂缓结算。") from None
+    _record(session, world, "hold_back", command.redemption_id, command.actor_id, command.reason)
+
+
+def release(session: Session, world: World, command: Release) -> None:
+    """Raises NotFound("not_held_back")."""
+    changed = session.execute(
+        update(HeldBack)
+        .where(
+            HeldBack.redemption_id == command.redemption_id,
+            HeldBack.type == command.type,
+            HeldBack.released_at.is_(None),
+        )
+        .values(released_at=world.now(), released_by=command.actor_id)
+        .returning(HeldBack.id)
+    ).all()
+    if not changed:
+        raise NotFound("not_held_back", "这一笔没有暂缓结算，请刷新后再看。")
+    _record(session, world, "release", command.redemption_id, command.actor_id, None)
+
+
+def _record(
+    session: Session, world: World, verb: str, subject: uuid.UUID, actor: uuid.UUID, reason: HoldReason | None
+) -> None:
+    after = {"reason": reason.value} if reason else None
+    audit.record(session, world, audit.Act(f"settlement_line.{verb}", "redemption", str(subject), actor, after=after))
