@@ -35,7 +35,8 @@ NAME_CHARS = 50
 def text_of(cell: Cell) -> str:
     """A cell as a trimmed text without what cannot be seen; `` when empty. Width and case stay as they are."""
     if isinstance(cell, str):
-        text = cell if cell.isascii() and cell.isprintable() else _SPACES.sub(" ", cell.translate(_UNSEEN))
+        plain = cell.isascii() and cell.isprintable() and "  " not in cell
+        text = cell if plain else _SPACES.sub(" ", cell.translate(_UNSEEN))
         return text.strip(_EDGES)
     if isinstance(cell, bool):
         return "是" if cell else "否"
@@ -125,7 +126,7 @@ def phone_of(cell: Cell) -> str:
     return text if _PHONE.fullmatch(text) else ""
 
 
-_DATE = re.compile(r"([0-9]{4})[-/.年\s]\s*([0-9]{1,2})[-/.月\s]\s*([0-9]{1,2})\s*[日号]?(?:[T\s]\s*[0-9:.]+Z?)?")
+_DATE = re.compile(r"([0-9]{4})\s*[-/.年\s]\s*([0-9]{1,2})\s*[-/.月\s]\s*([0-9]{1,2})\s*[日号]?(?:[T\s]\s*[0-9:.]+Z?)?")
 _EIGHT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
 _FIRST_SERIAL, _LAST_SERIAL = 9_133, 73_050
 """Serial days 1925-01-01 and 2099-12-31: outside them a bare number is no date anybody meant."""

@@ -157,6 +157,8 @@ def _people(table: Table, header: Header, notices: _Notices) -> Iterator[SheetRo
 def _passed_over(cells: Sequence[Cell], columns: Mapping[Column, int]) -> str | None:  # noqa: PLR0911 - one return per reason
     """Why a line names nobody: `` for a blank one, None for a person."""
     name, number = (_at(cells, columns.get(column)) for column in _IDENTIFYING)
+    if any(isinstance(cell, str) and cell.startswith(EXAMPLES) for cell in (cells[0], name)):
+        return "填写示例"
     if name and isinstance(number, str) and len(number) >= 15 and number.isascii() and number.isalnum():
         return None
     words = [(at, word) for at, cell in enumerate(cells) if cell != "" and (word := word_of(cell))]
@@ -165,8 +167,6 @@ def _passed_over(cells: Sequence[Cell], columns: Mapping[Column, int]) -> str | 
     if sum(1 for column, at in columns.items() if (_column_of(_at(cells, at)) or (None,))[0] is column) >= 2:
         return "重复的表头"
     first, name_word, number_word = words[0][1], word_of(name), word_of(number)
-    if any(word.startswith(EXAMPLES) for _at_, word in words[:2]):
-        return "填写示例"
     if name_word in HINTS or number_word in HINTS:
         return "填写说明"
     if not (len(number_word) >= 5 and number_word.isascii() and number_word.isalnum()):

@@ -56,15 +56,16 @@ def _read(content: bytes, max_rows: int, max_columns: int, max_chars: int) -> No
                 raise
             continue
         _say("sheet", about.name, about.visible == SheetVisibleEnum.Visible)
-        if not sheet.total_height:
+        if sheet.start is None:
             continue
         _say("merged", _merged(sheet))
         batch: list[list[Any]] = []
-        first = sheet.start[0] + 1 if sheet.start else 1
+        # calamine counts rows from the top of the sheet, but columns from the first that holds anything.
+        first, left = sheet.start[0] + 1, [""] * sheet.start[1]
         for line, row in enumerate(sheet.iter_rows(), 1):
             if line < first:
                 continue
-            cells = _plain(row[:max_columns])
+            cells = _plain([*left, *row][:max_columns])
             if cells:
                 rows_left -= 1
             batch.append(cells)

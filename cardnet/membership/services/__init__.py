@@ -1,5 +1,6 @@
 """What other packages may ask of membership: unions, people, answers, organisation, register and roster files."""
 
+from cardnet.membership.result_workbook import result_workbook
 from cardnet.membership.services.organisations import (
     ImportOrganisations,
     OrganisationsImported,
@@ -48,6 +49,7 @@ __all__ = [
     "names",
     "people",
     "person_of_id",
+    "result_workbook",
     "route_of",
     "save_people",
     "union_of_code",
