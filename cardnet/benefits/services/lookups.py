@@ -51,12 +51,25 @@ def redemption_of_reference(session: Session, merchant_id: uuid.UUID, merchant_r
 
 
 def redemptions_of_merchant(
-    session: Session, merchant_id: uuid.UUID, before: uuid.UUID | None = None, limit: int = 50
+    session: Session,
+    merchant_id: uuid.UUID,
+    before: uuid.UUID | None = None,
+    limit: int = 50,
+    *,
+    day: date | None = None,
+    terminal_code: str | None = None,
 ) -> list[RedemptionRecord]:
-    """A merchant's redemptions and refusals, newest first; `before` is the last id of the page before."""
+    """A merchant's redemptions and refusals, newest first; `before` is the last id of the page before.
+
+    `day` keeps one business day, `terminal_code` one terminal.
+    """
     wanted: list[ColumnElement[bool]] = [Redemption.merchant_id == merchant_id]
     if before is not None:
         wanted.append(Redemption.id < before)
+    if day is not None:
+        wanted.append(Redemption.business_date == day)
+    if terminal_code is not None:
+        wanted.append(Redemption.terminal_code == terminal_code)
     return _records(session, wanted, limit=limit)
 
 

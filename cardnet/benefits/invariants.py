@@ -1,0 +1,118 @@
+"""What must hold of benefits, each as one query that returns no row while it does."""
+
+INVARIANTS: dict[str, tuple[str, str]] = {
+    "L6": (
+        "每笔核销：核销不超预留，撤销加退款不超核销，状态与明细和分录一致",
+        """
+        select r.id, r.state from redemption r
+        left join lateral (select coalesce(sum(b.benefit_fen), 0) as fen, coalesce(sum(b.union_fen), 0) as union_fen,
+                                  coalesce(sum(b.refunded_fen), 0) as refunded, coalesce(sum(b.refunded_union_fen), 0) as back
+                           from redemption_benefit b where b.redemption_id = r.id) b on true
+        left join lateral (select coalesce(sum(f.fen), 0) as fen, coalesce(sum(f.union_fen), 0) as union_fen,
+                                  count(*) filter (where f.kind = 'reversal') as reversals
+                           from refund f where f.redemption_id = r.id and f.kind <> 'release') f on true
+        left join lateral (select coalesce(-sum(p.amount), 0) as owed
+                           from entry e join posting p on p.entry_id = e.id join ledger_account a on a.id = p.account_id
+                           where e.source_id = r.id and a.code = '2001') e on true
+        where r.captured_fen > r.held_fen or r.refunded_fen > r.captured_fen
+           or r.refunded_fen <> f.fen or r.refunded_fen <> b.refunded or f.union_fen <> b.back
+           or (r.state in ('captured', 'partly_refunded', 'refunded') and r.captured_fen <> b.fen)
+           or r.state <> case when r.state in ('held', 'expired', 'refused') then r.state
+                              when r.captured_fen = 0 then 'reversed'
+                              when f.reversals > 0 then 'reversed'
+                              when r.refunded_fen = 0 then 'captured'
+                              when r.refunded_fen < r.captured_fen then 'partly_refunded' else 'refunded' end
+           or (r.captured_fen > 0 and e.owed <> b.union_fen - b.back) or (r.captured_fen = 0 and e.owed <> 0)""",
+    ),
+    "L8": (
+        "每个限额：计数等于各笔用量之和，每次使用对应一笔有效核销，不超过限额",
+        """
+        with entries as (
+          select e.person_id, e.program_id, e.limit_code, e.period, e.scope, e.scope_key,
+                 sum(e.used_n) as used_n, sum(e.held_n) as held_n, sum(e.used_fen) as used_fen, sum(e.held_fen) as held_fen
+          from usage_entry e group by 1, 2, 3, 4, 5, 6),
+        people as (
+          select program_id, limit_code, period, scope, scope_key, person_id, used_n, held_n, used_fen, held_fen
+          from entries where scope = 'person'),
+        groups as (
+          select program_id, limit_code, period, scope, scope_key, sum(used_n) as used_n, sum(held_n) as held_n,
+                 sum(used_fen) as used_fen, sum(held_fen) as held_fen
+          from entries where scope <> 'person' group by 1, 2, 3, 4, 5)
+        select coalesce(u.program_id, p.program_id) as program, coalesce(u.limit_code, p.limit_code) as limit_code
+        from usage u full join people p using (person_id, program_id, limit_code, period)
+        where (u.used_n, u.held_n, u.used_fen, u.held_fen) is distinct from (p.used_n, p.held_n, p.used_fen, p.held_fen)
+           or u.used_n + u.held_n > u.max_n or u.used_fen + u.held_fen > u.max_fen
+        union all
+        select coalesce(u.program_id, p.program_id), coalesce(u.limit_code, p.limit_code)
+        from shared_counter u full join groups p using (program_id, limit_code, period, scope, scope_key)
+        where (u.used_n, u.held_n, u.used_fen, u.held_fen) is distinct from (p.used_n, p.held_n, p.used_fen, p.held_fen)
+           or u.used_n + u.held_n > u.max_n or u.used_fen + u.held_fen > u.max_fen
+        union all
+        select e.program_id, e.limit_code from (
+          select redemption_id, program_id, limit_code, sum(used_n) as used_n, sum(held_n) as held_n
+          from usage_entry group by 1, 2, 3) e
+        left join redemption r on r.id = e.redemption_id
+        where (e.held_n <> 0) <> (r.state is not distinct from 'held')
+           or e.used_n not in (0, 1) or (e.used_n = 1 and r.state not in ('captured', 'partly_refunded'))
+           or r.id is null""",
+    ),
+    "B1": (
+        "每个资金池：预留与已用不为负，合计不超过下达",
+        """
+        select p.code, b.held, b.used, b.granted from pool p
+        cross join lateral (
+          select coalesce(sum(o.amount) filter (where a.code = '8001'), 0) as granted,
+                 coalesce(-sum(o.amount) filter (where a.code = '8003'), 0) as held,
+                 coalesce(-sum(o.amount) filter (where a.code = '8004'), 0) as used
+          from ledger_account a join posting o on o.account_id = a.id where a.owner_id = p.id) b
+        where b.held < 0 or b.used < 0 or b.held + b.used > b.granted""",
+    ),
+    "B4": (
+        "每笔核销：各项优惠之和等于优惠总额，分摊到明细的不超过该行金额",
+        """
+        select r.id from redemption r
+        join lateral (select coalesce(sum(b.benefit_fen), 0) as fen, coalesce(sum(b.union_fen), 0) as union_fen
+                      from redemption_benefit b where b.redemption_id = r.id) b on true
+        left join lateral (select sum(l.benefit_fen) as fen, sum(l.amount_fen) as amount, count(*) as lines
+                           from redemption_line l where l.redemption_id = r.id) l on true
+        where r.discount_fen + r.subsidy_fen <> b.fen or r.union_fen <> b.union_fen
+           or (l.lines > 0 and (l.fen <> b.fen or l.amount <> r.amount_fen))""",
+    ),
+    "B8": (
+        "不能享受的都有原因，享受的都写明执行标准版次与摘要",
+        """
+        select r.id from redemption r where r.state = 'refused' and coalesce(jsonb_array_length(r.reasons), 0) = 0
+        union all
+        select r.id from redemption r where r.state <> 'refused'
+          and not exists (select from redemption_benefit b join rule_version v on v.id = b.rule_version_id
+                          where b.redemption_id = r.id and v.status in ('approved', 'retired'))
+        union all
+        select r.id from redemption r where not exists (select from decision d where d.redemption_id = r.id)""",
+    ),
+    "proof": (
+        "每个动态码最多成就一笔核销",
+        """
+        select r.card_index, r.proof_id from redemption r where r.state <> 'refused' and r.proof_id is not null
+        group by 1, 2 having count(*) > 1
+        union all
+        select r.card_index, r.proof_id from redemption r left join proof_used p
+          on p.card_index = r.card_index and p.proof_id = r.proof_id
+        where r.state <> 'refused' and r.proof_id is not null and p.redemption_id is distinct from r.id""",
+    ),
+    "merchant_reference": (
+        "商户单号在有效核销中不重复",
+        """
+        select r.merchant_id, r.merchant_ref from redemption r
+        where r.merchant_ref is not null and r.state not in ('refused', 'reversed', 'expired')
+        group by 1, 2 having count(*) > 1""",
+    ),
+    "rule_version": (
+        "已批准的执行标准由另一人审批，触发器保护其内容",
+        """
+        select v.id::text from rule_version v
+        where v.status in ('approved', 'retired') and (v.approver_id is null or v.approver_id = v.author_id)
+        union all
+        select 'trigger' where not exists (select from pg_trigger where tgrelid = 'rule_version'::regclass
+          and tgname = 'rule_version_immutable' and tgenabled in ('O', 'A'))""",
+    ),
+}
