@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Role
 from cardnet.credential import keys, signing, store
-from cardnet.credential.device import DeviceKey
 from cardnet.credential.codec import Proof
+from cardnet.credential.device import DeviceKey
 from cardnet.credential.pack import Policy
 from cardnet.issuance.rules import Verdict
 from cardnet.issuance.services import (
@@ -57,7 +57,9 @@ def make_members(session: Session, world: World, count: int) -> list[Holder]:
     at, year = world.now(), day_of(world.now()).year
     unions = tree(session, world)
     officers = {
-        code: make_officer(session, world, f"bench_{code}", role, union_id=unions[code].id, scope_path=unions[code].path)
+        code: make_officer(
+            session, world, f"bench_{code}", role, union_id=unions[code].id, scope_path=unions[code].path
+        )
         for code, role in (("B1", Role.UNIT_OFFICER), ("D1", Role.TOWNSHIP_OFFICER), ("C", Role.DISTRICT_OFFICER))
     }
     store.ensure_keys(session, world)
@@ -65,7 +67,9 @@ def make_members(session: Session, world: World, count: int) -> list[Holder]:
     allocate_quota(session, world, MoveQuota(year, "C", "D1", count))
     allocate_quota(session, world, MoveQuota(year, "D1", "B1", count))
     roster = csv_file(roster_cells([roster_line(serial) for serial in range(count)]))
-    clerk = make_officer(session, world, "bench_clerk", Role.UNIT_OFFICER, union_id=unions["B1"].id, scope_path=unions["B1"].path)
+    clerk = make_officer(
+        session, world, "bench_clerk", Role.UNIT_OFFICER, union_id=unions["B1"].id, scope_path=unions["B1"].path
+    )
     sent = submit_roster(session, world, SubmitRoster(roster, "roster.csv", "B1", clerk))
     for code in ("B1", "D1", "C"):
         review(session, world, Review(sent.batch_id, officers[code], Verdict.APPROVE))

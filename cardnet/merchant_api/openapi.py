@@ -37,6 +37,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "capture_exceeds_held": (422, "more than is held"),
     "rate_limited": (429, "wait as Retry-After says"),
     "internal": (500, "our mistake; the same key tells the truth"),
+    "busy": (503, "too many at once; the same key tells the truth"),
+    "day_closing": (503, "the business day is being closed; send it again in a moment"),
     "outcome_unknown": (503, "it may have happened; the same key tells the truth"),
 }
 

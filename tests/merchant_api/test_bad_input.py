@@ -8,7 +8,6 @@ import pytest
 from cardnet.merchant_api.openapi import PROBLEMS, problems_of
 from cardnet.merchant_api.routes.blueprint import CALLS
 from cardnet.merchants.services import IssueToken, RevokeToken, issue_token, revoke_token
-from tests.make.merchants import make_till
 
 BASE = "/merchant/v1"
 WITH_BODY = [call for call in CALLS if call.body]
@@ -85,8 +84,8 @@ def assert_problem(answer, status, code):
 
 
 @pytest.fixture
-def till(session, world):
-    return make_till(session, world)
+def till(shop):
+    return shop.tills["T01"]
 
 
 @pytest.mark.parametrize("call", WITH_BODY, ids=lambda call: call.path)
@@ -107,8 +106,9 @@ def test_a_body_that_cannot_be_read_is_a_problem(client, till, call, what, body,
     ],
 )
 def test_another_media_type_is_415(client, till, call, more):
-    headers = till.headers | more.pop("headers", {})
-    assert_problem(send(client, call, b"{}", headers, **more), 415, "unsupported_media_type")
+    headers = till.headers | more.get("headers", {})
+    answer = send(client, call, b"{}", headers, content_type=more["content_type"])
+    assert_problem(answer, 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("call", WITH_BODY, ids=lambda call: call.path)

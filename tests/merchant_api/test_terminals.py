@@ -7,21 +7,20 @@ from sqlalchemy import text
 from cardnet.credential import pack, status
 from cardnet.credential.store import ensure_keys, roots
 from cardnet.merchants.services import MakePairingCode, make_pairing_code
-from tests.make.merchants import make_till
 
 BASE = "/merchant/v1"
 
 
-def test_a_till_asks_who_it_is(session, world, client):
-    till = make_till(session, world)
+def test_a_till_asks_who_it_is(session, world, client, shop):
+    till = shop.tills["T01"]
     answer = client.get(f"{BASE}/me", headers=till.headers)
     assert answer.status_code == 200
     assert answer.json["merchant"] == {"code": "M1001", "name": "云间工人疗养院体检中心"}
     assert answer.json["server_time"] == "2026-11-21T10:00:00+08:00"
 
 
-def test_a_pairing_code_is_traded_for_a_token_over_http(session, world, client):
-    till = make_till(session, world)
+def test_a_pairing_code_is_traded_for_a_token_over_http(session, world, client, shop):
+    till = shop.tills["T01"]
     code = make_pairing_code(session, world, MakePairingCode(till.venue.terminal_id))
     answer = client.post(f"{BASE}/terminals/enrol", json={"pairing_code": code, "name": "前台一号"})
     assert answer.status_code == 201
@@ -32,8 +31,8 @@ def test_a_pairing_code_is_traded_for_a_token_over_http(session, world, client):
     assert (again.status_code, again.json["code"]) == (401, "pairing_code_invalid")
 
 
-def test_wrong_pairing_codes_stay_counted_although_they_are_refused(session, world, client):
-    till = make_till(session, world)
+def test_wrong_pairing_codes_stay_counted_although_they_are_refused(session, world, client, shop):
+    till = shop.tills["T01"]
     code = make_pairing_code(session, world, MakePairingCode(till.venue.terminal_id))
     wrong = code[:-1] + ("A" if code[-1] != "A" else "B")
     for _ in range(5):
@@ -42,8 +41,8 @@ def test_wrong_pairing_codes_stay_counted_although_they_are_refused(session, wor
     assert client.post(f"{BASE}/terminals/enrol", json={"pairing_code": code, "name": "x"}).status_code == 401
 
 
-def test_the_trust_pack_opens_under_the_root_and_comes_once(session, world, client):
-    till = make_till(session, world)
+def test_the_trust_pack_opens_under_the_root_and_comes_once(session, world, client, shop):
+    till = shop.tills["T01"]
     ensure_keys(session, world)
     answer = client.get(f"{BASE}/trust-pack", headers=till.headers)
     assert (answer.status_code, answer.content_type) == (200, "application/cbor")
@@ -53,8 +52,8 @@ def test_the_trust_pack_opens_under_the_root_and_comes_once(session, world, clie
     assert (again.status_code, again.data) == (304, b"")
 
 
-def test_the_status_list_opens_under_the_packs_keys(session, world, client, clock):
-    till = make_till(session, world)
+def test_the_status_list_opens_under_the_packs_keys(session, world, client, shop, clock):
+    till = shop.tills["T01"]
     ensure_keys(session, world)
     packed = client.get(f"{BASE}/trust-pack", headers=till.headers)
     keys = pack.open_pack(packed.data, roots(session), int(world.now().timestamp())).keys

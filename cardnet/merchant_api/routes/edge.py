@@ -5,7 +5,6 @@ The order of checks is fixed: authentication, shape, key, then what the use case
 
 import json
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from flask import Response, request
@@ -14,7 +13,6 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import UnsupportedMediaType
 
 from cardnet.http import problem
-from cardnet.kernel import calendar
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput, NotSignedIn
 from cardnet.kernel.world import World
@@ -120,8 +118,3 @@ def respond(answer: Answer) -> Response:
     if answer.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
-
-
-def moment(at: datetime) -> str:
-    """RFC 3339 with Shanghai's offset, to the second."""
-    return calendar.local(at).isoformat(timespec="seconds")

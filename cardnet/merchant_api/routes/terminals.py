@@ -5,8 +5,9 @@ from flask import Response, current_app
 from cardnet.http import problem
 from cardnet.kernel.db import transaction
 from cardnet.merchant_api import openapi, schemas
+from cardnet.merchant_api.answers import moment
 from cardnet.merchant_api.routes.blueprint import CALLS, Call, serves
-from cardnet.merchant_api.routes.edge import caller, json_answer, moment, read_body, respond
+from cardnet.merchant_api.routes.edge import caller, json_answer, read_body, respond
 from cardnet.merchant_api.rules import MOST_FEN
 from cardnet.merchants.rules import Venue
 from cardnet.merchants.services import Enrol, EnrolmentRefused, enrol

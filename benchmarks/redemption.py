@@ -1,0 +1,132 @@
+"""Redemptions per second, everything on, against the floor of the same run on the same server.
+
+Every redemption is a member's own fresh code, redeemed once: verification, rules, counters, pools, postings, outbox,
+idempotency, durable commit. Codes are made just before each round, because they are good for 35 seconds only.
+Rounds of floor and redemption take turns, so that both meet the same machine; the figure is the median round.
+
+    python -m benchmarks.redemption [--rounds 5] [--seconds 8] [--merchants 8] [--floor tests/acceptance/floor.py]
+"""
+
+import argparse
+import statistics
+import sys
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+from benchmarks.ground.members import Holder, make_members
+from benchmarks.ground.offers import make_offers
+from benchmarks.harness import ROOT, Run, drive, gunicorn, machine, postgres, report, request_bytes
+from cardnet import create_app
+from cardnet.config import Settings
+from cardnet.kernel.db import libpq_url, transaction
+from cardnet.kernel.world import World, system_world
+from cardnet.migrations import schema
+from tests.make.merchants import Till
+
+FASTEST = 1_200
+"""Redemptions a second we prepare codes for; more than this machine does."""
+
+
+def main(arguments: list[str]) -> int:
+    wanted = _options(arguments)
+    world = system_world()
+    with postgres("redemption") as server:
+        url = server.make_database("cardnet")
+        schema.upgrade(url)
+        data = server.folder / "app"
+        each = int(FASTEST * wanted.seconds)
+        with create_app(Settings(data=data, database_url=url, rate_limits=False)).app_context():
+            with transaction() as session:
+                holders = make_members(session, world, each * wanted.rounds + 500)
+            with transaction() as session:
+                tills = make_offers(session, world, wanted.merchants)
+        ours = {"CARDNET_DATABASE_URL": url, "CARDNET_DATA": str(data), "CARDNET_RATE_LIMITS": "off"}
+        floor_database = {"FLOOR_DSN": libpq_url(server.make_database("floor"))}
+        floor_runs, our_runs = [], []
+        with (
+            gunicorn("wsgi:app", ROOT, ours) as port,
+            gunicorn("floor:app", wanted.floor.parent, floor_database) as floor_port,
+        ):
+            floor_request = _requests(floor_port, "/redeem", holders[:1], tills, world, 0)[0]
+            drive(floor_port, [floor_request] * 500, 2)
+            drive(port, _requests(port, "/merchant/v1/redemptions", holders[:500], tills, world, 2), 2)
+            del holders[:500]
+            for turn in range(wanted.rounds):
+                floor_runs.append(drive(floor_port, [floor_request] * 10 * each, wanted.seconds))
+                mine, holders = holders[:each], holders[each:]
+                requests = _requests(port, "/merchant/v1/redemptions", mine, tills, world, wanted.seconds)
+                our_runs.append(drive(port, requests, wanted.seconds))
+                print(f"# round {turn + 1}: {_line(floor_runs[-1])} | {_line(our_runs[-1])}", file=sys.stderr)
+        _tell(floor_runs, our_runs, machine(server))
+    return 0 if all(set(run.statuses) == {201} for run in our_runs) else 1
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks.redemption")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--merchants", type=int, default=8)
+    parser.add_argument("--floor", type=lambda text: Path(text).resolve(), default=ROOT / "tests/acceptance/floor.py")
+    return parser.parse_args(arguments)
+
+
+def _requests(
+    port: int, path: str, holders: list[Holder], tills: list[Till], world: World, seconds: float
+) -> list[bytes]:
+    """One request per member. Codes are dated across the round, so that each is a few seconds old when it is shown."""
+    found = []
+    for number, holder in enumerate(holders):
+        till = tills[number % len(tills)]
+        shown_at = world.now() + timedelta(seconds=seconds * number / max(1, len(holders)))
+        body = {
+            "code": holder.code(shown_at, world),
+            "merchant_ref": f"R-{uuid.uuid4().hex[:12]}",
+            "capture": True,
+            "purchase": {
+                "amount_fen": 38_000,
+                "service_code": "health_check",
+                "lines": [{"line_no": 1, "amount_fen": 38_000, "category": "health"}],
+            },
+        }
+        found.append(request_bytes(port, path, body, till.headers | {"Idempotency-Key": uuid.uuid4().hex}))
+    return found
+
+
+def _tell(floor_runs: list[Run], our_runs: list[Run], on: dict[str, object]) -> None:
+    floor, ours = _median(floor_runs), _median(our_runs)
+    ratios = [mine.per_second / its.per_second for mine, its in zip(our_runs, floor_runs, strict=True)]
+    slower = [
+        mine.percentile_ms(0.99) / its.percentile_ms(0.99) for mine, its in zip(our_runs, floor_runs, strict=True)
+    ]
+    statuses: dict[int, int] = {}
+    for run in our_runs:
+        for status, number in run.statuses.items():
+            statuses[status] = statuses.get(status, 0) + number
+    report(
+        name="redemption",
+        value=round(ours, 1),
+        unit="redemptions/s",
+        floor=round(floor, 1),
+        ratio=round(statistics.median(ratios), 3),
+        p50_ms=round(statistics.median(run.percentile_ms(0.5) for run in our_runs), 1),
+        p99_ms=round(statistics.median(run.percentile_ms(0.99) for run in our_runs), 1),
+        p99_ratio=round(statistics.median(slower), 2),
+        ratios=[round(ratio, 3) for ratio in ratios],
+        statuses=statuses,
+        machine=on,
+    )
+
+
+def _median(runs: list[Run]) -> float:
+    return statistics.median(run.per_second for run in runs)
+
+
+def _line(run: Run) -> str:
+    return (
+        f"{run.per_second:.0f}/s p50 {run.percentile_ms(0.5):.1f} p99 {run.percentile_ms(0.99):.1f} ms {run.statuses}"
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

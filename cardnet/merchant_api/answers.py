@@ -1,0 +1,95 @@
+"""What the calls say of redemptions, as plain JSON values in the order the schemas name them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from cardnet.benefits.reasons import Reason
+from cardnet.benefits.services import RedemptionRecord
+from cardnet.kernel import calendar
+
+
+def moment(at: datetime) -> str:
+    """RFC 3339 with Shanghai's offset, to the second."""
+    return calendar.local(at).isoformat(timespec="seconds")
+
+
+def redemption(record: RedemptionRecord, now: datetime) -> dict[str, Any]:
+    """A redemption as POST and GET answer it."""
+    said: dict[str, Any] = {
+        "id": str(record.id),
+        "outcome": record.outcome,
+        "business_date": record.business_date.isoformat(),
+        **_decided(record, now),
+    }
+    if record.reasons:
+        said["reasons"] = reasons(record.reasons)
+    return said
+
+
+def quote(record: RedemptionRecord, now: datetime) -> dict[str, Any]:
+    """A quote: the same without an id."""
+    said: dict[str, Any] = {"outcome": record.outcome, **_decided(record, now)}
+    if record.reasons:
+        said["reasons"] = reasons(record.reasons)
+    return said
+
+
+def row(record: RedemptionRecord) -> dict[str, Any]:
+    """One line of the day's list."""
+    return {
+        "id": str(record.id),
+        "outcome": record.outcome,
+        "business_date": record.business_date.isoformat(),
+        "event_at": moment(record.event_at),
+        "merchant_ref": record.merchant_ref,
+        "terminal": record.terminal_code,
+        **_amounts(record),
+        "reasons": reasons(record.reasons),
+    }
+
+
+def reasons(found: Iterable[Reason]) -> list[dict[str, Any]]:
+    """Why not, as a merchant may know it."""
+    return [reason.as_json() for reason in found]
+
+
+def _amounts(record: RedemptionRecord) -> dict[str, int]:
+    return {
+        "amount_fen": record.amount_fen,
+        "discount_fen": record.discount_fen,
+        "subsidy_fen": record.subsidy_fen,
+        "payable_fen": record.payable_fen,
+    }
+
+
+def _decided(record: RedemptionRecord, now: datetime) -> dict[str, Any]:
+    return {
+        "merchant_ref": record.merchant_ref,
+        **_amounts(record),
+        "event_at": moment(record.event_at),
+        "benefits": [
+            {
+                "program": benefit.program,
+                "name": benefit.name,
+                "kind": benefit.kind,
+                "benefit_fen": benefit.benefit_fen,
+                "union_fen": benefit.union_fen,
+                "merchant_fen": benefit.merchant_fen,
+                "rule_version": benefit.rule_version,
+                "lines": [{"line_no": line.line_no, "benefit_fen": line.benefit_fen} for line in benefit.lines],
+            }
+            for benefit in record.benefits
+        ],
+        "not_applied": [
+            {
+                "program": other.program,
+                "reasons": [{"code": reason.code, "message": reason.message} for reason in other.reasons],
+            }
+            for other in record.not_applied
+        ],
+        "member": {"display": record.member_display} if record.member_display else None,
+        "assurance": record.assurance,
+        "held_until": moment(record.held_until) if record.held_until else None,
+        "server_time": moment(now),
+    }

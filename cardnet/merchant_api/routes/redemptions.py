@@ -1,0 +1,322 @@
+"""Redemptions: quote, redeem, hold and capture, reverse, look up."""
+
+import base64
+import binascii
+import hmac
+import json
+import uuid
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from cardnet.benefits import services as benefits
+from cardnet.benefits.services import Purchase, PurchaseLine, RedemptionRecord
+from cardnet.credential.device import challenge_nonce
+from cardnet.credential.store import trust_pack
+from cardnet.credential.verify import Accepted, Rejected, VerifyContext, verify
+from cardnet.http import problem
+from cardnet.kernel import calendar
+from cardnet.kernel.db import transaction
+from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, NotFound
+from cardnet.kernel.vault import vault_of
+from cardnet.kernel.world import World
+from cardnet.merchant_api import answers, rules, schemas, services
+from cardnet.merchant_api.answers import moment
+from cardnet.merchant_api.routes.blueprint import Call, serves
+from cardnet.merchant_api.routes.edge import (
+    answer_once,
+    caller,
+    json_answer,
+    kept_problem,
+    problem_answer,
+    read_body,
+    read_query,
+    respond,
+)
+from cardnet.merchant_api.rules import Answer
+from cardnet.merchants.rules import Venue
+from cardnet.wiring import current_world
+
+_QUOTE, _REDEEM = schemas.QuoteRequest(), schemas.RedeemRequest()
+_CAPTURE, _REVERSE, _LIST = schemas.CaptureRequest(), schemas.ReverseRequest(), schemas.ListQuery()
+_CURSOR = "merchant_api.cursor"
+
+
+@serves(
+    Call(
+        "POST",
+        "/quotes",
+        "Ask what would apply",
+        {200: schemas.Quote},
+        body=schemas.QuoteRequest,
+        problems=("busy",),
+        notes="Stores nothing and reserves nothing; `refused` is an outcome here, not a problem.",
+    )
+)
+def ask_quote() -> Response:
+    """POST /quotes."""
+    world = current_world()
+    with transaction() as session:
+        venue = caller(session, world)
+        body = schemas.load(_QUOTE, read_body())
+        code = _judge(session, world, venue, body)
+        record = benefits.quote(session, world, benefits.Quote(venue, code, _purchase(body["purchase"])))
+    return respond(json_answer(200, answers.quote(record, world.now())))
+
+
+@serves(
+    Call(
+        "POST",
+        "/redemptions",
+        "Redeem now, or hold",
+        {201: schemas.Redemption},
+        body=schemas.RedeemRequest,
+        problems=("refused", "duplicate_merchant_reference", "already_reversed", "busy", "day_closing"),
+        takes_key=True,
+        notes="A refusal is recorded and repeated to the same key; a new attempt takes a new key.",
+    )
+)
+def redeem() -> Response:
+    """POST /redemptions."""
+    return answer_once(rules.REDEEM, _REDEEM, _redeem)
+
+
+def _redeem(session: Session, world: World, venue: Venue, body: dict[str, Any]) -> Callable[[], Answer]:
+    code = _judge(session, world, venue, body)
+    command = benefits.Redeem(
+        venue,
+        body["code"],
+        code,
+        _purchase(body["purchase"]),
+        body["merchant_ref"],
+        body["capture"],
+        body["hold_seconds"],
+    )
+
+    def act() -> Answer:
+        return _told(benefits.redeem(session, world, command), world)
+
+    return act
+
+
+def _told(record: RedemptionRecord, world: World) -> Answer:
+    """A redemption's own answer, or the problem that a refusal is."""
+    if not record.refused:
+        return json_answer(201, answers.redemption(record, world.now()), record.id)
+    why = answers.reasons(record.reasons)
+    document = problem(422, "refused", why[0]["message"], retry="new_key", redemption_id=str(record.id), reasons=why)
+    return problem_answer(document, record.id)
+
+
+@serves(
+    Call(
+        "POST",
+        "/redemptions/{id}/capture",
+        "Use a hold, in whole or in part",
+        {200: schemas.Capture},
+        body=schemas.CaptureRequest,
+        problems=("not_found", "invalid_state", "hold_expired", "capture_exceeds_held", "already_reversed"),
+        takes_key=True,
+        parameters={"id": "uuid"},
+        notes="What is held and not used is free again at once.",
+    )
+)
+def capture(id: uuid.UUID) -> Response:  # noqa: A002 - the contract's own name
+    """POST /redemptions/{id}/capture."""
+
+    def work(session: Session, world: World, venue: Venue, body: dict[str, Any]) -> Callable[[], Answer]:
+        def act() -> Answer:
+            held = benefits.redemption(session, id, venue.merchant_id)
+            record = benefits.capture_hold(session, world, benefits.Capture(venue, id, body["benefit_fen"]))
+            if record.outcome == "expired":
+                # A value, not an error: the late capture has released what was held, and that must stay.
+                return problem_answer(problem(409, "hold_expired", "预留已过期，金额已释放；请重新核销。"), record.id)
+            said = answers.redemption(record, world.now())
+            return json_answer(200, said | {"released_fen": _held(held) - record.captured_fen}, record.id)
+
+        return act
+
+    return answer_once(rules.CAPTURE, _CAPTURE, work, id=str(id))
+
+
+def _held(record: RedemptionRecord) -> int:
+    return record.discount_fen + record.subsidy_fen
+
+
+@serves(
+    Call(
+        "POST",
+        "/reversals",
+        "Undo a redemption as if it had never been",
+        {200: schemas.Reversal},
+        body=schemas.ReverseRequest,
+        problems=("not_found", "invalid_state", "day_closed"),
+        takes_key=True,
+        notes="Whole, on the same open business day; a hold on any day. May arrive before its original, which is then "
+        "refused for ever with already_reversed.",
+    )
+)
+def reverse() -> Response:
+    """POST /reversals."""
+    return answer_once(rules.REVERSE, _REVERSE, _reverse)
+
+
+def _reverse(session: Session, world: World, venue: Venue, body: dict[str, Any]) -> Callable[[], Answer]:
+    def said(outcome: str, redemption_id: uuid.UUID | None = None) -> Answer:
+        told = {
+            "outcome": outcome,
+            "redemption_id": redemption_id and str(redemption_id),
+            "server_time": moment(world.now()),
+        }
+        return json_answer(200, told)
+
+    def act() -> Answer:
+        redemption_id = body["redemption_id"]
+        if original := body["original_idempotency_key"]:
+            known = services.bury(session, world, venue, original, _too_late())
+            if known is None or known.tombstone:
+                return said("tombstoned")
+            redemption_id = known.subject_id
+        if redemption_id is None:
+            return said("nothing_to_reverse")
+        done = benefits.reverse(session, world, benefits.Reverse(venue, redemption_id, body["reason"]))
+        return said("nothing_to_reverse" if isinstance(done, benefits.NothingToReverse) else "reversed", redemption_id)
+
+    return act
+
+
+def _too_late() -> Answer:
+    return kept_problem(
+        Conflict("already_reversed", "这笔交易在到达之前已被撤销，不能再核销；如需重新核销请换新的键。")
+    )
+
+
+@serves(
+    Call(
+        "GET",
+        "/redemptions",
+        "The day's list, newest first",
+        {200: schemas.RedemptionList},
+        query=schemas.ListQuery,
+    )
+)
+def list_redemptions() -> Response:
+    """GET /redemptions."""
+    world = current_world()
+    with transaction() as session:
+        venue = caller(session, world)
+        query = read_query(_LIST)
+        day = query["business_date"] or calendar.day_of(world.now())
+        before = _read_cursor(session, venue, day, query)
+        found = benefits.redemptions_of_merchant(
+            session, venue.merchant_id, before, query["limit"] + 1, day=day, terminal_code=query["terminal"]
+        )
+        shown = found[: query["limit"]]
+        more = _cursor(session, venue, day, query, shown[-1]) if len(found) > len(shown) else None
+    body = {
+        "redemptions": [answers.row(record) for record in shown],
+        "next_cursor": more,
+        "server_time": moment(world.now()),
+    }
+    return respond(json_answer(200, body))
+
+
+@serves(
+    Call(
+        "GET",
+        "/redemptions/{id}",
+        "One redemption as it stands",
+        {200: schemas.Redemption},
+        problems=("not_found",),
+        parameters={"id": "uuid"},
+    )
+)
+def show_redemption(id: uuid.UUID) -> Response:  # noqa: A002 - the contract's own name
+    """GET /redemptions/{id}."""
+    return _show(lambda session, venue: benefits.redemption(session, id, venue.merchant_id))
+
+
+@serves(
+    Call(
+        "GET",
+        "/redemptions/by-key/{key}",
+        "What became of a request, by its Idempotency-Key",
+        {200: schemas.Redemption},
+        problems=("not_found",),
+        parameters={"key": "string"},
+    )
+)
+def show_by_key(key: str) -> Response:
+    """GET /redemptions/by-key/{key}."""
+
+    def find(session: Session, venue: Venue) -> RedemptionRecord:
+        known = services.key_of(session, venue.merchant_id, key) if rules.is_key(key) else None
+        if known is None or known.subject_id is None:
+            raise NotFound("not_found", "没有用这个键核销的记录，请核对。")
+        return benefits.redemption(session, known.subject_id, venue.merchant_id)
+
+    return _show(find)
+
+
+@serves(
+    Call(
+        "GET",
+        "/redemptions/by-ref/{merchant_ref}",
+        "The live redemption of one of your own numbers",
+        {200: schemas.Redemption},
+        problems=("not_found",),
+        parameters={"merchant_ref": "path"},
+    )
+)
+def show_by_reference(merchant_ref: str) -> Response:
+    """GET /redemptions/by-ref/{merchant_ref}."""
+    return _show(lambda session, venue: benefits.redemption_of_reference(session, venue.merchant_id, merchant_ref))
+
+
+def _show(find: Callable[[Session, Venue], RedemptionRecord]) -> Response:
+    world = current_world()
+    with transaction() as session:
+        record = find(session, caller(session, world))
+    return respond(json_answer(200, answers.redemption(record, world.now())))
+
+
+def _judge(session: Session, world: World, venue: Venue, body: dict[str, Any]) -> Accepted | Rejected:
+    """The code as a value: whether it was shown in time is decided now, whether it counts only under the key."""
+    at = world.now()
+    challenge = challenge_nonce(body["challenge"]) if body["challenge"] else None
+    context = VerifyContext(frozenset((venue.merchant_code, venue.terminal_code)), challenge)
+    return verify(body["code"], trust_pack(session, at), None, at, context)
+
+
+def _purchase(sent: dict[str, Any]) -> Purchase:
+    lines = tuple(PurchaseLine(line["line_no"], line["amount_fen"], line["category"]) for line in sent["lines"])
+    return Purchase(sent["amount_fen"], sent["service_code"], lines, sent["service_on"])
+
+
+def _cursor(session: Session, venue: Venue, day: date, query: dict[str, Any], last: RedemptionRecord) -> str:
+    assert last.id is not None  # a stored one always has an id
+    place = last.id.bytes
+    return base64.urlsafe_b64encode(place + _seal(session, venue, day, query, place)).decode().rstrip("=")
+
+
+def _read_cursor(session: Session, venue: Venue, day: date, query: dict[str, Any]) -> uuid.UUID | None:
+    """Where the page starts. A cursor is signed and bound to its filter, so a changed or borrowed one is refused."""
+    if query["cursor"] is None:
+        return None
+    try:
+        given = base64.urlsafe_b64decode(query["cursor"] + "=" * (-len(query["cursor"]) % 4))
+    except (binascii.Error, ValueError):
+        given = b""
+    place, seal = given[:16], given[16:]
+    if len(place) != 16 or not hmac.compare_digest(seal, _seal(session, venue, day, query, place)):
+        finding = FieldError("/cursor", "请原样使用上一页给出的 next_cursor，筛选条件也不要改。")
+        raise InvalidInput("invalid_fields", "翻页位置不对，请从第一页重新开始。", [finding])
+    return uuid.UUID(bytes=place)
+
+
+def _seal(session: Session, venue: Venue, day: date, query: dict[str, Any], place: bytes) -> bytes:
+    bound = json.dumps([str(venue.merchant_id), day.isoformat(), query["terminal"], place.hex()])
+    return vault_of(session).index(_CURSOR, bound)[:16]

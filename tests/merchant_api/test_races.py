@@ -1,0 +1,176 @@
+"""M4 and M5 over a real server with real threads and real commits, and the planted bugs these tests must catch."""
+
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+from werkzeug.serving import make_server
+
+from cardnet.kernel.db import transaction
+from cardnet.merchant_api.invariants import INVARIANTS
+from tests.make.merchants import make_till
+from tests.make.redemptions import Shop, make_shop, new_key
+
+AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What one client heard, and how long it took."""
+
+    status: int
+    body: bytes
+    replayed: bool
+    retry_after: str | None
+    seconds: float
+
+    @property
+    def code(self) -> str:
+        return json.loads(self.body).get("code", "")
+
+
+@dataclass
+class Running:
+    """A shop behind a real server on a database of its own."""
+
+    shop: Shop
+    url: str
+    database: str
+
+    def post(self, path: str, body: Any, key: str, till: str = "T01") -> Heard:
+        headers = self.shop.tills[till].headers | {"Idempotency-Key": key, "Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        begun = time.monotonic()
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                status, said, found = answer.status, answer.read(), answer.headers
+        except urllib.error.HTTPError as error:
+            status, said, found = error.code, error.read(), error.headers
+        replayed = found.get("Idempotency-Replayed") == "true"
+        return Heard(status, said, replayed, found.get("Retry-After"), time.monotonic() - begun)
+
+    def all_at_once(self, requests: list[tuple[str, Any, str, str]]) -> list[Heard]:
+        barrier = threading.Barrier(len(requests))
+
+        def one(request: tuple[str, Any, str, str]) -> Heard:
+            barrier.wait()
+            return self.post(*request)
+
+        with ThreadPoolExecutor(len(requests)) as pool:
+            return list(pool.map(one, requests))
+
+    def sql(self, query: str) -> list[Any]:
+        with psycopg.connect(self.database) as connection:
+            cursor = connection.execute(query)
+            return cursor.fetchall() if cursor.description else []
+
+    def slow_down(self, seconds: float) -> None:
+        """Every redemption takes so much longer, inside its transaction."""
+        self.sql("drop trigger if exists slow on redemption")
+        self.sql(
+            "create or replace function slow() returns trigger language plpgsql as "
+            f"$$ begin perform pg_sleep({seconds}); return new; end $$"
+        )
+        self.sql("create trigger slow before insert on redemption for each row execute function slow()")
+
+
+@pytest.fixture
+def running(committing_app, fresh_database, world) -> Iterator[Running]:
+    with committing_app.app_context(), transaction() as session:
+        shop = make_shop(session, world, people=4)
+        for number in range(8):
+            shop.tills[f"M{number}"] = make_till(session, world, f"M30{number:02d}")
+    server = make_server("127.0.0.1", 0, committing_app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield Running(shop, f"http://127.0.0.1:{server.server_port}/merchant/v1", fresh_database)
+    server.shutdown()
+    thread.join()
+
+
+def same_request(running: Running, person: int, key: str) -> list[tuple[str, Any, str, str]]:
+    body = running.shop.request(running.shop.phones[person], f"R-{person}")
+    return [("/redemptions", body, key, "T01")] * AT_ONCE
+
+
+def test_m4_thirty_two_at_once_are_one_redemption_and_thirty_one_repeats(running):
+    running.slow_down(0.05)
+    heard = running.all_at_once(same_request(running, 0, "K4-aaaaaaaaaaaaaa"))
+    assert Counter(one.status for one in heard) == {201: AT_ONCE}
+    assert len({one.body for one in heard}) == 1
+    assert sum(one.replayed for one in heard) == AT_ONCE - 1
+    assert max(one.seconds for one in heard) < 2.5
+    assert running.sql("select count(*) from redemption") == [(1,)]
+    assert running.sql("select sum(available)::bigint from pool_slice") == [(49_990_000,)]
+    assert running.sql(INVARIANTS["L10"][1]) == []
+
+
+def test_m4_when_the_first_takes_three_seconds_the_others_are_told_to_come_back(running):
+    running.slow_down(3)
+    requests = same_request(running, 0, "K4-bbbbbbbbbbbbbb")
+    heard = running.all_at_once(requests)
+    told = [one for one in heard if one.status == 409]
+    assert told
+    assert {(one.code, one.retry_after) for one in told} == {("request_in_progress", "1")}
+    assert {one.status for one in heard} <= {201, 409}
+    running.slow_down(0)
+    later = running.post(*requests[0])
+    assert (later.status, later.replayed) == (201, True)
+    assert running.sql("select count(*) from redemption") == [(1,)]
+
+
+def test_m4_a_key_that_does_not_hold_is_caught(running):
+    """The planted bug: the table of keys lets two rows of one key in, so the second request does not wait."""
+    running.sql("alter table idempotency_key drop constraint pk_idempotency_key")
+    running.sql("alter table proof_used drop constraint pk_proof_used cascade")
+    running.sql("alter table merchant_reference drop constraint pk_merchant_reference cascade")
+    running.slow_down(0.05)
+    heard = running.all_at_once(same_request(running, 0, "K4-cccccccccccccc"))
+    assert len({one.body for one in heard}) > 1
+
+
+def test_m5_thirty_two_tills_at_once_give_one_member_one_benefit(running, world):
+    phone = running.shop.phones[1]
+    requests = [
+        ("/redemptions", running.shop.request(phone, f"R5-{n}"), f"K5-{n:014d}", f"M{n % 8}") for n in range(AT_ONCE)
+    ]
+    heard = running.all_at_once(requests)
+    assert Counter(one.status for one in heard) == {201: 1, 422: AT_ONCE - 1}
+    for one, request in zip(heard, requests, strict=True):
+        if one.status == 422:
+            reason = json.loads(one.body)["reasons"][0]
+            assert (reason["code"], reason["detail"]) == ("limit_count", {"used": 1, "max": 1, "period": "2026"})
+            assert running.post(*request).body == one.body
+    assert running.sql("select sum(available)::bigint from pool_slice") == [(49_990_000,)]
+    assert world.now()
+
+
+def test_a_reversal_racing_its_original_either_undoes_it_or_buries_it(running):
+    for turn in range(12):
+        person, key = turn % 4, new_key()
+        redeem = ("/redemptions", running.shop.request(running.shop.phones[person], f"R-{turn}"), key, "T01")
+        undo = ("/reversals", {"original_idempotency_key": key, "reason": "timeout"}, new_key(), "T02")
+        first, second = running.all_at_once([redeem, undo])
+        outcome = json.loads(second.body).get("outcome")
+        assert (first.status, outcome) in {(201, "reversed"), (409, "tombstoned")}
+        assert running.sql("select sum(available)::bigint from pool_slice") == [(50_000_000,)]
+    assert running.sql("select count(*) from usage where used_n <> 0") == [(0,)]
+
+
+def test_one_answer_for_each_key_when_different_bodies_race(running):
+    key = "K7-aaaaaaaaaaaaaa"
+    requests = [
+        ("/redemptions", running.shop.request(running.shop.phones[n % 4], f"R7-{n}"), key, "T01") for n in range(16)
+    ]
+    heard = running.all_at_once(requests)
+    assert Counter((one.status, one.code) for one in heard) == {(201, ""): 1, (422, "idempotency_key_reused"): 15}
+    assert running.sql("select count(*) from redemption") == [(1,)]
