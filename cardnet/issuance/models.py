@@ -171,9 +171,8 @@ class Application(Base):
             "row",
             postgresql_where=text("state = 'waitlisted'"),
         ),
-        Index(None, "review_path", postgresql_where=text("review_path is not null")),
+        Index(None, "review_path", "batch_id", postgresql_where=text("review_path is not null")),
         Index(None, "person_id"),
-        Index(None, "quota_node_id"),
         Index(None, "union_id"),
     )
 

@@ -128,7 +128,7 @@ def activate_card(session: Session, world: World, command: ActivateCard) -> Acti
         rules.activation_statement(command.card_number, command.activation_code),
         rules.activation_statement(number, code),
     )
-    card = session.scalar(select(Card).where(Card.number == number).with_for_update())
+    card = session.scalar(select(Card).where(Card.number == number).with_for_update(key_share=True))
     if card is None:
         return ActivationRefused("activation_refused", _WRONG)
     person = membership.people(session, [card.person_id])[card.person_id]
@@ -174,7 +174,7 @@ def renew_credential(session: Session, world: World, command: RenewCredential) -
         )
         .order_by(Binding.bound_at.desc())
         .limit(1)
-        .with_for_update(of=[Card, Binding])
+        .with_for_update(key_share=True, of=[Card, Binding])
     ).one_or_none()
     if found is None:
         raise Conflict("not_bound", "这部手机没有绑定使用中的会员卡，请重新绑定。")
@@ -197,7 +197,7 @@ def rebind_card(session: Session, world: World, command: RebindCard) -> Renewal 
     number = rules.typed_number(command.card_number)
     _must_hold_key(command.public_key, command.proof, rules.rebind_statement(number))
     card = session.scalar(
-        select(Card).where(Card.number == number, Card.person_id == command.person_id).with_for_update()
+        select(Card).where(Card.number == number, Card.person_id == command.person_id).with_for_update(key_share=True)
     )
     if card is None:
         return ActivationRefused("activation_refused", _WRONG)
@@ -236,7 +236,7 @@ def _refused(
     session: Session, card: Card, person: PersonView, code: str | None, id_last4: str
 ) -> ActivationRefused | None:
     """Compare code and ID in one answer, and count a wrong try under the card's lock."""
-    secret = session.get(ActivationCode, card.id, with_for_update=True, populate_existing=True)
+    secret = session.get(ActivationCode, card.id, with_for_update={"key_share": True}, populate_existing=True)
     if secret is None or secret.tries >= rules.ACTIVATION_TRIES:
         return ActivationRefused("activation_locked", _LOCKED, 0)
     code_right = code is None or hmac.compare_digest(

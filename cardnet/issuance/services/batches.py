@@ -131,7 +131,7 @@ _LINES = text("""
            case when a.state = 'waitlisted' then
                (select count(*) from application w
                  where w.union_id = a.union_id and w.quota_year = a.quota_year and w.state = 'waitlisted'
-                   and (w.priority, w.queued_at, w.row) <= (a.priority, a.queued_at, a.row)) end as place
+                   and (w.priority, w.queued_at, w.row, w.id) <= (a.priority, a.queued_at, a.row, a.id)) end as place
       from application a
      where a.batch_id = :batch and left(a.path, length(:path)) = :path
        and (cast(:state as text) is null or a.state = :state)

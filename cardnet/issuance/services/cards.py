@@ -115,7 +115,7 @@ _HAND_OUT = text("""
            and (cast(:numbers as text[]) is null or c.number = any(cast(:numbers as text[])))
            and not c.number = any(cast(:but as text[]))
            and c.union_id = any(:unions) and c.delivered_at is null and c.state = any(:states)
-         order by c.id for update of c
+         order by c.id for no key update of c
     ), handed as (
         update card c
            set state = case when c.state = 'active' then c.state else 'delivered' end,
@@ -319,7 +319,7 @@ def _set_bindings(session: Session, world: World, card_id: uuid.UUID, state: Bin
 
 
 def _locked(session: Session, card_id: uuid.UUID) -> Card:
-    card = session.get(Card, card_id, with_for_update=True, populate_existing=True)
+    card = session.get(Card, card_id, with_for_update={"key_share": True}, populate_existing=True)
     if card is None:
         raise NotFound("card_unknown", "没有这张卡。")
     return card

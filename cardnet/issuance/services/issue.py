@@ -189,7 +189,7 @@ _APPROVED = text("""
     select a.id, a.row, a.person_id, a.union_id, a.quota_node_id, a.quota_year
       from application a
      where a.batch_id = :batch and a.state = 'approved' and left(a.path, length(:scope)) = :scope
-     order by a.id for update of a""")
+     order by a.id for no key update of a""")
 
 
 def _approved(session: Session, batch: BatchView, officer: Principal) -> list[Row[Any]]:

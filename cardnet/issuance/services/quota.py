@@ -2,7 +2,8 @@
 
 Every change is a guarded UPDATE whose row count says whether it happened, beside an entry of the ledger. Nodes are
 locked in the order of their ids; a parent's node always exists before its children's, so that order is top down
-and two officers moving places cannot wait for each other in a circle.
+and two officers moving places cannot wait for each other in a circle. Locks are NO KEY UPDATE, as the UPDATEs' own:
+a stronger one would stand in the way of the foreign keys' checks, which nobody can put in order.
 """
 
 import uuid
@@ -304,7 +305,7 @@ def _lock_nodes(session: Session, year: int, kind: QuotaKind, union_ids: Collect
     session.execute(
         text(
             "select id from quota_node where year = :year and kind = :kind and union_id = any(:unions) "
-            "order by id for update"
+            "order by id for no key update"
         ),
         {"year": year, "kind": str(kind), "unions": list(union_ids)},
     ).all()

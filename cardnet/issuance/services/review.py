@@ -7,6 +7,7 @@ standing before the tier and is told who was first.
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -89,7 +90,7 @@ def review(session: Session, world: World, command: Review) -> ReviewReceipt:
             {"rows": standing.acted},
         )
     action, state, next_path = _step(command)
-    held = _write(session, world, command, action, state, next_path)
+    _write(session, world, command, action, state, next_path)
     audit.record(
         session, world,
         audit.Act(
@@ -100,7 +101,7 @@ def review(session: Session, world: World, command: Review) -> ReviewReceipt:
     )  # fmt: skip
     moved_up = 0
     if command.verdict is Verdict.REJECT:
-        moved_up = release_places(session, world, held, batch.id, command.officer.account_id)
+        moved_up = release_places(session, world, standing.held, batch.id, command.officer.account_id)
     return ReviewReceipt(batch.id, command.verdict, standing.found, state, next_path, moved_up)
 
 
@@ -120,51 +121,58 @@ def _step(command: Review) -> tuple[ApplicationAction, ApplicationState, str | N
     return action, state, above[0] if command.verdict is Verdict.APPROVE else None
 
 
-_MINE = """
-    select a.id, a.row, a.state, a.quota_node_id,
-           exists (select from application_event e
-                    where e.application_id = a.id and e.review_path is distinct from a.review_path
-                      and (e.actor_id in (:me, :other) or e.on_behalf_of in (:me, :other))) as acted
-      from application a
-     where a.batch_id = :batch and a.review_path = :scope and a.state in ('submitted', 'in_review')
-       and (cast(:rows as bigint[]) is null or a.row = any(cast(:rows as bigint[])))
-     order by a.id for update of a"""
+_SELECTED = """
+    a.batch_id = :batch and a.review_path = :scope and a.state in ('submitted', 'in_review')
+    and (cast(:rows as bigint[]) is null or a.row = any(cast(:rows as bigint[])))"""
 
-_GATHER = text(
-    f"with mine as ({_MINE}) select count(*) as found, count(*) filter (where acted) as acted from mine"  # noqa: S608
-)
-
-_DECIDE = text("""
+_GATHER = text(f"""
     with mine as (
-        select a.id, a.state, a.review_path, a.quota_node_id from application a
-         where a.batch_id = :batch and a.review_path = :scope and a.state in ('submitted', 'in_review')
-           and (cast(:rows as bigint[]) is null or a.row = any(cast(:rows as bigint[])))
-    ), decided as (
+        select a.quota_node_id,
+               exists (select from application_event e
+                        where e.application_id = a.id and e.review_path is distinct from a.review_path
+                          and (e.actor_id in (:me, :other) or e.on_behalf_of in (:me, :other))) as acted
+          from application a where {_SELECTED} order by a.id for no key update of a
+    )
+    select quota_node_id, count(*) as found, count(*) filter (where acted) as acted
+      from mine group by quota_node_id""")  # noqa: S608 - the piece put in is ours
+
+# `submitted` stands before its own union, `in_review` before one above.
+_DECIDE = text(f"""
+    with decided as (
         update application a
            set state = :state, review_path = :next_path, due_at = :due, escalated_at = null, hold_until = :hold_until,
                quota_node_id = case when :releases then null else a.quota_node_id end, events = a.events + 1
-          from mine where a.id = mine.id
-        returning a.id, a.events, a.round, mine.state as from_state, mine.review_path, mine.quota_node_id
-    ), told as (
-        insert into application_event
-            (application_id, seq, at, action, from_state, to_state, review_path, round, actor_id, on_behalf_of,
-             reasons, words)
-        select id, events, :at, :action, from_state, :state, review_path, round, :actor, :behalf,
-               cast(:reasons as jsonb), :words
-          from decided
+         where {_SELECTED}
+        returning a.id, a.events, a.round, a.path
     )
-    select quota_node_id, count(*) as places from decided group by quota_node_id""")
+    insert into application_event
+        (application_id, seq, at, action, from_state, to_state, review_path, round, actor_id, on_behalf_of,
+         reasons, words)
+    select id, events, :at, :action, case path when :scope then 'submitted' else 'in_review' end, :state, :scope,
+           round, :actor, :behalf, cast(:reasons as jsonb), :words
+      from decided""")  # noqa: S608
 
 
-def _standing_before(session: Session, command: Review) -> Row[Any]:
-    return session.execute(
+@dataclass(frozen=True)
+class _Standing:
+    """What stands before the officer: how many rows, in how many the officer acted elsewhere, places held by node."""
+
+    found: int
+    acted: int
+    held: Mapping[uuid.UUID, int]
+
+
+def _standing_before(session: Session, command: Review) -> _Standing:
+    rows = session.execute(
         _GATHER,
         {
             **_selection(command),
             "me": command.officer.account_id,
             "other": command.on_behalf_of or command.officer.account_id,
         },
-    ).one()
+    ).all()
+    held = {row.quota_node_id: row.found for row in rows if row.quota_node_id is not None}
+    return _Standing(sum(row.found for row in rows), sum(row.acted for row in rows), held)
 
 
 def _selection(command: Review) -> dict[str, object]:
@@ -176,13 +184,17 @@ def _selection(command: Review) -> dict[str, object]:
 
 
 def _write(
-    session: Session, world: World, command: Review, action: ApplicationAction, state: ApplicationState,
+    session: Session,
+    world: World,
+    command: Review,
+    action: ApplicationAction,
+    state: ApplicationState,
     next_path: str | None,
-) -> dict[uuid.UUID, int]:  # fmt: skip
-    """Move the rows and write their history; returns the places they held, node → how many."""
+) -> None:
+    """Move the rows and write their history, in one statement."""
     at = world.now()
     returned = command.verdict is Verdict.RETURN
-    rows = session.execute(
+    session.execute(
         _DECIDE,
         {
             **_selection(command),
@@ -199,7 +211,6 @@ def _write(
             "words": command.words.strip() or None,
         },
     )
-    return {row.quota_node_id: row.places for row in rows if row.quota_node_id is not None}
 
 
 _WHERE_ROWS_STAND = text("""

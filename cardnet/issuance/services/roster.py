@@ -431,7 +431,7 @@ def _write_applications(session: Session, batch: _OpenBatch, new: Sequence[_New]
 
 _RETURNED = text("""
     select id, person_id, union_id, quota_node_id from application
-     where person_id = any(:people) and kind = 'new' and state = 'returned' order by id for update""")
+     where person_id = any(:people) and kind = 'new' and state = 'returned' order by id for no key update""")
 
 _RESUBMIT = text("""
     with again as (

@@ -28,7 +28,7 @@ _HOLD = text(f"""
         select q.id, q.union_id, least(wanted.count, {_FREE}) as taken
           from quota_node q join wanted using (union_id)
          where q.year = :year and q.kind = :kind and {_FREE} > 0
-         order by q.id for update of q
+         order by q.id for no key update of q
     )
     update quota_node q set held = q.held + found.taken
       from found where q.id = found.id and {_FREE} >= found.taken and found.taken > 0
@@ -97,7 +97,7 @@ def use_places(
 def lock_nodes(session: Session, nodes: Collection[uuid.UUID]) -> None:
     """Lock these nodes in the one order everybody locks them in."""
     session.execute(
-        text("select id from quota_node where id = any(:ids) order by id for update"), {"ids": list(nodes)}
+        text("select id from quota_node where id = any(:ids) order by id for no key update"), {"ids": list(nodes)}
     ).all()
 
 
@@ -106,7 +106,7 @@ _FREE_NODES = text(f"""
      where q.union_id = any(:unions) and q.year = :year and q.kind = :kind and {_FREE} > 0
        and exists (select from application a
                     where a.union_id = q.union_id and a.quota_year = q.year and a.state = 'waitlisted')
-     order by q.id for update""")  # noqa: S608
+     order by q.id for no key update""")  # noqa: S608
 
 # Takers hold the node's lock, so nobody else takes from this list; a withdrawal may, hence FOR UPDATE and the state.
 _NEXT = text("""
@@ -115,12 +115,12 @@ _NEXT = text("""
                       node(id, union_id, free)
     ), queue as (
         select a.id, node.id as node_id,
-               row_number() over (partition by a.union_id order by a.priority, a.queued_at, a.row) as place, node.free
+               row_number() over (partition by a.union_id order by a.priority, a.queued_at, a.row, a.id) as place, node.free
           from application a join node using (union_id)
          where a.state = 'waitlisted' and a.quota_year = :year
     ), next as (
         select a.id, queue.node_id from application a join queue using (id)
-         where queue.place <= queue.free and a.state = 'waitlisted' order by a.id for update of a
+         where queue.place <= queue.free and a.state = 'waitlisted' order by a.id for no key update of a
     ), taken as (
         update application a
            set state = :to_state, review_path = a.path, quota_node_id = next.node_id, submitted_at = :at, due_at = :due,

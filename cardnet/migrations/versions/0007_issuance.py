@@ -165,13 +165,12 @@ def _applications() -> None:
         postgresql_where=sa.text("state = 'waitlisted'"),
     )
     op.create_index(
-        "ix_application_review_path",
+        "ix_application_review_path_batch_id",
         "application",
-        ["review_path"],
+        ["review_path", "batch_id"],
         postgresql_where=sa.text("review_path is not null"),
     )
     op.create_index("ix_application_person_id", "application", ["person_id"])
-    op.create_index("ix_application_quota_node_id", "application", ["quota_node_id"])
     op.create_index("ix_application_union_id", "application", ["union_id"])
     op.create_table(
         "application_event",
