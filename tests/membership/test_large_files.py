@@ -1,15 +1,14 @@
 """30,000 and 100,000 rows: measured in a process of its own, so that no other test's memory counts."""
 
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
-import pytest
-import xlsxwriter
-
 from tests.conftest import ACCEPTANCE
-from tests.make.membership import roster_cells, roster_line
+from tests.make.membership import roster_cells, roster_line, xlsx_file
 
 MEASURE = """
 import json, resource, sys, time
@@ -44,15 +43,37 @@ def test_thirty_thousand_rows_are_all_valid_and_stay_small():
     assert figures["seconds"] < 30
 
 
-@pytest.mark.parametrize("count", [100_000])
-def test_a_hundred_thousand_rows_stay_below_four_hundred_megabytes(tmp_path, count):
-    file = tmp_path / "large.xlsx"
+def large_workbook(file, count):
+    """A workbook written as text: a spreadsheet library would take a minute for it."""
     [header, line] = roster_cells([roster_line(1)])
-    with xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
-        page = book.add_worksheet()
-        page.write_row(0, 0, header)
-        for at in range(1, count + 1):
-            page.write_row(at, 0, [at, f"会员{at}", *line[2:6], f"19{at:09d}", *line[7:]])
+    small = zipfile.ZipFile(io.BytesIO(xlsx_file([header])))
+
+    def row(at, cells):
+        inside = "".join(f'<c t="inlineStr"><is><t>{cell}</t></is></c>' for cell in cells)
+        return f'<row r="{at}">{inside}</row>'
+
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name in small.namelist():
+            if name != "xl/worksheets/sheet1.xml":
+                archive.writestr(name, small.read(name))
+        with archive.open("xl/worksheets/sheet1.xml", "w") as sheet:
+            head, tail = _SHEET.split("|")
+            sheet.write((head + row(1, header)).encode())
+            for at in range(1, count + 1):
+                cells = [at, f"会员{'甲乙丙丁'[at % 4]}", *line[2:6], f"19{at:09d}", *line[7:]]
+                sheet.write(row(at + 1, cells).encode())
+            sheet.write(tail.encode())
+
+
+_SHEET = (
+    '<?xml version="1.0" encoding="UTF-8"?>'
+    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>|</sheetData></worksheet>'
+)
+
+
+def test_a_hundred_thousand_rows_stay_below_four_hundred_megabytes(tmp_path):
+    file = tmp_path / "large.xlsx"
+    large_workbook(file, 100_000)
     figures = measured(file, {"B1": "/B1/"})
-    assert figures["rows"] == count
+    assert figures["rows"] == 100_000
     assert figures["megabytes"] < 400
