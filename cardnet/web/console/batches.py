@@ -6,7 +6,7 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from cardnet.access.rules import Principal, Role
+from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import ApplicationState, ReviewReason, Verdict
 from cardnet.issuance.services import desk
@@ -158,7 +158,8 @@ def _batch_page(principal: Principal, batch_id: str, wrong: dict[str, str]) -> s
         under=request.values.get("under", ""),
         turns=turns,
         history=history,
-        counts=_counts(line),
+        whole=_whole(principal, line),
+        counts=_counts(line, whole=_whole(principal, line)),
         reasons=[str(reason) for reason in ReviewReason],
         chosen=set(request.form.getlist("row")),
         choose=request.form.get("choose", "selected"),
@@ -191,7 +192,12 @@ def _filter(show: str) -> desk.RowFilter:
     return replace(_VIEWS[show], path=request.values.get("under") or None)
 
 
-def _counts(line: desk.BatchLine) -> dict[str, int]:
+def _whole(principal: Principal, line: desk.BatchLine) -> bool:
+    """Whether the whole roster lies in the officer's scope; else they see their own rows of it."""
+    return in_scope(principal.scope_path, line.path)
+
+
+def _counts(line: desk.BatchLine, *, whole: bool) -> dict[str, int]:
     of = line.states.get
     return {
         "mine": line.mine,
@@ -201,9 +207,9 @@ def _counts(line: desk.BatchLine) -> dict[str, int]:
         "waitlisted": of(ApplicationState.WAITLISTED, 0),
         "approved": of(ApplicationState.APPROVED, 0),
         "issued": of(ApplicationState.ISSUED, 0),
-        "declined": line.declined,
-        "invalid": line.invalid,
-        "all": line.rows,
+        "declined": line.declined if whole else 0,
+        "invalid": line.invalid if whole else 0,
+        "all": line.rows if whole else line.applications,
     }
 
 

@@ -15,7 +15,7 @@ from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError
 from cardnet.membership import services as membership
 from cardnet.membership.result_workbook import result_workbook as roster_workbook
-from cardnet.membership.roster import CheckedRow, Column, RosterCheck
+from cardnet.membership.roster import CheckedRow, Column, RosterCheck, Severity
 from cardnet.membership.rules import Tier, UnionNode
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
@@ -29,6 +29,7 @@ from cardnet.wiring import current_settings, current_vault, current_world
 MAX_ROSTER_BYTES = 20 << 20
 """A roster of 30,000 people is about 2 MB; photographs pasted into a sheet are what makes one larger."""
 
+_WEIGHT = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 _LISTED = 30
 _SHOWN = 100
 _SHOW = ("invalid", "warning", "declined", "all")
@@ -181,7 +182,8 @@ def _reported(checked: RosterCheck, index: int, row: CheckedRow) -> dict[str, An
         "id_number": masking.id_number_for_office(id_number[:30]),
         "findings": [
             {"column": f.column, "code": str(f.code), "severity": str(f.severity), "message": f.message}
-            for f in row.findings
+            # What must be mended comes first; a note never stands above an error.
+            for f in sorted(row.findings, key=lambda f: _WEIGHT[f.severity])
         ],
     }
 
