@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from psycopg.types.numeric import Int8
@@ -17,6 +18,7 @@ from cardnet.benefits.words import Scope
 from cardnet.credential.verify import Accepted
 from cardnet.issuance.rules import Standing
 from cardnet.kernel.arrays import array
+from cardnet.kernel.statement import Statement
 from cardnet.ledger.rules import Account, AccountCode, DayState
 from cardnet.merchants.rules import Venue
 
@@ -96,12 +98,15 @@ def read_facts(
         }
     else:
         statement += ", null"
-    token, state, payable, reference, taken, person, shared = (
-        session.connection().exec_driver_sql(statement, asked).one()
-    )
+    token, state, payable, reference, taken, person, shared = _prepared(statement).one(session, asked)
     counts = {keys.person[i - 1][1]: Count(n, fen) for i, n, fen in person or ()}
     counts |= {keys.shared[i - 1][1]: Count(n, fen) for i, n, fen in shared or ()}
     return Facts(token, DayState(state) if state else DayState.OPEN, payable, reference, taken, counts)
+
+
+@lru_cache(maxsize=64)
+def _prepared(text: str) -> Statement:
+    return Statement(text)
 
 
 def payable_account(merchant_id: uuid.UUID) -> Account:

@@ -39,6 +39,7 @@ from cardnet.issuance.services import standing_of
 from cardnet.kernel.calendar import day_of, local
 from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, Unavailable
 from cardnet.kernel.money import MAX_FEN
+from cardnet.kernel.statement import run
 from cardnet.kernel.world import World
 from cardnet.ledger.rules import DayState
 from cardnet.ledger.services import day_is_closing, take, take_exactly
@@ -164,19 +165,18 @@ def _write(
     writing = writes.prepare(world, command, sight.standing, case, sight.offer.parameters, decided, pools, sight.at)
     if writing.accounts and not sight.facts.payable_known:
         writes.make_accounts(session, writing)
-    connection = session.connection()
-    connection.exec_driver_sql("savepoint redemption")
+    run(session, "savepoint redemption")
     if not any(trims for _, _, trims in writing.pools):
         won, day = writes.write_at_once(session, writing)
         if won:
             return _landed(writing.id, day)
-        connection.exec_driver_sql("rollback to savepoint redemption")
+        run(session, "rollback to savepoint redemption")
         if not writing.pools:
             return {}
     short = _write_in_turn(session, world, writing, sight.at)
     if isinstance(short, uuid.UUID):
         return short
-    connection.exec_driver_sql("rollback to savepoint redemption")
+    run(session, "rollback to savepoint redemption")
     return short
 
 

@@ -29,6 +29,7 @@ from cardnet.credential.verify import Accepted
 from cardnet.issuance.rules import Standing
 from cardnet.kernel.arrays import array
 from cardnet.kernel.calendar import day_of
+from cardnet.kernel.statement import Statement
 from cardnet.kernel.world import World
 from cardnet.ledger.rules import Account, AccountCode, EntryKind, PostingLine, move
 from cardnet.ledger.services import (
@@ -152,7 +153,7 @@ class Shape:
 
 
 @lru_cache(maxsize=256)
-def _statement(shape: Shape) -> str:
+def _statement(shape: Shape) -> Statement:
     parts: list[str] = []
     before: list[str] = []
 
@@ -192,7 +193,7 @@ def _statement(shape: Shape) -> str:
         if shape.seen:
             parts.append(_SEEN)
     won = " and ".join(before) if before else "true"
-    return "with " + ",\n".join(parts) + f"\nselect {won}, {_DAY}"
+    return Statement("with " + ",\n".join(parts) + f"\nselect {won}, {_DAY}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,7 +406,7 @@ def _drawn(decided: Decided, pools: Mapping[str, PoolView]) -> tuple[tuple[PoolV
 
 
 def _run(session: Session, shape: Shape, given: Mapping[str, Any]) -> tuple[bool, str | None]:
-    won, state = session.connection().exec_driver_sql(_statement(shape), dict(given)).one()
+    won, state = _statement(shape).one(session, given)
     return won, state
 
 

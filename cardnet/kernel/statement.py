@@ -1,0 +1,58 @@
+"""Statements of the hot path: text given once, sent with numbered parameters, prepared at first use.
+
+psycopg parses `%(name)s` anew on every call of a statement that is long or has many parameters, which costs more
+than running it; here the names are numbered once. Everything else still goes through SQLAlchemy.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+_NAME = re.compile(r"%\((\w+)\)s|%%")
+
+
+class Statement:
+    """One SQL text with `%(name)s` parameters. A literal per cent sign is written `%%`."""
+
+    __slots__ = ("names", "text")
+
+    def __init__(self, text: str) -> None:
+        numbers: dict[str, int] = {}
+
+        def numbered(found: re.Match[str]) -> str:
+            name = found[1]
+            return f"${numbers.setdefault(name, len(numbers) + 1)}" if name else "%"
+
+        self.text = _NAME.sub(numbered, text).encode()
+        self.names = tuple(numbers)
+
+    def one(self, session: Session, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Run it in the session's transaction and give its only row. Raises DBAPIError as SQLAlchemy would."""
+        driver: Any = session.connection().connection.driver_connection
+        cursor = psycopg.RawCursor(driver)
+        try:
+            cursor.execute(self.text, [parameters[name] for name in self.names], prepare=True)
+            row: tuple[Any, ...] | None = cursor.fetchone()
+        except psycopg.Error as error:
+            raise DBAPIError.instance(self.text.decode(), None, error, psycopg.Error) from error
+        finally:
+            cursor.close()
+        if row is None:
+            raise LookupError("the statement gave no row")
+        return row
+
+
+def run(session: Session, text: str) -> None:
+    """Run a statement without parameters and without an answer, such as `savepoint x`."""
+    driver: Any = session.connection().connection.driver_connection
+    cursor = psycopg.RawCursor(driver)
+    try:
+        cursor.execute(text.encode(), prepare=False)
+    except psycopg.Error as error:
+        raise DBAPIError.instance(text, None, error, psycopg.Error) from error
+    finally:
+        cursor.close()
