@@ -114,7 +114,9 @@ def test_another_media_type_is_415(client, till, call, more):
 @pytest.mark.parametrize("call", WITH_BODY, ids=lambda call: call.path)
 @pytest.mark.parametrize("value", BAD_VALUES, ids=[repr(value)[:20] for value in BAD_VALUES])
 def test_a_wrong_value_in_any_member_is_pointed_at(client, till, call, value):
-    for name in call.body().fields:
+    for name, field in call.body().fields.items():
+        if value is None and field.allow_none and not any(other.required for other in call.body().fields.values()):
+            continue  # null is how this member says that it is left out
         answer = send(client, call, json.dumps({name: value}).encode(), till.headers)
         assert_problem(answer, 422, "invalid_fields")
         assert answer.json["errors"]
@@ -143,17 +145,14 @@ def test_a_revoked_token_is_401(client, session, world, till, call):
         ("", "idempotency_key_required"),
         ("a" * 15, "idempotency_key_invalid"),
         ("a" * 65, "idempotency_key_invalid"),
-        ("a" * 20 + " ", None),  # surrounding blanks are not part of a header's value
+        ("a" * 8 + " " + "a" * 8, "idempotency_key_invalid"),
         ("a" * 16 + "/", "idempotency_key_invalid"),
         ("é" * 16, "idempotency_key_invalid"),
     ],
 )
 def test_a_key_must_be_given_and_be_one(client, till, call, key, code):
     answer = send(client, call, b"{}", till.headers | {"Idempotency-Key": key})
-    if code:
-        assert_problem(answer, 400, code)
-    else:
-        assert answer.json["code"] != "idempotency_key_invalid"
+    assert_problem(answer, 400, code)
 
 
 @pytest.mark.parametrize("call", WITH_QUERY, ids=lambda call: call.path)
