@@ -4,6 +4,7 @@
 1 when it was refused (the document says why), 2 for wrong usage.
 """
 
+import importlib
 import json
 import os
 import sys
@@ -19,9 +20,12 @@ from cardnet.config import Settings, settings_from
 from cardnet.credential.store import ensure_keys
 from cardnet.demo import running
 from cardnet.demo.story import load
-from cardnet.kernel.db import libpq_url, transaction
+from cardnet.finance import cli as finance_cli
+from cardnet.issuance import cli as issuance_cli
+from cardnet.kernel.db import libpq_url, owner_engine, transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput
 from cardnet.kernel.jobs import run_worker
+from cardnet.membership import cli as membership_cli
 from cardnet.membership import services as membership
 from cardnet.migrations import schema
 from cardnet.wiring import current_settings, current_world
@@ -79,7 +83,8 @@ def demo_data(as_json: bool) -> None:  # noqa: FBT001
         click.echo(json.dumps(document, ensure_ascii=False))
         return
     for account in document["accounts"]:
-        click.echo(f"账号 {account['username']}  密码 {account['password']}  动态口令密钥 {account['totp_secret']}")
+        code = totp_now(account["totp_secret"], system_world().now())
+        click.echo(f"账号 {account['username']}  密码 {account['password']}  此刻的动态口令 {code}")
     for merchant in document["merchants"]:
         click.echo(f"商户 {merchant['code']} {merchant['name']}")
     for card in document["cards"]:
@@ -100,7 +105,8 @@ def serve(port: int, host: str, workers: int) -> None:
 
 @main.command()
 def worker() -> None:
-    """启动后台任务（前台运行）。"""
+    """启动后台任务（前台运行）：释放过期预留、日结、补密钥。"""
+    importlib.import_module("cardnet.worker")
     run_worker(libpq_url(current_settings().database()))
 
 
@@ -180,7 +186,7 @@ def _findings(settings: Settings) -> list[tuple[str, bool]]:
 
 
 def _check_version(url: str) -> None:
-    engine = schema.owner_engine(url)
+    engine = owner_engine(url)
     try:
         with engine.connect() as connection:
             number = int(connection.scalar(text("select current_setting('server_version_num')")) or 0)
@@ -197,12 +203,15 @@ def _unreachable(error: OperationalError) -> InvalidInput:
 
 def _refuse(error: CardnetError) -> None:
     if "--json" in sys.argv:
-        document = {"error": {"code": error.code, "message": error.message, **error.detail}}
+        document = {"error": {**error.detail, "code": error.code, "message": error.message}}
         click.echo(json.dumps(document, ensure_ascii=False))
     else:
         click.echo(error.message, err=True)
     raise SystemExit(1)
 
+
+for _command in (*membership_cli.COMMANDS, *issuance_cli.COMMANDS, *finance_cli.COMMANDS):
+    main.add_command(_command)
 
 if __name__ == "__main__":
     main()

@@ -2,11 +2,11 @@
 
 import importlib
 import pkgutil
+from pathlib import Path
 
-import cardnet
 from cardnet.kernel.db import metadata
 
-for _package in pkgutil.iter_modules(cardnet.__path__, "cardnet."):
+for _package in pkgutil.iter_modules([str(Path(__file__).parents[1])], "cardnet."):
     if _package.ispkg:
         for _module in pkgutil.iter_modules(importlib.import_module(_package.name).__path__, f"{_package.name}."):
             if _module.name.rsplit(".", 1)[1] in ("models", "audit", "outbox", "store"):

@@ -1,0 +1,39 @@
+"""The worker's round: what happens by the clock, whoever is at the desk.
+
+Run by `cardnet worker`. Cron lines are UTC: 16:15 is 00:15 in Shanghai. Every task may run twice or late: each finds
+what is still to be done and does only that.
+"""
+
+from datetime import timedelta
+
+from cardnet.benefits import services as benefits
+from cardnet.credential.store import ensure_keys
+from cardnet.finance.closing import close_until
+from cardnet.kernel.calendar import day_of
+from cardnet.kernel.db import transaction
+from cardnet.kernel.jobs import jobs
+from cardnet.wiring import current_world
+
+
+@jobs.periodic(cron="* * * * *")
+@jobs.task(queueing_lock="release_holds", pass_context=False)
+def release_holds(timestamp: int) -> None:  # noqa: ARG001 - the queue's own clock
+    """Holds whose time is over give back what they held."""
+    world = current_world()
+    with transaction() as session:
+        benefits.release_expired(session, world, world.now())
+
+
+@jobs.periodic(cron="15 16 * * *")
+@jobs.task(queueing_lock="close_yesterday")
+def close_yesterday(timestamp: int) -> None:  # noqa: ARG001
+    """Yesterday, in Shanghai, and every day before it that is still open, is closed."""
+    close_until(day_of(current_world().now()) - timedelta(days=1), None)
+
+
+@jobs.periodic(cron="40 17 * * *")
+@jobs.task(queueing_lock="make_keys")
+def make_keys(timestamp: int) -> None:  # noqa: ARG001
+    """Keys of the coming month are made and published two weeks ahead."""
+    with transaction() as session:
+        ensure_keys(session, current_world())
