@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from cardnet import create_app
 from cardnet.access import services as access
-from cardnet.access.rules import Role, roles_of
+from cardnet.access.rules import Role, roles_of, totp_code
 from cardnet.config import Settings, settings_from
 from cardnet.credential.store import ensure_keys
 from cardnet.demo import running
@@ -25,6 +25,7 @@ from cardnet.issuance import cli as issuance_cli
 from cardnet.kernel.db import libpq_url, owner_engine, transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput
 from cardnet.kernel.jobs import run_worker
+from cardnet.kernel.world import clock_started_at, system_world
 from cardnet.membership import cli as membership_cli
 from cardnet.membership import services as membership
 from cardnet.migrations import schema
@@ -78,12 +79,14 @@ def demo(port: int, fresh: bool) -> None:  # noqa: FBT001 - click hands flags ov
 @click.option("--json", "as_json", is_flag=True, help="输出一份 JSON。")
 def demo_data(as_json: bool) -> None:  # noqa: FBT001
     """演示工会里有什么：账号、密码、商户、终端令牌、项目、可以激活的卡。"""
-    document = running.demo_data(settings_from(os.environ).data)
+    settings = settings_from(os.environ)
+    document = running.demo_data(settings.data)
     if as_json:
         click.echo(json.dumps(document, ensure_ascii=False))
         return
+    at = (clock_started_at(settings.clock) if settings.clock else system_world()).now()
     for account in document["accounts"]:
-        code = totp_now(account["totp_secret"], system_world().now())
+        code = totp_code(account["totp_secret"], at)
         click.echo(f"账号 {account['username']}  密码 {account['password']}  此刻的动态口令 {code}")
     for merchant in document["merchants"]:
         click.echo(f"商户 {merchant['code']} {merchant['name']}")

@@ -129,6 +129,11 @@ zhongguo china shanghai gonghui cardnet yunjian changeme default guest test user
 _COMMON = frozenset(_COMMON_STEMS.split())
 
 
+def totp_code(secret: str, at: datetime) -> str:
+    """What an authenticator shows at that moment: six digits, good for 30 seconds."""
+    return pyotp.TOTP(secret).generate_otp(int(at.timestamp()) // TOTP_SECONDS)
+
+
 def totp_step(secret: str, code: str, at: datetime) -> int | None:
     """The 30-second step (RFC 6238) `code` belongs to, one step early or late allowed; None when it is wrong.
 

@@ -52,7 +52,7 @@ class Prepared:
             f"  财务经审   {url}/finance",
             f"  主席一页   {url}/overview",
             "",
-            f"  账号（密码都是 {officers.PASSWORD}；动态口令密钥见 cardnet demo-data）：",
+            f"  账号（密码都是 {officers.PASSWORD}；此刻的动态口令见 cardnet demo-data）：",
             *(f"    {officer.username:<12}{officer.duty}" for officer in officers.OFFICERS),
             "",
             "试一试：",
