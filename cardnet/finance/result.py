@@ -150,6 +150,7 @@ def _summary(
     our_fen, their_fen = _net(our_lines, _basis_column(our_lines, matching.basis)), _net(their_lines, "amount_fen")
     faults = sum(len(file.faults) for file in files)
     exact = matching.matches.filter(pc.not_equal(matching.matches["pass"], "P4"))
+    paired = ours.take(exact["our_no"])
     by_pass = {name: matching.matches["pass"].to_pylist().count(name) for name in ("P1", "P2", "P4")}
     return {
         "schema": "cardnet.reconciliation/1",
@@ -170,7 +171,7 @@ def _summary(
         "difference_fen": our_fen - their_fen,
         "matched": {
             "lines": exact.num_rows,
-            "amount_fen": _net(ours.take(exact["our_no"]), _basis_column(ours, matching.basis)),
+            "amount_fen": _net(paired, _basis_column(paired, matching.basis)),
             "by_pass": by_pass,
             "sha256": _matches_digest(matching.matches, ours, theirs, files),
         },

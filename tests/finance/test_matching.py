@@ -180,17 +180,17 @@ def test_planted_differences_are_found_exactly_and_no_line_is_used_twice(plants,
     assert accounted == {no for no, line in enumerate(our_lines) if not line.get("foreign")}
 
 
-def plant(plants):
+def plant(plants):  # noqa: PLR0912 - one branch a class
     """Both sides with one planted case each, told apart by its key and its own amount and hour."""
     our_lines, their_lines, expected = [], [], []
     for no, kind in enumerate(plants):
-        id, ref, fen, at = f"id-{no}", f"R-id-{no}", 1_000 + 10 * no, 10_000 * no
-        our = {"id": id, "fen": fen, "at": at}
+        name, ref, fen, at = f"id-{no}", f"R-id-{no}", 1_000 + 10 * no, 10_000 * no
+        our = {"id": name, "fen": fen, "at": at}
         their = {"ref": ref, "fen": fen, "at": at, "terminal": "T01"}
         if kind not in ("equal", "by_id"):
             expected.append(kind)
         if kind == "by_id":
-            their = {"id": id, "fen": fen}
+            their = {"id": name, "fen": fen}
         elif kind == "E03":
             their_lines.append(dict(their))
         elif kind == "E06":
@@ -202,7 +202,7 @@ def plant(plants):
         elif kind == "E09":
             our_lines.append({"id": f"rev-{no}", "original": id, "type": "reversal", "fen": fen, "at": at + 5_000})
         elif kind == "E10":
-            our["foreign"], their = True, {"id": id, "fen": fen}
+            our["foreign"], their = True, {"id": name, "fen": fen}
         elif kind == "E14":
             our_lines.append({**our, "id": f"twin-{no}", "at": at + 30})
             their.pop("ref")
