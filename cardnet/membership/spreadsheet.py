@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cardnet.kernel.errors import InvalidInput
 
@@ -24,7 +24,9 @@ Cell = str | int | float | bool | date | datetime | time
 
 MAX_BYTES = 50 * 1024 * 1024
 MAX_UNPACKED_BYTES = 512 * 1024 * 1024
+MAX_TEXT_BYTES = 32 * 1024 * 1024
 MAX_ROWS = 200_000
+MAX_CELLS = 6_000_000
 MAX_COLUMNS = 256
 MAX_CELL_CHARS = 32_767
 """What a spreadsheet program itself allows in one cell."""
@@ -84,7 +86,7 @@ def _tables(content: bytes, filename: str) -> list[Table]:
     for start, kind in _NO_TABLES.items():
         if content.lstrip()[:64].lower().startswith(start):
             raise _no_table(filename, kind)
-    return [_csv(_decoded(content, filename), filename)]
+    return [_text_table(content, filename)]
 
 
 _NO_TABLES = {
@@ -156,7 +158,7 @@ def _check_archive(content: bytes, filename: str) -> None:
 
 
 def _workbook(content: bytes, filename: str) -> list[Table]:
-    limits = (CHILD_MEMORY_BYTES, CHILD_SECONDS, MAX_ROWS, MAX_COLUMNS, MAX_UNPACKED_BYTES)
+    limits = (CHILD_MEMORY_BYTES, CHILD_SECONDS, MAX_ROWS, MAX_COLUMNS, MAX_CELLS)
     child = subprocess.Popen(  # noqa: S603 - our own program; the file goes to its standard input
         [sys.executable, "-I", str(_CHILD), *map(str, limits)],
         stdin=subprocess.PIPE,
@@ -220,26 +222,24 @@ _BOMS = {
     b"\xff\xfe": "utf-16-le",
     b"\xfe\xff": "utf-16-be",
 }
+_HEAD_BYTES = 64 * 1024
 
 
-def _decoded(content: bytes, filename: str) -> str:
+def _text_table(content: bytes, filename: str) -> Table:
     """Byte order mark, then UTF-8, then GB18030 (of which GBK and GB2312 are parts)."""
-    for mark, encoding in _BOMS.items():
-        if content.startswith(mark):
-            tries: tuple[str, ...] = (encoding,)
-            content = content[len(mark) :]
-            break
-    else:
-        tries = ("utf-8", "gb18030")
-    for encoding in tries:
+    if len(content) > MAX_TEXT_BYTES:
+        raise _too_large()
+    mark = next((mark for mark in _BOMS if content.startswith(mark)), b"")
+    for encoding in (_BOMS[mark],) if mark else ("utf-8", "gb18030"):
         try:
-            text = content.decode(encoding)
+            return _csv(content[len(mark) :], encoding, filename)
         except UnicodeDecodeError:
             continue
-        if sum(text.count(sign) for sign in _NOT_IN_TEXT) * 100 > len(text):
-            break
-        return text.replace("\0", "")
-    raise InvalidInput(
+    raise _strange(filename)
+
+
+def _strange(filename: str) -> InvalidInput:
+    return InvalidInput(
         "encoding_unknown",
         f"文件{_named(filename)}的文字编码认不出来：请用 Excel 或 WPS 打开，另存为 .xlsx 或“CSV UTF-8”后再上传。",
     )
@@ -248,31 +248,40 @@ def _decoded(content: bytes, filename: str) -> str:
 _NOT_IN_TEXT = [chr(code) for code in range(32) if chr(code) not in "\t\n\r\f\v"]
 
 
-def _csv(text: str, filename: str) -> Table:
-    delimiter = _delimiter(text)
-    rows = _records(text, delimiter, csv.QUOTE_MINIMAL)
+def _csv(content: bytes, encoding: str, filename: str) -> Table:
+    head = content[:_HEAD_BYTES].decode(encoding, "ignore")
+    if sum(head.count(sign) for sign in _NOT_IN_TEXT) * 100 > len(head):
+        raise _strange(filename)
+    delimiter = _delimiter(head)
+    rows = _records(content, encoding, delimiter, csv.QUOTE_MINIMAL)
     if rows is None or any(str(cell).count("\n") > 20 for row in rows for cell in row):
         # A quotation mark nobody closed swallows everything behind it: take the marks as letters.
-        rows = _records(text, delimiter, csv.QUOTE_NONE)
+        rows = _records(content, encoding, delimiter, csv.QUOTE_NONE)
     if rows is None:
         raise _unreadable(filename)
     return Table("", rows)
 
 
-def _records(text: str, delimiter: str, quoting: int) -> list[list[Cell]] | None:
+def _records(content: bytes, encoding: str, delimiter: str, quoting: Literal[0, 3]) -> list[list[Cell]] | None:
+    """The rows, None when the quotation marks make no sense. Raises UnicodeDecodeError for another encoding."""
     rows: list[list[Cell]] = []
-    full = 0
+    rows_left, cells_left = MAX_ROWS, MAX_CELLS
+    # Decoded as it is read: the whole text at once can be four times the file.
+    lines = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline="")
     try:
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting):  # type: ignore[arg-type]
+        for row in csv.reader(lines, delimiter=delimiter, quoting=quoting):
             cells = [cell[:MAX_CELL_CHARS] for cell in row[:MAX_COLUMNS]]
             if quoting == csv.QUOTE_NONE:
                 cells = [_unquoted(cell) for cell in cells]
             while cells and not cells[-1]:
                 cells.pop()
-            full += bool(cells)
             rows.append(list(cells))
-            if full > MAX_ROWS or len(rows) > 10 * MAX_ROWS:
+            rows_left -= bool(cells)
+            cells_left -= len(cells)
+            if rows_left < 0 or len(rows) > 10 * MAX_ROWS:
                 raise _too_many_rows()
+            if cells_left < 0:
+                raise _too_large()
     except csv.Error:
         return None
     return rows
@@ -284,7 +293,12 @@ def _unquoted(cell: str) -> str:
     return cell.replace('""', '"')
 
 
-def _delimiter(text: str) -> str:
-    """The sign that parts the first lines into the most cells."""
-    head = text[:20_000].splitlines()[:30]
-    return max(",\t;|，", key=lambda sign: (max((line.count(sign) for line in head), default=0), sign == ","))
+def _delimiter(head: str) -> str:
+    """The sign that parts the most of the first lines, and into the most cells."""
+    lines = head.splitlines()[:30]
+
+    def parts(sign: str) -> tuple[int, int]:
+        counts = [line.count(sign) for line in lines]
+        return sum(1 for count in counts if count), max(counts, default=0)
+
+    return max(",\t;|，", key=parts)

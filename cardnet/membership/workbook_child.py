@@ -20,13 +20,13 @@ from python_calamine import CalamineError, CalamineWorkbook, PasswordError, Shee
 ROWS_AT_ONCE = 500
 
 
-def main(memory_bytes: int, seconds: int, max_rows: int, max_columns: int, max_chars: int) -> None:
+def main(memory_bytes: int, seconds: int, max_rows: int, max_columns: int, max_cells: int) -> None:
     """Read the workbook within these limits and say what is in it, or why not."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        _read(sys.stdin.buffer.read(), max_rows, max_columns, max_chars)
+        _read(sys.stdin.buffer.read(), max_rows, max_columns, max_cells)
     except PasswordError:
         _say("error", "encrypted")
     except MemoryError:
@@ -43,9 +43,9 @@ class _TooMuchError(Exception):
     pass
 
 
-def _read(content: bytes, max_rows: int, max_columns: int, max_chars: int) -> None:
+def _read(content: bytes, max_rows: int, max_columns: int, max_cells: int) -> None:
     book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-    rows_left, chars_left = max_rows, max_chars
+    rows_left, cells_left = max_rows, max_cells
     for about in book.sheets_metadata:
         if about.typ != SheetTypeEnum.WorkSheet:
             continue
@@ -66,16 +66,16 @@ def _read(content: bytes, max_rows: int, max_columns: int, max_chars: int) -> No
             if line < first:
                 continue
             cells = _plain([*left, *row][:max_columns])
-            if cells:
-                rows_left -= 1
+            rows_left -= bool(cells)
+            cells_left -= len(cells)
+            if rows_left < 0:
+                raise _TooMuchError("too_many_rows")
+            if cells_left < 0:
+                raise _TooMuchError("too_large")
             batch.append(cells)
-            if len(batch) == ROWS_AT_ONCE or rows_left < 0:
-                chars_left -= _say("rows", first, batch)
+            if len(batch) == ROWS_AT_ONCE:
+                _say("rows", first, batch)
                 first, batch = line + 1, []
-                if rows_left < 0:
-                    raise _TooMuchError("too_many_rows")
-                if chars_left < 0:
-                    raise _TooMuchError("too_large")
         _say("rows", first, batch)
     _say("end")
 
@@ -107,11 +107,9 @@ def _marked(cell: Any) -> Any:
     return str(cell)
 
 
-def _say(*words: Any) -> int:
+def _say(*words: Any) -> None:
     line = json.dumps(words, ensure_ascii=False, separators=(",", ":"), allow_nan=True)
-    data = line.encode("utf-8", "replace")
-    sys.stdout.buffer.write(data + b"\n")
-    return len(data)
+    sys.stdout.buffer.write(line.encode("utf-8", "replace") + b"\n")
 
 
 if __name__ == "__main__":

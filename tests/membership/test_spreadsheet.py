@@ -171,8 +171,20 @@ def test_a_bomb_that_lies_about_its_size_is_stopped_by_the_limits_of_its_process
 def test_too_many_rows_and_too_many_bytes_are_refused():
     with pytest.raises(InvalidInput, match="too_many_rows"):
         read(b"a,b\n" * (spreadsheet.MAX_ROWS + 1))
-    with pytest.raises(InvalidInput, match="file_too_large"):
-        read(b"a" * (spreadsheet.MAX_BYTES + 1))
+    for content in (b"a" * (spreadsheet.MAX_TEXT_BYTES + 1), b"PK\x03\x04" + bytes(spreadsheet.MAX_BYTES)):
+        with pytest.raises(InvalidInput, match="file_too_large"):
+            read(content)
+
+
+def test_commas_in_an_introduction_do_not_decide_how_the_rows_are_parted():
+    text = "说明：请认真填写，不要改动，不要合并，不要留空，逐人填写\n姓名\t电话\n张三\t1\n李四\t2\n"
+    assert read(text.encode()).rows[2:] == [["张三", "1"], ["李四", "2"]]
+
+
+def test_a_wrong_byte_far_down_is_still_found():
+    text = ("姓名,备注\n" + "张三,好\n" * 20_000).encode()
+    with pytest.raises(InvalidInput, match="encoding_unknown"):
+        read(text + b"\xff\xff\xff,\n")
 
 
 @settings(max_examples=60, deadline=None)
