@@ -114,11 +114,10 @@ def second_opinion(token: bytes) -> bool:
         if cbor2.dumps(item, canonical=True) != token:
             return False
         header, payload = _sign1(item)
-        if (
-            [type(key) for key in header] != [int, int]
-            or type(header[1]) is not int
-            or set(header) not in ({1, 4}, {1, 13})
-        ):
+        if [type(key) for key in header] != [int, int] or set(header) not in ({1, 4}, {1, 13}):
+            return False
+        # A number of more than 64 bits is a tagged byte string in CBOR, not an integer.
+        if type(header[1]) is not int or not -(2**64) <= header[1] < 2**64:
             return False
         if 13 not in header:
             return _is_credential(header, payload)
