@@ -25,7 +25,9 @@ def upgrade() -> None:
         sa.Column("state", sa.String, nullable=False),
         sa.Column("created_at", _moment, nullable=False),
         sa.Column("revoked_at", _moment),
-        sa.UniqueConstraint("use", "shard", "nbf", name="uq_issuer_key_use_shard_nbf", postgresql_nulls_not_distinct=True),
+        sa.UniqueConstraint(
+            "use", "shard", "nbf", name="uq_issuer_key_use_shard_nbf", postgresql_nulls_not_distinct=True
+        ),
         sa.CheckConstraint("octet_length(kid) = 2", name=op.f("ck_issuer_key_kid_two_bytes")),
         sa.CheckConstraint(
             "use in ('card', 'print', 'status', 'settlement', 'root')", name=op.f("ck_issuer_key_use_known")
