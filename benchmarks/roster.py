@@ -99,12 +99,11 @@ class Journey:
 
     def submit(self) -> services.RosterReceipt:
         with self._timed("submit"), transaction() as session:
-            receipt = services.submit_roster(
+            return services.submit_roster(
                 session,
                 self.world,
                 services.SubmitRoster(self.content, "roster-30000.xlsx", self.root.code, self.officers["sender"]),
             )
-        return receipt
 
     def approve(self, receipt: services.RosterReceipt) -> int:
         """Each of the 621 officers approves what stands before them; returns how many decisions that were."""

@@ -62,7 +62,7 @@ def test_the_whole_path_by_command_line(run, file):
     code, out, _ = run("quota", "show", "--year", "2026", "--json")
     nodes = {node["code"]: node for node in json.loads(out)["nodes"]}
     assert (nodes["B1"]["used"], nodes["B1"]["free"], nodes["C"]["passed_down"]) == (3, 7, 30)
-    code, out, error = run("cards", "issue", "--batch", batch, "--as", "C1", "--json")
+    code, out, _error = run("cards", "issue", "--batch", batch, "--as", "C1", "--json")
     assert (code, json.loads(out)["error"]["code"]) == (1, "nothing_to_issue")
 
 
@@ -78,7 +78,12 @@ def test_check_prints_exactly_the_agreed_shape(run, tmp_path):
     assert (document["rows"], document["valid"], document["declined"], document["invalid"]) == (2, 1, 0, 1)
     found = [finding for finding in document["findings"] if finding["severity"] == "error"]
     assert [set(finding) for finding in found] == [{"row", "line", "column", "code", "severity", "message"}]
-    assert (found[0]["row"], found[0]["line"], found[0]["column"], found[0]["code"]) == (2, 3, "证件号码", "id_checksum")
+    assert (found[0]["row"], found[0]["line"], found[0]["column"], found[0]["code"]) == (
+        2,
+        3,
+        "证件号码",
+        "id_checksum",
+    )
     assert report.read_bytes().startswith(b"PK")
 
 
@@ -130,7 +135,9 @@ def test_a_refusal_is_one_chinese_sentence_and_exit_code_one(run, office, file, 
     assert json.loads(out)["error"]["code"] == code
 
 
-@pytest.mark.parametrize("words", [("roster", "check"), ("quota", "spread", "--year", "2026", "--by", "luck"), ("cards", "issue")])
+@pytest.mark.parametrize(
+    "words", [("roster", "check"), ("quota", "spread", "--year", "2026", "--by", "luck"), ("cards", "issue")]
+)
 def test_wrong_usage_is_exit_code_two(run, words):
     assert run(*words)[0] == 2
 
@@ -138,8 +145,19 @@ def test_wrong_usage_is_exit_code_two(run, words):
 def test_return_names_rows_and_reasons(run, office):
     office.give_unit("B1", 5)
     batch = office.submit(office.roster(5, 6, 7)).batch_id
-    words = ("applications", "return", "--batch", batch, "--as", "A1", "--rows", "1，3", "--reason", "R02", "--reason", "R04")
+    words = (
+        "applications",
+        "return",
+        "--batch",
+        batch,
+        "--as",
+        "A1",
+        "--rows",
+        "1，3",
+        "--reason",
+        "R02",
+        "--reason",
+        "R04",
+    )
     code, out, _ = run(*words, "--json")
     assert (code, json.loads(out)["rows"], json.loads(out)["state"]) == (0, 2, "returned")
-
-

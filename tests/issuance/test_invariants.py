@@ -1,0 +1,68 @@
+"""Each invariant of quota and cards finds what it is there for: a planted breach each, on real rows."""
+
+import psycopg
+import pytest
+
+from cardnet.issuance import services
+from cardnet.issuance.invariants import INVARIANTS
+from cardnet.kernel.db import transaction
+from tests.make import membership as make_membership
+from tests.make.issuance import activate, make_office
+
+TAMPERED = [
+    ("Q1", "alter table quota_node drop constraint ck_quota_node_bounds; update quota_node set used = used + 1000 where used > 0"),
+    ("Q1", "alter table quota_node drop constraint ck_quota_node_signs; update quota_node set held = -1 where held = 0"),
+    ("Q2", "update quota_node set received = received + 1 where parent_id is null"),
+    ("Q2", "update quota_node set received = received + 1 where used > 0"),
+    ("Q3", "update quota_node set passed_down = passed_down - 1 where parent_id is null"),
+    ("Q4", "update quota_node set used = used + 1, held = held - 1 where held > 0"),
+    ("Q4", "update application set quota_node_id = null where state = 'issued'"),
+    ("Q4", "update card set quota_year = quota_year - 1 where quota_year is not null"),
+    ("Q5", "update application set quota_node_id = null where state = 'submitted'"),
+    ("Q5", "update application set state = 'withdrawn', review_path = null where state = 'submitted'"),
+    ("Q5", "update quota_node set held = held - 1 where held > 0"),
+    ("Q6", "update quota_node set received = received + 3 where held > 0"),
+    ("Q7", "update quota_node set received = received + 1, passed_down = passed_down + 1 where parent_id is null"),
+    ("Q7", "insert into quota_entry (id, node_id, kind, held, at) select gen_random_uuid(), id, 'hold', 1, now() from quota_node limit 1"),
+    ("K1", "alter table card drop constraint ex_card_one_usable; update card set state = 'active' where state = 'replaced'"),
+    ("K2", "update card set replaces_id = null where replaces_id is not null"),
+    ("K2", "update card set person_id = (select id from person p where p.id <> card.person_id limit 1), state = 'cancelled' where replaces_id is not null"),
+    ("K3", "update card set quota_year = 2026 where replaces_id is not null"),
+    ("K4", "drop index uq_binding_live; update binding set state = 'live' where state = 'revoked'"),
+    ("H1", "update application set state = 'rejected', quota_node_id = null, review_path = null where state = 'submitted'"),
+    ("H1", "update card set events = events + 1"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def lived_in(committing_app, world, fresh_database):
+    """A database in which everything happened once: cards issued, activated, replaced; rows in review and waiting."""
+    with committing_app.app_context(), transaction() as session:
+        office = make_office(session, world)
+        card = office.issue(0, 1)[0]
+        last4 = make_membership.id_number(0)[-4:]
+        activate(session, world, card, last4)
+        activate(
+            session,
+            world,
+            services.replace_card(session, world, services.ReplaceCard(card.card_id, office["C1"], "遗失")),
+            last4,
+        )
+        office.give_unit("B1", 1)
+        office.submit(office.roster(5, 6))
+    return fresh_database
+
+
+def breached(connection):
+    return {code for code, (_, sql) in INVARIANTS.items() if connection.execute(sql).fetchone()}
+
+
+def test_every_invariant_holds_and_finds_its_planted_breach(lived_in):
+    with psycopg.connect(lived_in) as connection:
+        assert breached(connection) == set()
+        assert {code for code, _ in TAMPERED} == set(INVARIANTS)
+        for code, tampering in TAMPERED:
+            for statement in tampering.split("; "):
+                assert connection.execute(statement).rowcount != 0, tampering
+            assert code in breached(connection), tampering
+            connection.rollback()
