@@ -22,6 +22,7 @@ from cardnet.kernel import calendar
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, NotFound, NotSignedIn
 from cardnet.web import language
+from cardnet.web.member_lines import redemption_lines, still_line
 from cardnet.web.offline import OfflineApp
 from cardnet.wiring import current_settings, current_world
 
@@ -122,6 +123,16 @@ def card() -> ResponseReturnValue:
     with transaction() as session:
         person_id = _member(session)
         found = _standing(session, person_id, index) if index is not None else _card_to_bind(session, person_id)
+        found["still"] = still_line(session, person_id, world.now())
+    return _answer(found, world.now())
+
+
+@blueprint.get("/wallet/api/redemptions")
+def redemptions() -> ResponseReturnValue:
+    """What the member's card was used for this year, the newest first."""
+    world = current_world()
+    with transaction() as session:
+        found = redemption_lines(session, _member(session), world.now())
     return _answer(found, world.now())
 
 
@@ -140,7 +151,7 @@ def words() -> dict[str, str]:
     """The sentences the scripts need, in the visitor's language; keys are those of `say()` in frontend/src/wallet."""
     return {
         "step_of": _("第 {step} 步，共 3 步"),
-        "number_wrong": _("卡号应是一串数字，请对照卡面再输一次。"),
+        "number_wrong": _("卡号是 13 位数字，请对照卡面再输一次。"),
         "code_wrong": _("激活码应是字母和数字，请对照领卡单再输一次。"),
         "last4_wrong": _("请输入证件号码的最后四位。"),
         "activating": _("正在激活…"),

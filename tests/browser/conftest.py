@@ -5,7 +5,9 @@ a context of its own. A test whose page writes an error on the console or loads 
 """
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 from werkzeug.serving import make_server
 
+from cardnet.kernel.postgres import Server
 from cardnet.kernel.world import clock_started_at
 from tests.conftest import make_app
 from tests.make.browser import ARGS, DIST, Site, Watch, find_chromium
@@ -29,19 +32,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+@pytest.fixture(scope="session")
+def served(server: Server, template: str, data_folder: Path) -> Callable[[], AbstractContextManager[Site]]:
+    """`with served() as site:` serves the app on a database of its own, with a clock that runs, on a free port."""
+
+    @contextmanager
+    def serve() -> Iterator[Site]:
+        world = clock_started_at(OPENING)
+        name = f"cardnet_site_{uuid.uuid4().hex[:12]}"
+        app = make_app(server.make_database(name, template), data_folder, world)
+        http = make_server("127.0.0.1", 0, app, threaded=True)
+        thread = threading.Thread(target=http.serve_forever, daemon=True)
+        thread.start()
+        yield Site(f"http://127.0.0.1:{http.server_port}", app, world)
+        http.shutdown()
+        thread.join()
+        with app.app_context():
+            app.extensions["cardnet.sessions"].bind.dispose()
+        server.drop_database(name)
+
+    return serve
+
+
 @pytest.fixture
-def site(fresh_database: str, data_folder: Path) -> Iterator[Site]:
-    """The app on a database of its own, with a clock that runs, on a free port of this machine."""
-    world = clock_started_at(OPENING)
-    app = make_app(fresh_database, data_folder, world)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield Site(f"http://127.0.0.1:{server.server_port}", app, world)
-    server.shutdown()
-    thread.join()
-    with app.app_context():
-        app.extensions["cardnet.sessions"].bind.dispose()
+def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
+    """A site for one test. A module whose tests do not disturb each other may have one for all: it then defines
+    `site` again with `scope="module"`.
+    """
+    with served() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """The member's journey on a phone: activate, show the code, show it again without a network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -10,31 +12,56 @@ from playwright.sync_api import Page, expect
 
 from cardnet.credential import store
 from cardnet.credential.verify import Accepted, Rejected, VerifyContext, verify
-from cardnet.issuance.services import ChangeCard, IssuedCard, card_of_number, suspend_card
+from cardnet.issuance.services import ChangeCard, card_of_number, suspend_card
 from tests.make.browser import Site, keep
 from tests.make.issuance import make_office
 from tests.make.membership import id_number
 
-SERIAL = 7
-LAST4 = id_number(SERIAL)[-4:]
+MOST_TESTS = 20
 OpenPage = Callable[..., Page]
 
 
-@pytest.fixture
-def card(site: Site) -> IssuedCard:
+@dataclass(frozen=True)
+class Card:
+    """A card handed out to somebody who has not activated it."""
+
+    number: str
+    activation_code: str
+    last4: str
+
+
+@pytest.fixture(scope="module")
+def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
+    """One for the module: each test takes a card of its own."""
+    with served() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cards(site: Site) -> Iterator[Card]:
+    """One after another, a card for each test."""
+    serials = range(1, MOST_TESTS + 1)
     with site.session() as session:
-        (issued,) = make_office(session, site.world).issue(SERIAL)
-    return issued
+        issued = make_office(session, site.world).issue(*serials)
+    return (
+        Card(card.number, card.activation_code, id_number(serial)[-4:])
+        for serial, card in zip(serials, issued, strict=True)
+    )
 
 
-def activate(page: Page, card: IssuedCard) -> None:
+@pytest.fixture
+def card(cards: Iterator[Card]) -> Card:
+    return next(cards)
+
+
+def activate(page: Page, card: Card) -> None:
     """The three steps, typed as a member types them."""
     page.goto("/wallet")
     page.get_by_label("卡号是多少？").fill(f"{card.number[:4]} {card.number[4:8]} {card.number[8:]}")
     page.get_by_role("button", name="下一步").click()
     page.get_by_label("激活码是什么？").fill(card.activation_code.lower())
     page.get_by_role("button", name="下一步").click()
-    page.get_by_label("证件号码的最后四位？").fill(LAST4)
+    page.get_by_label("证件号码的最后四位？").fill(card.last4)
     page.get_by_role("button", name="激活").click()
     expect(page.locator("#card")).to_be_visible()
 
@@ -56,7 +83,7 @@ def verdict_on(site: Site, text: str) -> Accepted | Rejected:
 
 
 def test_a_member_activates_and_shows_a_code_that_is_accepted(
-    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+    site: Site, new_page: OpenPage, built_pages: None, card: Card
 ) -> None:
     page = new_page(360, 640)
     activate(page, card)
@@ -72,7 +99,7 @@ def test_a_member_activates_and_shows_a_code_that_is_accepted(
 
 
 def test_a_new_code_is_drawn_after_fifteen_seconds_and_when_the_page_comes_back(
-    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+    site: Site, new_page: OpenPage, built_pages: None, card: Card
 ) -> None:
     page = new_page(360, 640)
     page.clock.install()
@@ -89,7 +116,7 @@ def test_a_new_code_is_drawn_after_fifteen_seconds_and_when_the_page_comes_back(
 
 
 def test_without_a_network_the_card_still_draws_a_code_that_is_accepted(
-    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+    site: Site, new_page: OpenPage, built_pages: None, card: Card
 ) -> None:
     page = new_page(360, 640)
     activate(page, card)
@@ -107,20 +134,20 @@ def test_without_a_network_the_card_still_draws_a_code_that_is_accepted(
 
 
 def test_the_slip_fills_in_number_and_code_and_leaves_nothing_in_the_address(
-    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+    site: Site, new_page: OpenPage, built_pages: None, card: Card
 ) -> None:
     page = new_page(360, 640)
     page.goto(f"/wallet#n={card.number}&c={card.activation_code}")
     expect(page.get_by_label("证件号码的最后四位？")).to_be_focused()
     assert page.evaluate("location.href") == f"{site.url}/wallet"
     keep(page, "wallet-activate-last4-360")
-    page.get_by_label("证件号码的最后四位？").fill(LAST4)
+    page.get_by_label("证件号码的最后四位？").fill(card.last4)
     page.get_by_role("button", name="激活").click()
     expect(page.locator("#card")).to_be_visible()
 
 
 def test_a_wrong_answer_says_what_to_do_and_the_right_one_still_works(
-    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+    site: Site, new_page: OpenPage, built_pages: None, card: Card
 ) -> None:
     page = new_page(360, 640)
     page.goto("/wallet")
@@ -132,17 +159,17 @@ def test_a_wrong_answer_says_what_to_do_and_the_right_one_still_works(
     page.reload()
     page.goto("about:blank")
     page.goto(f"/wallet#n={card.number}&c={card.activation_code}")
-    page.get_by_label("证件号码的最后四位？").fill("0000")
+    page.get_by_label("证件号码的最后四位？").fill("0000" if card.last4 != "0000" else "1111")
     page.get_by_role("button", name="激活").click()
     expect(page.get_by_role("alert")).to_contain_text("请核对后再试")
     keep(page, "wallet-activate-refused-360")
-    page.get_by_label("证件号码的最后四位？").fill(LAST4)
+    page.get_by_label("证件号码的最后四位？").fill(card.last4)
     page.get_by_role("button", name="激活").click()
     expect(page.locator("#card")).to_be_visible()
 
 
 def test_the_key_cannot_be_read_out_of_the_browser(
-    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+    site: Site, new_page: OpenPage, built_pages: None, card: Card
 ) -> None:
     page = new_page(360, 640)
     activate(page, card)
@@ -163,21 +190,43 @@ def test_the_key_cannot_be_read_out_of_the_browser(
 
 
 def test_an_answer_that_was_lost_does_not_bind_the_card_to_a_second_key(
-    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+    site: Site, new_page: OpenPage, built_pages: None, card: Card
 ) -> None:
     page = new_page(360, 640)
     # The server binds the key, the answer never arrives.
     page.route("**/wallet/api/activate", lambda route: (route.fetch(), route.abort()), times=1)
     page.goto(f"/wallet#n={card.number}&c={card.activation_code}")
-    page.get_by_label("证件号码的最后四位？").fill(LAST4)
+    page.get_by_label("证件号码的最后四位？").fill(card.last4)
     page.get_by_role("button", name="激活").click()
     expect(page.get_by_role("alert")).to_contain_text("没有连上网络")
     page.get_by_role("button", name="激活").click()
     expect(page.locator("#card")).to_be_visible()
 
 
+def test_a_key_the_system_cleared_is_bound_again_in_one_step(
+    site: Site, new_page: OpenPage, built_pages: None, card: Card
+) -> None:
+    page = new_page(360, 640)
+    activate(page, card)
+    before = code_on(page, "wallet-card-360")
+    page.goto("about:blank")
+    clear = "new Promise((done) => { indexedDB.deleteDatabase('cardnet-wallet').onsuccess = () => done(true); })"
+    page.goto("/wallet/api/time")
+    page.evaluate(clear)
+    page.goto("/wallet")
+    expect(page.get_by_role("heading", name="重新绑定会员服务卡")).to_be_visible()
+    keep(page, "wallet-rebind-360")
+    page.get_by_label("确认本人：证件号码后四位？").fill(card.last4)
+    page.get_by_role("button", name="重新绑定").click()
+    expect(page.locator("#card")).to_be_visible()
+    now, then = verdict_on(site, code_on(page, "wallet-rebound-360")), verdict_on(site, before)
+    assert isinstance(now, Accepted)
+    assert isinstance(then, Accepted), "the verifier here has no status list; the index tells the two apart"
+    assert now.index != then.index
+
+
 def test_a_suspended_card_says_so_in_place_of_a_code(
-    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+    site: Site, new_page: OpenPage, built_pages: None, card: Card
 ) -> None:
     page = new_page(360, 640)
     activate(page, card)
@@ -191,7 +240,7 @@ def test_a_suspended_card_says_so_in_place_of_a_code(
 
 
 def test_an_expired_credential_asks_for_a_network_and_then_works(
-    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+    site: Site, new_page: OpenPage, built_pages: None, card: Card
 ) -> None:
     page = new_page(360, 640)
     page.clock.install()
@@ -227,7 +276,7 @@ def test_an_expired_credential_asks_for_a_network_and_then_works(
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (360, 640, "dark")])
 def test_the_card_looks_right_on_a_desk_and_in_the_dark(
-    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard, width: int, height: int, scheme: str
+    site: Site, new_page: OpenPage, built_pages: None, card: Card, width: int, height: int, scheme: str
 ) -> None:
     page = new_page(width, height, color_scheme=scheme)
     activate(page, card)
@@ -237,7 +286,7 @@ def test_the_card_looks_right_on_a_desk_and_in_the_dark(
 
 
 def test_large_type_still_shows_the_code_without_scrolling_to_it(
-    site: Site, new_page: OpenPage, built_pages: None, card: IssuedCard
+    site: Site, new_page: OpenPage, built_pages: None, card: Card
 ) -> None:
     page = new_page(360, 740)
     activate(page, card)

@@ -5,8 +5,8 @@
  * Scanners type as a US keyboard, a key every few milliseconds, and end with Enter or Tab.
  */
 
-/** Longer than any scanner pauses, shorter than a person needs for the next key. */
-export const LONGEST_PAUSE_MS = 120;
+/** Longer than any scanner pauses, also on a busy PC. Keys before "CN1:" are left to the page, so nothing is lost. */
+export const LONGEST_PAUSE_MS = 300;
 const PREFIX = "CN1:";
 const LONGEST_CODE = 700;
 
@@ -53,9 +53,7 @@ export class Wedge {
 
   hear(key: Key): Heard {
     if (key.at - this.last > LONGEST_PAUSE_MS) this.text = "";
-    if (key.code === "ShiftLeft" || key.code === "ShiftRight" || key.code === "CapsLock") {
-      return { kind: this.sure() ? "typing" : "no" };
-    }
+    if (key.code === "ShiftLeft" || key.code === "ShiftRight" || key.code === "CapsLock") return this.soFar();
     this.last = key.at;
     if (key.code === "Enter" || key.code === "NumpadEnter" || key.code === "Tab") {
       const text = this.text;
@@ -70,10 +68,14 @@ export class Wedge {
       return { kind: wasSure ? "typing" : "no" };
     }
     this.text += character;
+    const heard = this.soFar(this.text.length === 1);
+    if (heard.kind === "no") this.text = "";
+    return heard;
+  }
+
+  private soFar(first = false): Heard {
     if (this.sure()) return { kind: "typing" };
-    if (PREFIX.startsWith(this.text)) return { kind: "maybe", first: this.text.length === 1 };
-    this.text = "";
-    return { kind: "no" };
+    return this.text !== "" && PREFIX.startsWith(this.text) ? { kind: "maybe", first } : { kind: "no" };
   }
 
   private sure(): boolean {

@@ -47,19 +47,9 @@ export function startActivation(filled: { number: string; code: string }, done: 
     input(place).focus();
   };
 
-  const complain = (place: number, sentence: string): void => {
-    const form = forms[place]!;
-    one(".field", form).classList.toggle("field--wrong", sentence !== "");
-    const error = one(".field__error", form);
-    error.hidden = sentence === "";
-    one("span", error).textContent = sentence;
-    input(place).setAttribute("aria-invalid", String(sentence !== ""));
-    if (sentence) input(place).focus();
-  };
-
   const check = (place: number): boolean => {
     const right = STEPS[place]!.read(input(place).value) !== undefined;
-    complain(place, right ? "" : say(STEPS[place]!.wrong));
+    sayWrong(forms[place]!, right ? "" : say(STEPS[place]!.wrong));
     return right;
   };
 
@@ -80,28 +70,14 @@ export function startActivation(filled: { number: string; code: string }, done: 
     if (!number) return show(0);
     if (!code) return show(1);
     if (!last4) return;
-    const button = one<HTMLButtonElement>("button[type=submit]", forms[2]);
-    const word = button.textContent;
-    button.disabled = true;
-    button.textContent = say("activating");
-    try {
-      await done(await bind(number, code, last4));
-    } catch (error) {
-      complain(2, sentenceFor(error));
-    } finally {
-      button.disabled = false;
-      button.textContent = word;
-    }
+    await whileBusy(forms[2]!, say("activating"), async () => done(await bind(number, code, last4)));
   };
 
   show(filled.number && filled.code ? 2 : filled.number ? 1 : 0);
 }
 
 async function bind(number: string, code: string, last4: string): Promise<boolean> {
-  // Without https there is no WebCrypto, so there can be no key.
-  if (!globalThis.crypto?.subtle) throw new CannotKeepKey("no WebCrypto");
-  const key = (await pendingKey()) ?? (await makeDeviceKey());
-  await keepPendingKey(key);
+  const key = await deviceKey();
   const answer = await server.activate({
     card_number: number,
     activation_code: code,
@@ -109,10 +85,82 @@ async function bind(number: string, code: string, last4: string): Promise<boolea
     public_key: base64url(await compressedPublicKey(key)),
     proof: base64url(await signText(key.privateKey, `cardnet-activate:${number}:${code}`)),
   });
+  await keep(key, answer);
+  return answer.largeType;
+}
+
+/** Show the one question of a signed-in phone whose key is gone; `done` is called once the card is kept again. */
+export function startRebinding(number: string, done: () => Promise<void>): void {
+  const form = one<HTMLFormElement>("#step-rebind");
+  const input = one<HTMLInputElement>("input", form);
+  one("#activate-title").hidden = true;
+  one("#rebind-title").hidden = false;
+  one("#rebind-number").textContent = group(number);
+  form.hidden = false;
+  input.focus();
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const last4 = readLast4(input.value);
+    if (!last4) return sayWrong(form, say("last4_wrong"));
+    sayWrong(form, "");
+    void whileBusy(form, say("rebinding"), async () => {
+      await rebind(number, last4);
+      await done();
+    });
+  });
+}
+
+async function rebind(number: string, last4: string): Promise<void> {
+  const key = await deviceKey();
+  const answer = await server.rebind({
+    card_number: number,
+    id_last4: last4,
+    public_key: base64url(await compressedPublicKey(key)),
+    proof: base64url(await signText(key.privateKey, `cardnet-rebind:${number}`)),
+  });
+  await keep(key, answer);
+}
+
+/** A key that is kept before anybody hears of it: an answer that gets lost can be asked for again with it. */
+async function deviceKey(): Promise<CryptoKeyPair> {
+  // Without https there is no WebCrypto, so there can be no key.
+  if (!globalThis.crypto?.subtle) throw new CannotKeepKey("no WebCrypto");
+  const key = (await pendingKey()) ?? (await makeDeviceKey());
+  await keepPendingKey(key);
+  return key;
+}
+
+async function keep(key: CryptoKeyPair, answer: server.Credential): Promise<void> {
   const { credential, index, expiresAt, now, face } = answer;
   await keepNewCard({ key, credential, index, issuedAt: now, expiresAt, face });
   await navigator.storage?.persist?.().catch(() => false);
-  return answer.largeType;
+}
+
+/** Say what is wrong with the one field of a form; an empty sentence takes it away. */
+function sayWrong(form: HTMLFormElement, sentence: string): void {
+  const input = one<HTMLInputElement>("input", form);
+  const error = one(".field__error", form);
+  one(".field", form).classList.toggle("field--wrong", sentence !== "");
+  error.hidden = sentence === "";
+  one("span", error).textContent = sentence;
+  input.setAttribute("aria-invalid", String(sentence !== ""));
+  if (sentence) input.focus();
+}
+
+/** Run `work` with the form's button busy; what goes wrong is said at its field. */
+async function whileBusy(form: HTMLFormElement, word: string, work: () => Promise<void>): Promise<void> {
+  const button = one<HTMLButtonElement>("button[type=submit]", form);
+  const before = button.textContent;
+  button.disabled = true;
+  button.textContent = word;
+  try {
+    await work();
+  } catch (error) {
+    sayWrong(form, sentenceFor(error));
+  } finally {
+    button.disabled = false;
+    button.textContent = before;
+  }
 }
 
 function sentenceFor(error: unknown): string {

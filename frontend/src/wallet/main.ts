@@ -5,7 +5,7 @@ import { keepAwake, keepForOffline, offerInstall } from "../shared/app";
 import { fill, onClick, one } from "../shared/dom";
 import { NoAnswer } from "../shared/http";
 import { say } from "../shared/words";
-import { fromFragment, group, startActivation } from "./activate";
+import { fromFragment, group, startActivation, startRebinding } from "./activate";
 import { LiveCode } from "./live";
 import { showRecords } from "./records";
 import * as server from "./server";
@@ -24,6 +24,7 @@ const live = new LiveCode(
   (state) => {
     one("#code").hidden = state === "expired";
     one("#code-expired").hidden = state !== "expired";
+    one(".panel").classList.toggle("panel--words", state === "expired");
     one("#time-unsure").hidden = state !== "unsure";
     one("#code-hint").hidden = state !== "shown";
   },
@@ -66,6 +67,11 @@ function showFace(): void {
   });
   one("#code-frame").hidden = !usable();
   one("#code-stopped").hidden = usable();
+  if (!usable()) {
+    one(".panel").classList.add("panel--words");
+    one("#code-hint").hidden = true;
+    one("#time-unsure").hidden = true;
+  }
 }
 
 /** "2031-12-31" → 2031年12月31日. */
@@ -125,6 +131,26 @@ function online(yes: boolean): void {
   one("#offline").hidden = yes;
 }
 
+/** The card of a member who is signed in here but whose key the system cleared away; empty when there is none. */
+async function numberToBindAgain(): Promise<string> {
+  try {
+    return (await server.status()).number;
+  } catch {
+    return "";
+  }
+}
+
+async function cardIsHere(largeType?: boolean): Promise<void> {
+  card = await store.card();
+  if (largeType !== undefined) await store.keepSettings({ largeType });
+  // The first code shall carry the server's time already.
+  await synchronise().catch(() => false);
+  applyType((await store.settings())?.largeType ?? false);
+  showFace();
+  open("card");
+  await refreshFromServer();
+}
+
 async function start(): Promise<void> {
   void keepForOffline("/wallet/sw.js", "/wallet", () => card !== undefined);
   const settings = await store.settings().catch(() => undefined);
@@ -143,16 +169,9 @@ async function start(): Promise<void> {
     void refreshFromServer();
   } else {
     open("activate");
-    startActivation(filled, async (largeType) => {
-      card = await store.card();
-      await store.keepSettings({ largeType });
-      // The first code shall carry the server's time already.
-      await synchronise().catch(() => false);
-      applyType(largeType);
-      showFace();
-      open("card");
-      await refreshFromServer();
-    });
+    const number = filled.number ? "" : await numberToBindAgain();
+    if (number) startRebinding(number, () => cardIsHere());
+    else startActivation(filled, cardIsHere);
   }
 
   for (const name of TABS) {

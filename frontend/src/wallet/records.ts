@@ -38,6 +38,5 @@ function lineOf(line: server.RedemptionLine): HTMLElement {
   for (const badge of item.querySelectorAll<HTMLElement>("[data-outcome]")) {
     badge.hidden = badge.dataset.outcome !== line.outcome;
   }
-  item.classList.toggle("record--void", !line.counted);
   return item;
 }

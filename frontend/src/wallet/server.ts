@@ -36,21 +36,16 @@ export interface Status {
 
 export interface RedemptionLine {
   id: string;
-  occurredAt: string;
-  merchant: string;
-  store: string;
   outcome: string;
-  outcomeWord: string;
+  merchant: string;
+  occurredAt: string;
   what: string;
   why: string;
-  amount: string;
   benefit: string;
   payable: string;
-  counted: boolean;
 }
 
 export interface Redemptions {
-  year: number;
   totalBenefit: string;
   uses: number;
   lines: RedemptionLine[];
@@ -71,7 +66,8 @@ export async function rebind(request: Record<string, string>): Promise<Credentia
 
 /** How the card of `index` stands; without an index, the person's card that this phone may be bound to. */
 export async function status(index?: number): Promise<Status> {
-  const body = good(await call(`/wallet/api/card${index === undefined ? "" : `?index=${index}`}`));
+  const query = index === undefined ? "" : `?index=${index}`;
+  const body = good(await call(`/wallet/api/card${query}`, { timeoutMs: 4_000 }));
   const card = body.card as Record<string, string>;
   return {
     number: card.number ?? "",
@@ -84,7 +80,12 @@ export async function status(index?: number): Promise<Status> {
 
 export async function redemptions(): Promise<Redemptions> {
   const body = good(await call("/wallet/api/redemptions"));
-  return body as unknown as Redemptions;
+  const lines = body.lines as (Omit<RedemptionLine, "occurredAt"> & { occurred_at: string })[];
+  return {
+    totalBenefit: String(body.total_benefit),
+    uses: Number(body.uses),
+    lines: lines.map(({ occurred_at, ...line }) => ({ ...line, occurredAt: occurred_at })),
+  };
 }
 
 export async function signOut(): Promise<void> {
