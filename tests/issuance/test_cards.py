@@ -109,16 +109,19 @@ def test_standing_says_what_benefits_need(office, session, world):
     assert services.standing_of(session, done.index + 1) is None
 
 
-def test_standing_is_one_statement(office, card, session, world):
-    from sqlalchemy import event
+def test_standing_is_one_statement_that_finds_its_way_by_indexes(card, session, world):
+    from cardnet.issuance.services import standing
 
-    index = activate(session, world, card, LAST4).index
+    activate(session, world, card, LAST4)
     session.flush()
-    seen = []
-    connection = session.connection()
-    event.listen(connection, "before_cursor_execute", lambda *a: seen.append(a[2]))
-    assert services.standing_of(session, index, date(2026, 11, 21)) is not None
-    assert len(seen) == 1
+    session.execute(text("set local enable_seqscan = off"))
+    driver = session.connection().connection.driver_connection
+    asked = standing._STANDING.text.decode()
+    assert sorted(standing._STANDING.names) == ["index", "on"]
+    for name, value in (("index", "0"), ("on", "date '2026-11-21'")):
+        asked = asked.replace(f"${standing._STANDING.names.index(name) + 1}", value)
+    plan = "\n".join(row[0] for row in driver.execute("explain " + asked))
+    assert "Seq Scan" not in plan, plan
 
 
 def test_a_credential_never_outlives_the_card(office, session, world, clock):

@@ -3,30 +3,46 @@
 from datetime import date
 
 from sqlalchemy import Date, bindparam, select
+from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.orm import Session
 
 from cardnet.issuance.models import Binding, Card
 from cardnet.issuance.rules import BindingState, CardState, Standing
 from cardnet.kernel.masking import name_for_merchant
+from cardnet.kernel.statement import Statement
 from cardnet.kernel.vault import vault_of
 from cardnet.membership import services as membership
 
 _member = membership.member_facts(bindparam("on", type_=Date()))  # type: ignore[arg-type] # a day, given later
 _card, _binding = Card.__table__.c, Binding.__table__.c
 
-# Built once, of columns and not of entities: SQLAlchemy compiles it once, and the driver prepares it after five uses.
-_STANDING = (
+_QUERY = (
     select(
-        _card.id, _card.number, _card.state, _card.valid_from, _card.valid_to,
-        _binding.state.label("binding_state"), _binding.device_key, _member,
+        _card.id,
+        _card.number,
+        _card.state,
+        _card.valid_from,
+        _card.valid_to,
+        _binding.state,
+        _binding.device_key,
+        _member.c.person_id,
+        _member.c.unit_path,
+        _member.c.membership_kind,
+        _member.c.member_since,
+        _member.c.birth_on,
+        _member.c.sex,
+        _member.c.tags,
+        _member.c.name,
     )
     .select_from(Binding.__table__)
     .join(Card.__table__, _card.id == _binding.card_id)
     .join(_member, _member.c.person_id == _card.person_id)
-    .where(_binding.card_index == bindparam("index"))
-    .order_by(_binding.recycled_at.desc().nulls_first())
-    .limit(1)
-)  # fmt: skip
+    # A recycled index belongs to whoever has it now.
+    .where(_binding.card_index == bindparam("index"), _binding.recycled_at.is_(None))
+)
+
+# Membership says how its facts are joined, this package how a card is; the text is put together once, at import.
+_STANDING = Statement(str(_QUERY.compile(dialect=psycopg.dialect())))  # type: ignore[no-untyped-call]
 
 _STILL_OPEN = date.max
 
@@ -36,24 +52,28 @@ def standing_of(session: Session, index: int, on: date | None = None) -> Standin
 
     `on` is the day whose membership and tags count (the event's day); None takes those that have no end.
     """
-    row = session.execute(_STANDING, {"index": index, "on": on or _STILL_OPEN}).one_or_none()
+    row = _STANDING.one_or_none(session, {"index": index, "on": on or _STILL_OPEN})
     if row is None:
         return None
+    (
+        card_id, number, card_state, valid_from, valid_to, binding_state, device_key, person_id,
+        unit_path, membership_kind, member_since, birth_on, sex, tags, name,
+    ) = row  # fmt: skip
     return Standing(
         card_index=index,
-        person_id=row.person_id,
-        card_id=row.id,
-        card_number=row.number,
-        card_state=CardState(row.state),
-        valid_from=row.valid_from,
-        valid_to=row.valid_to,
-        binding_state=BindingState(row.binding_state),
-        binding_key=row.device_key,
-        unit_path=row.unit_path,
-        membership_kind=row.membership_kind,
-        member_since=row.member_since,
-        birth_on=row.birth_on,
-        sex=row.sex,
-        tags=frozenset(row.tags or ()),
-        display=name_for_merchant(vault_of(session).open("person.name", row.name)),
+        person_id=person_id,
+        card_id=card_id,
+        card_number=number,
+        card_state=CardState(card_state),
+        valid_from=valid_from,
+        valid_to=valid_to,
+        binding_state=BindingState(binding_state),
+        binding_key=device_key,
+        unit_path=unit_path,
+        membership_kind=membership_kind,
+        member_since=member_since,
+        birth_on=birth_on,
+        sex=sex,
+        tags=frozenset(tags or ()),
+        display=name_for_merchant(vault_of(session).open("person.name", name)),
     )
