@@ -1,0 +1,428 @@
+"""The cashier's journey: pair, scan by wedge, camera or paste, an answer nobody can misread, 撤销."""
+
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Page, Playwright, Route, expect
+from sqlalchemy import text
+
+from cardnet.benefits.services import CreateProgram, create_program
+from cardnet.benefits.words import ProgramKind
+from cardnet.credential.device import DeviceKey
+from cardnet.issuance.services import Activation
+from cardnet.merchants.services import MakePairingCode, make_pairing_code
+from tests.make import issuance as make_issuance
+from tests.make.benefits import Shop as Made
+from tests.make.benefits import health_check, make_shop, percent, rule
+from tests.make.browser import ARGS, Site, keep
+from tests.make.membership import id_number
+from tests.make.merchants import Till, make_till, second_till
+
+OpenPage = Callable[..., Page]
+YES, NO, OPEN = re.compile("^yes$"), re.compile("^no$"), re.compile("^unknown$")
+
+
+MOST_TESTS = 24
+
+
+@dataclass
+class Member:
+    """Somebody with an active card in a phone."""
+
+    phone: DeviceKey
+    credential: bytes
+
+
+@dataclass
+class Town:
+    """A clinic with the health check, a noodle shop with ten per cent off, and members."""
+
+    site: Site
+    members: Iterator[Member]
+    terminals: Iterator[str]
+
+
+@dataclass
+class Shop:
+    """A terminal that may call, a member who comes in, and what became of it."""
+
+    site: Site
+    till: Till
+    member: Member
+
+    def code(self) -> str:
+        """What the member's phone shows now."""
+        return self.member.phone.code(self.member.credential, self.site.world)
+
+    def count(self, *states: str) -> int:
+        """This terminal's redemptions and refusals, of some states or of all."""
+        with self.site.session() as session:
+            rows = session.execute(
+                text("select state from redemption where terminal_code = :code"),
+                {"code": self.till.venue.terminal_code},
+            )
+            return sum(not states or row.state in states for row in rows)
+
+
+@pytest.fixture(scope="module")
+def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
+    """One for the module: each test takes a member and a terminal of its own."""
+    with served() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def town(site: Site) -> Town:
+    world, serials = site.world, range(1, MOST_TESTS + 1)
+    members = []
+    with site.session() as session:
+        clinic = make_shop(session, world)
+        make_till(session, world, "M2002", category="food", name="醉白面馆")
+        clinic.pool("P-HC", 2_000_000)
+        make_program(clinic, "HC2026", "健康体检补贴", ProgramKind.SUBSIDY, health_check("P-HC"))
+        here = {"op": "merchant_in", "codes": ["M2002"]}
+        make_program(clinic, "D-10", "面馆九折", ProgramKind.DISCOUNT, rule(percent(1_000), here))
+        for serial, card in zip(serials, clinic.office.issue(*serials), strict=True):
+            phone = DeviceKey.make(world)
+            done = make_issuance.activate(session, world, card, id_number(serial)[-4:], phone)
+            assert isinstance(done, Activation)
+            members.append(Member(phone, done.credential))
+    return Town(site, iter(members), (f"T{number}" for number in itertools.count(10)))
+
+
+def make_program(made: Made, code: str, name: str, kind: ProgramKind, body: dict[str, Any]) -> None:
+    officer = made.office["C1"]
+    command = CreateProgram(code, name, kind, "云工〔2026〕8号", officer.union_id, officer)
+    create_program(made.session, made.world, command)
+    made.version(code, body)
+
+
+def open_shop(town: Town, merchant: str) -> Shop:
+    with town.site.session() as session:
+        terminal = second_till(session, town.site.world, merchant, next(town.terminals))
+    return Shop(town.site, terminal, next(town.members))
+
+
+@pytest.fixture
+def shop(town: Town) -> Shop:
+    """The noodle shop."""
+    return open_shop(town, "M2002")
+
+
+@pytest.fixture
+def clinic(town: Town) -> Shop:
+    return open_shop(town, "M1001")
+
+
+@pytest.fixture
+def till(new_page: OpenPage, built_pages: None, shop: Shop) -> Page:
+    """The noodle shop's till on a phone, paired."""
+    return paired(new_page(360, 640), shop)
+
+
+def paired(page: Page, shop: Shop) -> Page:
+    page.goto("/till")
+    page.get_by_label("配对码").fill(shop.till.token)
+    page.get_by_role("button", name="开始使用").click()
+    expect(page.locator("#sale")).to_be_visible()
+    return page
+
+
+_SHIFTED = {"$": "Digit4", "%": "Digit5", "*": "Digit8", "+": "Equal", ":": "Semicolon"}
+_PLAIN = {" ": "Space", "-": "Minus", ".": "Period", "/": "Slash"}
+
+
+def scan_with_wedge(page: Page, code: str) -> None:
+    """Press the keys a USB scanner presses, whatever has the focus."""
+    for character in code:
+        if character.isdigit():
+            page.keyboard.press(f"Digit{character}")
+        elif character.isalpha():
+            page.keyboard.press(f"Shift+Key{character}")
+        elif character in _SHIFTED:
+            page.keyboard.press(f"Shift+{_SHIFTED[character]}")
+        else:
+            page.keyboard.press(_PLAIN[character])
+    page.keyboard.press("Enter")
+
+
+def paste(page: Page, code: str) -> None:
+    if not page.locator("details.more").evaluate("it => it.open"):
+        page.get_by_text("小票号、粘贴动态码").click()
+    page.get_by_label("粘贴动态码").fill(code)
+    page.get_by_role("button", name="用这个码").click()
+
+
+def answer(page: Page, kind: re.Pattern[str]) -> str:
+    """Wait for the answer; its colour, icon and words agree."""
+    screen = page.locator("#answer")
+    expect(screen).to_be_visible()
+    expect(screen).to_have_attribute("data-kind", kind)
+    shown = page.locator("#answer [data-icon]:visible")
+    expect(shown).to_have_count(1)
+    expect(shown).to_have_attribute("data-icon", kind)
+    return screen.inner_text()
+
+
+def test_amount_first_then_the_scanner_and_the_screen_says_what_to_charge(
+    new_page: OpenPage, built_pages: None, clinic: Shop
+) -> None:
+    page = paired(new_page(360, 640), clinic)
+    keep(page, "till-sale-360")
+    page.get_by_label("健康体检").check()
+    amount = page.get_by_label("原价多少元？")
+    amount.fill("380")
+    amount.focus()
+    scan_with_wedge(page, clinic.code())
+    said = answer(page, YES)
+    keep(page, "till-yes-360")
+    assert re.search(r"收\s*280\.00\s*元", said), said
+    assert "原价 380.00 元" in said
+    assert "工会补贴 100.00 元" in said
+    assert amount.input_value() == "380", "the scanner's keys are not typed into the amount"
+    size = page.locator(".answer__number").evaluate("it => parseFloat(getComputedStyle(it).fontSize)")
+    assert size >= 56
+    assert clinic.count("captured") == 1
+
+
+def test_a_second_check_in_the_year_is_refused_in_words(new_page: OpenPage, built_pages: None, clinic: Shop) -> None:
+    page = paired(new_page(360, 640), clinic)
+    for kind in (YES, NO):
+        page.get_by_label("健康体检").check()
+        page.get_by_label("原价多少元？").fill("380")
+        paste(page, clinic.code())
+        said = answer(page, kind)
+        if kind is NO:
+            keep(page, "till-no-360")
+            assert "本次不能享受" in said
+            assert "按原价收 380.00 元" in said
+        page.get_by_role("button", name="下一位").click()
+    assert (clinic.count("captured"), clinic.count("refused")) == (1, 1)
+
+
+def test_a_code_that_was_used_is_refused_in_red_with_the_reason(till: Page, shop: Shop) -> None:
+    code = shop.code()
+    for kind in (YES, NO):
+        till.get_by_label("原价多少元？").fill("100")
+        paste(till, code)
+        said = answer(till, kind)
+        if kind is NO:
+            assert "本次不能享受" in said
+            assert "这个动态码已经用过" in said
+            assert "按原价收 100.00 元" in said
+            assert "12351" in said
+        till.get_by_role("button", name="下一位").click()
+    assert shop.count("refused") == 1
+
+
+def test_the_code_may_come_before_the_amount(till: Page, shop: Shop) -> None:
+    scan_with_wedge(till, shop.code())
+    expect(till.get_by_text("已扫到会员码")).to_be_visible()
+    expect(till.get_by_label("原价多少元？")).to_be_focused()
+    keep(till, "till-code-first-360")
+    till.keyboard.type("12.50")
+    till.keyboard.press("Enter")
+    assert re.search(r"收\s*11\.25\s*元", answer(till, YES))
+
+
+def test_a_scan_while_an_answer_stands_begins_the_next_sale(till: Page, shop: Shop) -> None:
+    till.get_by_label("原价多少元？").fill("100")
+    scan_with_wedge(till, shop.code())
+    answer(till, YES)
+    scan_with_wedge(till, shop.code())
+    expect(till.get_by_text("已扫到会员码")).to_be_visible()
+    expect(till.locator("#answer")).to_be_hidden()
+    assert till.get_by_label("原价多少元？").input_value() == ""
+
+
+def test_what_is_no_amount_or_no_code_is_said_at_its_field(till: Page) -> None:
+    till.get_by_label("原价多少元？").fill("三百八")
+    till.keyboard.press("Enter")
+    expect(till.locator("#amount-error")).to_contain_text("请输入原价")
+    till.get_by_label("原价多少元？").fill("380")
+    paste(till, "https://example.invalid/CN1:")
+    expect(till.locator("#paste-error")).to_contain_text("这不是会员码")
+    keep(till, "till-wrong-360", full=True)
+
+
+def test_a_sale_is_undone_on_the_same_day_and_the_list_says_so(till: Page, shop: Shop) -> None:
+    till.get_by_label("原价多少元？").fill("1000")
+    paste(till, shop.code())
+    answer(till, YES)
+    till.get_by_role("button", name="撤销这笔").click()
+    till.locator("#undo-dialog").get_by_role("button", name="撤销", exact=True).click()
+    assert "已撤销" in answer(till, re.compile("^done$"))
+    keep(till, "till-undone-360")
+    till.get_by_role("button", name="下一位").click()
+    till.get_by_role("button", name="今日").click()
+    row = till.locator("#today-list li").first
+    expect(row.get_by_text("已撤销")).to_be_visible()
+    expect(row.get_by_role("button", name="撤销")).to_be_hidden()
+    expect(till.locator('[data-part="total-payable"]')).to_have_text("0.00")
+    keep(till, "till-today-360", full=True)
+    assert shop.count("reversed") == 1
+
+
+def lose_answers(page: Page, path: str, times: int | None = None) -> list[str]:
+    """The server hears the request, the till never hears the answer. Gives the keys as they are sent."""
+    keys: list[str] = []
+
+    def lose(route: Route) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+            return
+        keys.append(route.request.headers["idempotency-key"])
+        route.fetch()
+        route.abort()
+
+    page.route(path, lose, **({} if times is None else {"times": times}))
+    return keys
+
+
+def test_a_lost_answer_is_asked_for_again_with_the_same_key_and_nothing_happens_twice(till: Page, shop: Shop) -> None:
+    keys = lose_answers(till, "**/merchant/v1/redemptions", times=2)
+    till.get_by_label("原价多少元？").fill("100")
+    paste(till, shop.code())
+    expect(till.locator("#answer")).to_be_visible(timeout=15_000)
+    assert re.search(r"收\s*90\.00\s*元", answer(till, YES))
+    assert len(set(keys)) == 1
+    assert shop.count() == 1
+
+
+def test_an_open_outcome_survives_the_page_and_is_settled_at_the_next_start(till: Page, shop: Shop) -> None:
+    keys = lose_answers(till, "**/merchant/v1/redemptions")
+    till.get_by_label("原价多少元？").fill("100")
+    paste(till, shop.code())
+    expect(till.locator("#answer")).to_be_visible(timeout=15_000)
+    assert "还不知道结果" in answer(till, OPEN)
+    expect(till.get_by_role("button", name="下一位")).to_be_hidden()
+    keep(till, "till-unknown-360")
+    till.unroute("**/merchant/v1/redemptions")
+    till.reload()
+    assert re.search(r"收\s*90\.00\s*元", answer(till, YES))
+    assert len(set(keys)) == 1
+    assert shop.count() == 1
+
+
+def test_an_open_outcome_may_be_given_up_and_then_never_happened(till: Page, shop: Shop) -> None:
+    lose_answers(till, "**/merchant/v1/redemptions")
+    till.get_by_label("原价多少元？").fill("100")
+    paste(till, shop.code())
+    expect(till.locator("#answer")).to_be_visible(timeout=15_000)
+    till.get_by_role("button", name="取消这笔").click()
+    assert "已撤销" in answer(till, re.compile("^done$"))
+    assert shop.count("reversed") == 1
+    assert shop.count("captured") == 0
+
+
+def test_without_a_network_the_till_opens_and_says_that_it_cannot_redeem(till: Page, shop: Shop) -> None:
+    till.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    till.context.set_offline(True)
+    till.reload()
+    expect(till.get_by_text("没有网络，暂时不能核销")).to_be_visible()
+    till.get_by_label("原价多少元？").fill("100")
+    paste(till, shop.code())
+    assert "这一笔没有发出" in answer(till, OPEN)
+    keep(till, "till-offline-360")
+    till.get_by_role("button", name="下一位").click()
+    till.context.set_offline(False)
+    expect(till.get_by_text("没有网络，暂时不能核销")).to_be_hidden()
+    till.get_by_label("原价多少元？").fill("100")
+    paste(till, shop.code())
+    answer(till, YES)
+
+
+def test_a_till_is_paired_by_a_code_once(new_page: OpenPage, built_pages: None, shop: Shop) -> None:
+    with shop.site.session() as session:
+        code = make_pairing_code(session, shop.site.world, MakePairingCode(shop.till.venue.terminal_id))
+    page = new_page(360, 640)
+    page.goto("/till")
+    keep(page, "till-pair-360")
+    page.get_by_label("配对码").fill("2345")
+    page.get_by_role("button", name="开始使用").click()
+    expect(page.locator("#pairing-code-error")).to_contain_text("10 位")
+    page.get_by_label("配对码").fill("ZZZZZZZZZZ")
+    page.get_by_role("button", name="开始使用").click()
+    expect(page.locator("#pairing-code-error")).to_contain_text("重新生成")
+    page.get_by_label("配对码").fill(f"{code[:5]} {code[5:]}".lower())
+    page.get_by_label("这台设备叫什么？").fill("前台手机")
+    page.get_by_role("button", name="开始使用").click()
+    expect(page.locator("#sale")).to_be_visible()
+    expect(page.locator("#who")).to_contain_text("前台手机")
+    page.reload()
+    expect(page.locator("#sale")).to_be_visible()
+    other = new_page(360, 640)
+    other.goto("/till")
+    other.get_by_label("配对码").fill(code)
+    other.get_by_role("button", name="开始使用").click()
+    expect(other.locator("#pairing-code-error")).to_be_visible()
+
+
+def test_the_till_of_a_desk_shows_sale_and_day_side_by_side(
+    new_page: OpenPage, built_pages: None, clinic: Shop
+) -> None:
+    page = paired(new_page(1440, 900, device_scale_factor=1), clinic)
+    page.get_by_label("健康体检").check()
+    page.get_by_label("原价多少元？").fill("3800.50")
+    paste(page, clinic.code())
+    answer(page, YES)
+    keep(page, "till-yes-1440")
+    page.get_by_role("button", name="下一位").click()
+    expect(page.locator("#today-list li")).to_have_count(1)
+    keep(page, "till-sale-1440")
+
+
+@pytest.fixture
+def camera(playwright: Playwright, chromium: str, site: Site, shop: Shop, tmp_path: Path) -> Iterator[Page]:
+    """A browser whose camera sees the member's phone."""
+    film = tmp_path / "camera.mjpeg"
+    frame = Image.new("RGB", (960, 720), "#6b7370")
+    symbol = zxingcpp.create_barcode(shop.code(), zxingcpp.BarcodeFormat.QRCode, ec_level="M").to_image(scale=6)
+    picture = Image.fromarray(symbol).convert("RGB").rotate(7, expand=True, fillcolor="#6b7370")
+    frame.paste(picture, ((960 - picture.width) // 2, (720 - picture.height) // 2))
+    frame.save(film, "JPEG", quality=85)
+    film.write_bytes(film.read_bytes() * 3)
+    browser = playwright.chromium.launch(
+        executable_path=chromium,
+        args=[
+            *ARGS,
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={film}",
+        ],
+    )
+    context = browser.new_context(base_url=site.url, viewport={"width": 360, "height": 640}, device_scale_factor=2)
+    context.grant_permissions(["camera"])
+    yield context.new_page()
+    browser.close()
+
+
+def test_the_camera_reads_the_phone_of_the_member(camera: Page, built_pages: None, shop: Shop) -> None:
+    page = paired(camera, shop)
+    page.get_by_label("原价多少元？").fill("100")
+    page.get_by_role("button", name="扫会员码").click()
+    expect(page.locator("#answer")).to_be_visible(timeout=20_000)
+    assert re.search(r"收\s*90\.00\s*元", answer(page, YES))
+
+
+def test_a_suspended_terminal_hears_why(till: Page, shop: Shop) -> None:
+    problem = {
+        "code": "terminal_suspended",
+        "title": "本终端已停用，请商户管理员重新启用或重新配对。",
+        "retry": "never",
+    }
+    till.route(
+        "**/merchant/v1/me",
+        lambda route: route.fulfill(status=403, body=json.dumps(problem), content_type="application/problem+json"),
+    )
+    till.reload()
+    expect(till.get_by_role("alert").filter(has_text="本终端已停用")).to_be_visible()
