@@ -1,27 +1,31 @@
-"""Quota: places for new cards, granted to the root of the tree and handed down it.
-
-Every change is a guarded UPDATE whose row count says whether it happened, beside an entry of the ledger. Nodes are
-locked in the order of their ids; a parent's node always exists before its children's, so that order is top down
-and two officers moving places cannot wait for each other in a circle. Locks are NO KEY UPDATE, as the UPDATEs' own:
-a stronger one would stand in the way of the foreign keys' checks, which nobody can put in order.
-"""
+"""Quota: places for new cards, granted to the root of the tree and handed down it."""
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.issuance import rules
-from cardnet.issuance.models import QuotaEntry, QuotaNode, QuotaYear
+from cardnet.issuance.models import QuotaNode, QuotaYear
 from cardnet.issuance.rules import EntryKind, QuotaKind, YearState
+from cardnet.issuance.services.nodes import (
+    Move,
+    existing_id,
+    give_back,
+    lock_unions,
+    new_entry,
+    node_for,
+    node_of,
+    pass_down,
+    record,
+    write_entries,
+)
 from cardnet.issuance.services.waiting import fill_waiting
-from cardnet.kernel import audit
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
@@ -101,13 +105,6 @@ class QuotaLine:
         return self.received - self.passed_down - self.held - self.used
 
 
-@dataclass(frozen=True)
-class _Move:
-    parent_id: uuid.UUID
-    child_union_id: uuid.UUID
-    count: int
-
-
 def grant_quota(session: Session, world: World, command: GrantQuota) -> QuotaLine:
     """Open the year if it is new, and change what the root has received.
 
@@ -125,7 +122,7 @@ def grant_quota(session: Session, world: World, command: GrantQuota) -> QuotaLin
         upsert(QuotaYear).values(year=command.year, kind=command.kind, state=YearState.OPEN).on_conflict_do_nothing()
     )
     _must_be_open(session, command.year, command.kind)
-    node_id = _node_for(session, world, command.year, command.kind, root.id, None)
+    node_id = node_for(session, world, command.year, command.kind, root.id, None)
     granted = session.execute(
         update(QuotaNode)
         .where(
@@ -137,12 +134,12 @@ def grant_quota(session: Session, world: World, command: GrantQuota) -> QuotaLin
     ).all()
     if not granted:
         raise Conflict("quota_not_returnable", "要核减的名额超过尚未使用的名额，请先收回下级的空闲名额。")
-    _write_entries(
+    write_entries(
         session, world, at, command.officer,
-        [_entry(node_id, EntryKind.GRANT, received=command.count, document=command.document.strip())],
+        [new_entry(node_id, EntryKind.GRANT, received=command.count, document=command.document.strip())],
     )  # fmt: skip
     fill_waiting(session, world, [root.id], command.year)
-    _audit(session, world, command.officer, "quota.grant", node_id, count=command.count, document=command.document)
+    record(session, world, command.officer, "quota.grant", node_id, count=command.count, document=command.document)
     return _line(session, command.year, command.kind, root)
 
 
@@ -154,10 +151,10 @@ def allocate_quota(session: Session, world: World, command: MoveQuota) -> QuotaL
     if taker.parent_id != giver.id:
         raise InvalidInput("quota_not_child", f"{taker.name}不是{giver.name}的直属下级，名额只能逐级下达。")
     _must_be_open(session, command.year, command.kind)
-    parent_id = _existing(session, command.year, command.kind, giver)
-    _pass_down(session, world, command.officer, command.year, command.kind, [_Move(parent_id, taker.id, command.count)])
+    parent_id = node_of(session, command.year, command.kind, giver)
+    pass_down(session, world, command.officer, command.year, command.kind, [Move(parent_id, taker.id, command.count)])
     fill_waiting(session, world, [taker.id], command.year)
-    _audit(session, world, command.officer, "quota.allocate", parent_id, count=command.count, to=command.to_code)
+    record(session, world, command.officer, "quota.allocate", parent_id, count=command.count, to=command.to_code)
     return _line(session, command.year, command.kind, taker)
 
 
@@ -167,7 +164,7 @@ def return_quota(session: Session, world: World, command: ReturnQuota) -> QuotaL
     giver = _union(session, command.from_code)
     _must_cover(command.officer, giver)
     _must_be_open(session, command.year, command.kind)
-    parent_union = _give_back(session, world, command.officer, command.year, command.kind, giver, command.count)
+    parent_union = give_back(session, world, command.officer, command.year, command.kind, giver, command.count)
     fill_waiting(session, world, [parent_union], command.year)
     return _line(session, command.year, command.kind, giver)
 
@@ -183,13 +180,13 @@ def transfer_quota(session: Session, world: World, command: MoveQuota) -> QuotaL
         raise InvalidInput("quota_not_siblings", f"{giver.name}与{taker.name}不属同一上级，名额只能在同级之间调剂。")
     _must_cover(command.officer, membership.union_of_id(session, giver.parent_id))
     _must_be_open(session, command.year, command.kind)
-    _lock_nodes(session, command.year, command.kind, [giver.parent_id, giver.id, taker.id])
-    _give_back(session, world, command.officer, command.year, command.kind, giver, command.count)
-    parent_id = _existing_id(session, command.year, command.kind, giver.parent_id)
+    lock_unions(session, command.year, command.kind, [giver.parent_id, giver.id, taker.id])
+    give_back(session, world, command.officer, command.year, command.kind, giver, command.count)
+    parent_id = existing_id(session, command.year, command.kind, giver.parent_id)
     assert parent_id is not None
-    _pass_down(session, world, command.officer, command.year, command.kind, [_Move(parent_id, taker.id, command.count)])
+    pass_down(session, world, command.officer, command.year, command.kind, [Move(parent_id, taker.id, command.count)])
     fill_waiting(session, world, [taker.id], command.year)
-    _audit(session, world, command.officer, "quota.transfer", parent_id, count=command.count, to=command.to_code)
+    record(session, world, command.officer, "quota.transfer", parent_id, count=command.count, to=command.to_code)
     return _line(session, command.year, command.kind, taker)
 
 
@@ -202,8 +199,8 @@ def spread_quota(session: Session, world: World, command: SpreadQuota) -> Spread
     _must_cover(command.officer, top)
     _must_be_open(session, command.year, command.kind)
     unions = membership.unions_under(session, top.path)
-    top_node = _existing(session, command.year, command.kind, top)
-    _lock_nodes(session, command.year, command.kind, [union.id for union in unions])
+    top_node = node_of(session, command.year, command.kind, top)
+    lock_unions(session, command.year, command.kind, [union.id for union in unions])
     counts = {union_id: counted.members for union_id, counted in membership.member_counts(session, top.path).items()}
     members = _members_below(unions, counts)
     evenly = not any(members.values())
@@ -211,13 +208,13 @@ def spread_quota(session: Session, world: World, command: SpreadQuota) -> Spread
     places, nodes = 0, 0
     for _, level in groupby(sorted(unions, key=_depth), key=_depth):
         moves = _level_moves(session, command, list(level), unions, weights)
-        _pass_down(session, world, command.officer, command.year, command.kind, moves)
+        pass_down(session, world, command.officer, command.year, command.kind, moves)
         nodes += len(moves)
         places = places or sum(move.count for move in moves)
     if not nodes:
         raise Conflict("quota_short", f"{top.name}没有可下达的名额，请先核定或追加名额。")
     fill_waiting(session, world, [union.id for union in unions], command.year)
-    _audit(session, world, command.officer, "quota.spread", top_node, count=places, nodes=nodes)
+    record(session, world, command.officer, "quota.spread", top_node, count=places, nodes=nodes)
     return Spread(places, nodes, evenly)
 
 
@@ -276,133 +273,6 @@ def _must_be_open(session: Session, year: int, kind: QuotaKind) -> None:
         raise Conflict("quota_year_closed", f"{year} 年的名额已经结转，不能再调整。")
 
 
-def _existing_id(session: Session, year: int, kind: QuotaKind, union_id: uuid.UUID) -> uuid.UUID | None:
-    found: uuid.UUID | None = session.scalar(select(QuotaNode.id).filter_by(year=year, kind=kind, union_id=union_id))
-    return found
-
-
-def _existing(session: Session, year: int, kind: QuotaKind, union: UnionNode) -> uuid.UUID:
-    node_id = _existing_id(session, year, kind, union.id)
-    if node_id is None:
-        raise Conflict("quota_short", f"{union.name} {year} 年还没有名额。")
-    return node_id
-
-
-def _node_for(
-    session: Session, world: World, year: int, kind: QuotaKind, union_id: uuid.UUID, parent_id: uuid.UUID | None
-) -> uuid.UUID:
-    session.execute(
-        upsert(QuotaNode)
-        .values(id=world.new_id(), year=year, kind=kind, union_id=union_id, parent_id=parent_id)
-        .on_conflict_do_nothing()
-    )
-    node_id = _existing_id(session, year, kind, union_id)
-    assert node_id is not None
-    return node_id
-
-
-def _lock_nodes(session: Session, year: int, kind: QuotaKind, union_ids: Collection[uuid.UUID]) -> None:
-    session.execute(
-        text(
-            "select id from quota_node where year = :year and kind = :kind and union_id = any(:unions) "
-            "order by id for no key update"
-        ),
-        {"year": year, "kind": str(kind), "unions": list(union_ids)},
-    ).all()
-
-
-def _pass_down(
-    session: Session, world: World, officer: Principal | None, year: int, kind: QuotaKind, moves: Sequence[_Move]
-) -> None:
-    """Take from each parent under its guard, give to the children, write both sides of the ledger."""
-    if not moves:
-        return
-    at = world.now()
-    by_parent: dict[uuid.UUID, int] = {}
-    for move in moves:
-        by_parent[move.parent_id] = by_parent.get(move.parent_id, 0) + move.count
-    taken = session.execute(
-        text("""
-            update quota_node q set passed_down = passed_down + giver.count
-              from unnest(cast(:ids as uuid[]), cast(:counts as bigint[])) giver(id, count)
-             where q.id = giver.id and q.received - q.passed_down - q.held - q.used >= giver.count
-            returning q.id"""),
-        {"ids": sorted(by_parent), "counts": [by_parent[parent] for parent in sorted(by_parent)]},
-    ).all()
-    if len(taken) != len(by_parent):
-        raise Conflict("quota_short", "上级空闲名额不足，请减少下达数或先追加名额。")
-    children = _receive(session, world, year, kind, moves)
-    _write_entries(
-        session, world, at, officer,
-        [
-            entry
-            for move in moves
-            for child in (children[move.child_union_id],)
-            for entry in (
-                _entry(move.parent_id, EntryKind.ALLOCATE, passed_down=move.count, counterpart=child),
-                _entry(child, EntryKind.ALLOCATE, received=move.count, counterpart=move.parent_id),
-            )
-        ],
-    )  # fmt: skip
-
-
-def _receive(
-    session: Session, world: World, year: int, kind: QuotaKind, moves: Sequence[_Move]
-) -> dict[uuid.UUID, uuid.UUID]:
-    rows = session.execute(
-        text("""
-            insert into quota_node (id, year, kind, union_id, parent_id, received)
-            select child.id, :year, :kind, child.union_id, child.parent_id, child.count
-              from unnest(cast(:ids as uuid[]), cast(:unions as uuid[]), cast(:parents as uuid[]),
-                          cast(:counts as bigint[])) child(id, union_id, parent_id, count)
-            on conflict (year, kind, union_id) do update set received = quota_node.received + excluded.received
-            returning union_id, id"""),
-        {
-            "year": year,
-            "kind": str(kind),
-            "ids": [world.new_id() for _ in moves],
-            "unions": [move.child_union_id for move in moves],
-            "parents": [move.parent_id for move in moves],
-            "counts": [move.count for move in moves],
-        },
-    )
-    return {row.union_id: row.id for row in rows}
-
-
-def _give_back(
-    session: Session, world: World, officer: Principal | None, year: int, kind: QuotaKind, giver: UnionNode, count: int
-) -> uuid.UUID:
-    """Free places of `giver` go back to its parent; returns the parent's union."""
-    if giver.parent_id is None:
-        raise InvalidInput("quota_not_returnable", f"{giver.name}没有上级，核减名额请用负数核定。")
-    _lock_nodes(session, year, kind, [giver.parent_id, giver.id])
-    given = session.execute(
-        update(QuotaNode)
-        .where(
-            QuotaNode.year == year,
-            QuotaNode.kind == kind,
-            QuotaNode.union_id == giver.id,
-            QuotaNode.received - QuotaNode.passed_down - QuotaNode.held - QuotaNode.used >= count,
-        )
-        .values(received=QuotaNode.received - count)
-        .returning(QuotaNode.id, QuotaNode.parent_id)
-    ).one_or_none()
-    if given is None:
-        raise Conflict("quota_not_returnable", f"{giver.name}的空闲名额不足 {count} 个，已占用或已使用的名额不能交回。")
-    session.execute(
-        update(QuotaNode).where(QuotaNode.id == given.parent_id).values(passed_down=QuotaNode.passed_down - count)
-    )
-    _write_entries(
-        session, world, world.now(), officer,
-        [
-            _entry(given.id, EntryKind.RETURN, received=-count, counterpart=given.parent_id),
-            _entry(given.parent_id, EntryKind.RETURN, passed_down=-count, counterpart=given.id),
-        ],
-    )  # fmt: skip
-    _audit(session, world, officer, "quota.return", given.id, count=count)
-    return giver.parent_id
-
-
 def _depth(union: UnionNode) -> int:
     return union.path.count("/")
 
@@ -424,7 +294,7 @@ def _one_per_leaf(unions: Sequence[UnionNode]) -> dict[uuid.UUID, int]:
 def _level_moves(
     session: Session, command: SpreadQuota, level: Sequence[UnionNode], unions: Sequence[UnionNode],
     weights: dict[str, int],
-) -> list[_Move]:  # fmt: skip
+) -> list[Move]:  # fmt: skip
     """What each union of one level hands to its children."""
     children: dict[uuid.UUID, list[UnionNode]] = {}
     for union in unions:
@@ -442,7 +312,7 @@ def _level_moves(
         )
     )
     return [
-        _Move(node.id, child.id, count)
+        Move(node.id, child.id, count)
         for node in nodes
         if node.free and node.union_id in children
         for child, count in zip(
@@ -452,35 +322,6 @@ def _level_moves(
         )
         if count
     ]
-
-
-def _entry(node_id: uuid.UUID, kind: EntryKind, **changes: object) -> dict[str, object]:
-    empty = {
-        "received": 0,
-        "passed_down": 0,
-        "held": 0,
-        "used": 0,
-        "counterpart": None,
-        "batch_id": None,
-        "document": None,
-    }
-    row = {**empty, **changes}
-    row["counterpart_id"] = row.pop("counterpart")
-    return {"node_id": node_id, "kind": str(kind), **row}
-
-
-def _write_entries(
-    session: Session, world: World, at: datetime, officer: Principal | None, entries: Sequence[dict[str, object]]
-) -> None:
-    actor_id = officer.account_id if officer else None
-    session.execute(insert(QuotaEntry), [{"id": world.new_id(), "at": at, "actor_id": actor_id, **e} for e in entries])
-
-
-def _audit(
-    session: Session, world: World, officer: Principal | None, action: str, node_id: uuid.UUID, **after: object
-) -> None:
-    actor_id = officer.account_id if officer else None
-    audit.record(session, world, audit.Act(action, "quota_node", str(node_id), actor_id=actor_id, after=after))
 
 
 def _waiting(session: Session, year: int) -> dict[uuid.UUID, int]:

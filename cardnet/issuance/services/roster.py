@@ -8,12 +8,10 @@ bytes for the same union are one batch, however often and however simultaneously
 import hashlib
 import json
 import uuid
-from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 
-import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -22,13 +20,13 @@ from sqlalchemy.orm import Session
 from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.issuance import rules
 from cardnet.issuance.models import Batch
-from cardnet.issuance.rules import ApplicationAction, ApplicationKind, ApplicationState, RosterMode
+from cardnet.issuance.rules import ApplicationState, RosterMode
+from cardnet.issuance.services.applications import OpenBatch, apply_rows
 from cardnet.issuance.services.batches import CELLS_FIELD
 from cardnet.issuance.services.bulk import copy_rows
-from cardnet.issuance.services.waiting import hold_places, release_places, review_deadline
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
-from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed
+from cardnet.kernel.errors import InvalidInput, NotAllowed
 from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
 from cardnet.membership import roster
@@ -112,7 +110,7 @@ def submit_roster(session: Session, world: World, command: SubmitRoster) -> Rost
     people = membership.save_people(session, world, [row.person for row in checked.rows if row.person is not None])
     _write_roster_rows(session, batch.id, checked, people)
     rows = [row for row in checked.rows if row.status in (RowStatus.VALID, RowStatus.WARNING)]
-    counts = _apply(session, world, batch, rows, people)
+    counts = apply_rows(session, world, batch, rows, people)
     audit.record(
         session,
         world,
@@ -221,14 +219,6 @@ def _must_be_acceptable(checked: RosterCheck, mode: RosterMode) -> None:
 # ---- writing ----
 
 
-@dataclass(frozen=True)
-class _OpenBatch:
-    id: uuid.UUID
-    year: int
-    at: datetime
-    officer: Principal
-
-
 def _batch_of_bytes(session: Session, union_id: uuid.UUID, sha256: bytes) -> Batch | None:
     return session.scalar(select(Batch).where(Batch.union_id == union_id, Batch.content_sha256 == sha256))
 
@@ -257,7 +247,7 @@ def _resumed(session: Session, batch: Batch) -> RosterReceipt:
 
 def _open_batch(
     session: Session, world: World, command: SubmitRoster, unit: UnionNode, sha256: bytes, checked: RosterCheck
-) -> _OpenBatch | None:
+) -> OpenBatch | None:
     """Insert the batch; None when the same bytes arrived at the same moment and were first."""
     at = world.now()
     batch_id = session.scalar(
@@ -281,7 +271,7 @@ def _open_batch(
         .on_conflict_do_nothing()
         .returning(Batch.id)
     )
-    return None if batch_id is None else _OpenBatch(batch_id, day_of(at).year, at, command.officer)
+    return None if batch_id is None else OpenBatch(batch_id, day_of(at).year, at, command.officer)
 
 
 _ROW_COLUMNS = {
@@ -322,163 +312,3 @@ def _write_roster_rows(
 def _cells(cells: Sequence[object], row: CheckedRow) -> str:
     words = [found.message for found in row.findings]
     return json.dumps({"cells": cells, "words": words}, ensure_ascii=False, default=str, separators=(",", ":"))
-
-
-_APPLICATION_COLUMNS = {
-    "id": "uuid",
-    "kind": "text",
-    "state": "text",
-    "batch_id": "uuid",
-    "row": "int8",
-    "person_id": "uuid",
-    "union_id": "uuid",
-    "path": "text",
-    "review_path": "text",
-    "quota_year": "int8",
-    "quota_node_id": "uuid",
-    "queued_at": "timestamptz",
-    "submitted_by": "uuid",
-    "submitted_at": "timestamptz",
-    "due_at": "timestamptz",
-    "events": "int8",
-}
-_EVENT_COLUMNS = {
-    "application_id": "uuid",
-    "seq": "int8",
-    "at": "timestamptz",
-    "action": "text",
-    "from_state": "text",
-    "to_state": "text",
-    "round": "int8",
-    "actor_id": "uuid",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _New:
-    """An application to be written; `node_id` is where its place is held, None when it must wait."""
-
-    id: uuid.UUID
-    row: int
-    person_id: uuid.UUID
-    union: UnionNode
-    node_id: uuid.UUID | None
-
-
-def _apply(
-    session: Session, world: World, batch: _OpenBatch, rows: Sequence[CheckedRow], people: Mapping[bytes, uuid.UUID]
-) -> dict[str, int]:
-    """Applications for the rows that may be submitted: answers to returns first, then new ones with or without a place."""
-    unions = membership.unions_of_codes(session, {row.person.unit_code for row in rows if row.person})
-    asked = [
-        (row.row, people[row.key], unions[row.person.unit_code]) for row in rows if row.key is not None and row.person
-    ]
-    again = _resubmit(session, world, batch, asked)
-    fresh = [one for one in asked if one[1] not in again]
-    wanted = Counter(union.id for _, _, union in fresh)
-    held = hold_places(session, world, batch.year, wanted, batch.id, batch.officer.account_id)
-    left = {union_id: places for union_id, (_, places) in held.items()}
-    new: list[_New] = []
-    for row, person_id, union in fresh:
-        places = left.get(union.id, 0)
-        left[union.id] = places - 1
-        new.append(_New(world.new_id(), row, person_id, union, held[union.id][0] if places > 0 else None))
-    _write_applications(session, batch, new)
-    waitlisted = sum(1 for one in new if one.node_id is None)
-    return {
-        "submitted": len(asked) - waitlisted,
-        "waitlisted": waitlisted,
-        "resubmitted": len(again),
-    }
-
-
-def _write_applications(session: Session, batch: _OpenBatch, new: Sequence[_New]) -> None:
-    due = review_deadline(batch.at)
-    actor = batch.officer.account_id
-    states = {
-        action: str(rules.next_application_state(ApplicationState.DRAFT, action))
-        for action in (ApplicationAction.SUBMIT, ApplicationAction.QUEUE)
-    }
-    kind, draft = str(ApplicationKind.NEW), str(ApplicationState.DRAFT)
-    actions = [ApplicationAction.SUBMIT if one.node_id else ApplicationAction.QUEUE for one in new]
-    try:
-        copy_rows(
-            session,
-            "application",
-            _APPLICATION_COLUMNS,
-            (
-                (
-                    one.id, kind, states[action], batch.id, one.row, one.person_id, one.union.id, one.union.path,
-                    one.union.path if one.node_id else None, batch.year, one.node_id,
-                    None if one.node_id else batch.at, actor, batch.at, due if one.node_id else None, 1,
-                )
-                for one, action in zip(new, actions, strict=True)
-            ),
-        )  # fmt: skip
-    except psycopg.errors.UniqueViolation:
-        # Two rosters naming one person in the same moment; the other one committed first.
-        raise Conflict("application_open", "名单中有人刚刚由另一份名单提交，请重新检查后再提交本名单。") from None
-    copy_rows(
-        session,
-        "application_event",
-        _EVENT_COLUMNS,
-        (
-            (one.id, 1, batch.at, str(action), draft, states[action], 1, actor)
-            for one, action in zip(new, actions, strict=True)
-        ),
-    )
-
-
-_RETURNED = text("""
-    select id, person_id, union_id, quota_node_id from application
-     where person_id = any(:people) and kind = 'new' and state = 'returned' order by id for no key update""")
-
-_RESUBMIT = text("""
-    with again as (
-        update application a
-           set state = 'submitted', batch_id = :batch, row = sent.row, round = a.round + 1, review_path = a.path,
-               hold_until = null, submitted_by = :actor, submitted_at = :at, due_at = :due, events = a.events + 1
-          from unnest(cast(:ids as uuid[]), cast(:rows as bigint[])) sent(id, row)
-         where a.id = sent.id and a.state = 'returned'
-        returning a.id, a.events, a.round
-    )
-    insert into application_event (application_id, seq, at, action, from_state, to_state, round, actor_id)
-    select id, events, :at, 'resubmit', 'returned', 'submitted', round, :actor from again""")
-
-_WITHDRAW_RETURNED = text("""
-    with gone as (
-        update application a set state = 'withdrawn', quota_node_id = null, hold_until = null, events = a.events + 1
-         where a.id = any(:ids) and a.state = 'returned' returning a.id, a.events, a.round
-    )
-    insert into application_event (application_id, seq, at, action, from_state, to_state, round, actor_id)
-    select id, events, :at, 'withdraw', 'returned', 'withdrawn', round, :actor from gone""")
-
-
-def _resubmit(
-    session: Session, world: World, batch: _OpenBatch, asked: Sequence[tuple[int, uuid.UUID, UnionNode]]
-) -> set[uuid.UUID]:
-    """Rows that answer a return keep application, history and place, and begin a new round; returns their people.
-
-    Sent in by another unit than before, the old application is withdrawn and the row is a new one there.
-    """
-    found = session.execute(_RETURNED, {"people": [person_id for _, person_id, _ in asked]}).all()
-    if not found:
-        return set()
-    sent = {person_id: (row, union.id) for row, person_id, union in asked}
-    stays = [r for r in found if sent[r.person_id][1] == r.union_id and r.quota_node_id is not None]
-    moves = [r for r in found if r not in stays]
-    actor, at = batch.officer.account_id, batch.at
-    session.execute(
-        _RESUBMIT,
-        {
-            "ids": [r.id for r in stays], "rows": [sent[r.person_id][0] for r in stays], "batch": batch.id,
-            "actor": actor, "at": at, "due": review_deadline(at),
-        },
-    )  # fmt: skip
-    session.execute(_WITHDRAW_RETURNED, {"ids": [r.id for r in moves], "at": at, "actor": actor})
-    released: defaultdict[uuid.UUID, int] = defaultdict(int)
-    for r in moves:
-        if r.quota_node_id is not None:
-            released[r.quota_node_id] += 1
-    release_places(session, world, released, batch.id, actor)
-    return {r.person_id for r in stays}
