@@ -220,7 +220,7 @@ def export_settlement(number: str, kind: str, path: Path | None) -> None:
     if path:
         path.write_bytes(content)
     else:
-        click.get_binary_stream("stdout").write(content)
+        click.echo(content, nl=False)
 
 
 @settlements.command("verify")

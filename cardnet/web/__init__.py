@@ -2,7 +2,21 @@
 
 from flask import Blueprint, Flask
 
-from cardnet.web import auth, console, csrf, formats, home, language, navigation, paging, till, wallet, words
+from cardnet.web import (
+    auth,
+    console,
+    csrf,
+    finance,
+    formats,
+    home,
+    language,
+    navigation,
+    overview,
+    paging,
+    till,
+    wallet,
+    words,
+)
 
 PAGES: tuple[Blueprint, ...] = (
     # One line a page module.
@@ -11,6 +25,8 @@ PAGES: tuple[Blueprint, ...] = (
     console.blueprint,
     wallet.blueprint,
     till.blueprint,
+    finance.blueprint,
+    overview.blueprint,
 )
 
 

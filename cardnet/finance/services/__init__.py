@@ -8,6 +8,7 @@ from cardnet.finance.services.differences import (
     clear_timing_differences,
     exceptions_of_run,
     open_exceptions,
+    open_exceptions_by_code,
 )
 from cardnet.finance.services.held import HoldBack, Release, hold_back, release
 from cardnet.finance.services.reconciliation import (
@@ -65,6 +66,7 @@ __all__ = [
     "hold_back",
     "import_statement",
     "open_exceptions",
+    "open_exceptions_by_code",
     "reconcile",
     "refuse_unless_over",
     "release",

@@ -78,6 +78,16 @@ def open_exceptions(session: Session) -> dict[DifferenceGroup, int]:
     return {group: counted.get(group, 0) for group in DifferenceGroup}
 
 
+def open_exceptions_by_code(session: Session) -> dict[DifferenceCode, int]:
+    """How many exceptions wait for somebody, by class."""
+    rows = session.execute(
+        select(ReconciliationException.code, func.count())
+        .where(ReconciliationException.state != ExceptionState.CLOSED)
+        .group_by(ReconciliationException.code)
+    )
+    return {DifferenceCode(row[0]): int(row[1]) for row in rows}
+
+
 def clear_timing_differences(session: Session, world: World, day: date) -> None:
     """E08 whose later day is `day` or before: both sides have the line now, so nothing is left to do."""
     session.execute(

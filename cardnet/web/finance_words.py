@@ -1,0 +1,130 @@
+"""The words of finance's pages for codes: states, groups, classes of differences and what is to be done about each.
+
+They are those of `finance.rules`; they stand here once more so that they can be translated, and a test compares them.
+"""
+
+from typing import Any
+
+from flask_babel import lazy_gettext
+
+from cardnet.finance.result import explain
+from cardnet.finance.rules import LESS, MORE
+from cardnet.finance.services import ExceptionView
+
+GROUPS = {
+    "ours_only": lazy_gettext("我有他无"),
+    "theirs_only": lazy_gettext("他有我无"),
+    "amount": lazy_gettext("金额不符"),
+    "other": lazy_gettext("其他"),
+}
+
+TITLES = {
+    "E01": lazy_gettext("我方有、商户没有"),
+    "E02": lazy_gettext("商户有、我方没有"),
+    "E03": lazy_gettext("商户重复记录"),
+    "E04": lazy_gettext("我方重复记录"),
+    "E05": lazy_gettext("无法识别的行"),
+    "E06": lazy_gettext("金额不一致"),
+    "E07": lazy_gettext("类型或正负不一致"),
+    "E08": lazy_gettext("记在不同的日子"),
+    "E09": lazy_gettext("已撤销的一笔商户仍计入"),
+    "E10": lazy_gettext("商户或终端不一致"),
+    "E14": lazy_gettext("有不止一笔可以对应"),
+    "E17": lazy_gettext("文件合计不符"),
+}
+
+SENTENCES = {
+    "E01": lazy_gettext(
+        "我方在 %(our_day)s 记有这一笔 %(our_amount)s 元，商户文件里没有。请商户确认是否漏记；确认没有发生的，由我方冲回。"
+    ),
+    "E02": lazy_gettext(
+        "商户文件第 %(line)s 行有这一笔 %(their_amount)s 元，我方没有记录。先查有没有未上传的离线补传；有凭据才付款。"
+    ),
+    "E03": lazy_gettext(
+        "商户文件第 %(line)s 行 %(their_amount)s 元与另一行是同一笔，多记了一次。请商户删去重复的一行。"
+    ),
+    "E04": lazy_gettext("我方同一笔记了两次，金额 %(our_amount)s 元。已停止结算这一行，请服务中心查明。"),
+    "E05": lazy_gettext("商户文件第 %(line)s 行“%(column)s”写的是“%(text)s”：%(problem)s"),
+    "E06": lazy_gettext(
+        "同一笔，我方记 %(our_amount)s 元，商户记 %(their_amount)s 元，商户%(more_or_less)s %(difference)s 元。请财务核对小票后调整。"
+    ),
+    "E07": lazy_gettext(
+        "同一笔，我方记为%(our_type)s %(our_amount)s 元，商户记为%(their_type)s %(their_amount)s 元。请财务核对。"
+    ),
+    "E08": lazy_gettext(
+        "同一笔 %(our_amount)s 元，我方记在 %(our_day)s，商户记在 %(their_day)s：跨日记账，金额一致，次日自动消除。"
+    ),
+    "E09": lazy_gettext("这一笔 %(our_amount)s 元我方已%(our_type)s，商户文件里还算着原来的核销。请商户把它去掉。"),
+    "E10": lazy_gettext("商户文件第 %(line)s 行这一笔不属于这家商户或这台终端。请服务中心查明在哪里核销的。"),
+    "E14": lazy_gettext("我方 %(of_ours)s 笔与商户 %(of_theirs)s 笔都可能对应，系统不替人选择。请财务写明理由后指定。"),
+    "E17": lazy_gettext("商户文件写明合计%(declared)s，逐行相加是%(counted)s。文件不予采用，请商户核对后重新发送。"),
+}
+
+TYPES = {
+    "capture": lazy_gettext("核销"),
+    "reversal": lazy_gettext("撤销"),
+    "refund": lazy_gettext("退款"),
+    "back": lazy_gettext("撤销或退款"),
+}
+
+SETTLEMENT_STATES = {
+    "sealed": ("wait", lazy_gettext("待商户确认")),
+    "confirmed": ("good", lazy_gettext("商户已确认")),
+    "invoiced": ("good", lazy_gettext("已开票")),
+    "approved": ("good", lazy_gettext("已审批")),
+    "paying": ("wait", lazy_gettext("付款中")),
+    "payout_failed": ("bad", lazy_gettext("付款失败")),
+    "paid": ("good", lazy_gettext("已付款")),
+    "returned": ("bad", lazy_gettext("银行退回")),
+    "filed": ("good", lazy_gettext("已归档")),
+}
+
+EXCEPTION_STATES = {
+    "open": ("wait", lazy_gettext("待处理")),
+    "assigned": ("wait", lazy_gettext("处理中")),
+    "proposed": ("wait", lazy_gettext("待复核")),
+    "approved": ("good", lazy_gettext("已复核")),
+    "rejected": ("bad", lazy_gettext("复核退回")),
+    "posted": ("good", lazy_gettext("已入账")),
+    "closed": ("good", lazy_gettext("已消除")),
+    "reopened": ("bad", lazy_gettext("重新打开")),
+}
+
+DAY_STATES = {
+    "open": ("wait", lazy_gettext("未日结")),
+    "closing": ("wait", lazy_gettext("日结中")),
+    "closed": ("good", lazy_gettext("已日结")),
+}
+
+MOVERS = {
+    "merchant": lazy_gettext("商户"),
+    "finance": lazy_gettext("财务"),
+    "operations": lazy_gettext("服务中心"),
+    "nobody": lazy_gettext("无需处理"),
+}
+
+CARRIED = {
+    "cycle_not_over": lazy_gettext("结算周期还没有结束"),
+    "below_minimum": lazy_gettext("不足 100 元，并入下期"),
+    "negative": lazy_gettext("净额为负，转入下期抵扣"),
+}
+
+BASES = {
+    "union_fen": lazy_gettext("工会承担的金额"),
+    "benefit_fen": lazy_gettext("会员少付的金额"),
+    "gross_fen": lazy_gettext("订单金额"),
+    "payable_fen": lazy_gettext("顾客实付金额"),
+}
+
+_COMPARED = {MORE: lazy_gettext("多"), LESS: lazy_gettext("少")}
+
+
+def explained(one: ExceptionView) -> str:
+    """Why a difference is one, and what to do, in the reader's language."""
+    words: dict[str, Any] = dict(one.detail["words"])
+    for name, lines in (("our_type", one.ours), ("their_type", one.theirs)):
+        if lines and lines[0]["type"]:
+            words[name] = TYPES[lines[0]["type"]]
+    if "more_or_less" in words:
+        words["more_or_less"] = _COMPARED[words["more_or_less"]]
+    return explain(one.code, words, str(SENTENCES[one.code.value]))

@@ -1,0 +1,218 @@
+"""The chair's page: one sheet of A4 that says how far the year has come, what is missing, and where the money went."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from cardnet.access.rules import Principal, Role
+from cardnet.benefits import services as benefits
+from cardnet.benefits.services import ProgramUsage
+from cardnet.finance import services as finance
+from cardnet.finance.rules import MOVER_OF, Mover, SettlementState
+from cardnet.issuance import services as issuance
+from cardnet.issuance.services import CardCounts, UnionCounts, desk
+from cardnet.kernel.calendar import day_of
+from cardnet.kernel.db import transaction
+from cardnet.ledger import services as ledger
+from cardnet.membership.rules import UnionNode
+from cardnet.web.auth import staff_page
+from cardnet.web.language import gettext
+from cardnet.wiring import current_world
+
+blueprint = Blueprint("overview", __name__, url_prefix="/overview")
+
+_SHOWN = 8
+"""As many rows a table of the sheet has at most; the rest is added up in one."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step from member to use: a word and a number of people."""
+
+    word: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Missing:
+    """People somebody still has to reach, and what is missing with them."""
+
+    word: str
+    count: int
+    todo: str
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one program or union cost: people, uses, the union's money."""
+
+    name: str
+    people: int
+    uses: int
+    union_fen: int
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """Work that waits, with whom, since or until when."""
+
+    what: str
+    who: str
+    count: int
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Everything the page shows."""
+
+    year: int
+    at: datetime
+    union: str
+    counts: CardCounts
+    used: int
+    steps: Sequence[Step]
+    missing: Sequence[Missing]
+    programs: Sequence[Spent]
+    unions: Sequence[Spent]
+    union_fen: int
+    stuck: Sequence[Stuck]
+
+
+@blueprint.get("")
+@staff_page(Role.CHAIR, Role.DISTRICT_OFFICER, Role.AUDITOR)
+def overview(principal: Principal) -> ResponseReturnValue:
+    """The sheet of the reader's union and all below it."""
+    at = current_world().now()
+    with transaction() as session:
+        sheet = _sheet(session, principal, at)
+    return render_template("overview/overview.html", sheet=sheet)
+
+
+def _sheet(session: Session, principal: Principal, at: datetime) -> Sheet:
+    today = day_of(at)
+    first = date(today.year, 1, 1)
+    path = principal.scope_path
+    figures = issuance.card_counts(session, path, today.year)
+    counts = figures[0].total if figures else CardCounts()
+    used = benefits.people_served(session, path, first, today)
+    usage = benefits.usage_report(session, first=first, last=today, path=path)
+    return Sheet(
+        year=today.year,
+        at=at,
+        union=figures[0].union.name if figures else "",
+        counts=counts,
+        used=used,
+        steps=steps_of(counts, used),
+        missing=missing_of(counts, used),
+        programs=spent_by_program(usage),
+        unions=_spent_by_union(session, figures, path, first, today),
+        union_fen=sum(one.union_fen for one in usage),
+        stuck=(*_stuck_in_review(session, principal), *_stuck_cards(counts), *_stuck_in_finance(session, today)),
+    )
+
+
+def steps_of(counts: CardCounts, used: int) -> tuple[Step, ...]:
+    """From the quota to use, each step as people."""
+    return (
+        Step(gettext("计划名额"), counts.quota),
+        Step(gettext("审核通过"), counts.approved),
+        Step(gettext("已发卡"), counts.issued),
+        Step(gettext("已发放"), counts.handed_out),
+        Step(gettext("已激活"), counts.activated),
+        Step(gettext("已使用"), used),
+    )
+
+
+def missing_of(counts: CardCounts, used: int) -> tuple[Missing, ...]:
+    """Who is missing, by the step they wait at."""
+    found = (
+        Missing(gettext("没有答复"), counts.no_answer, gettext("请单位问本人")),
+        Missing(gettext("本人暂不办"), counts.declined, gettext("尊重本人意愿")),
+        Missing(gettext("退回修改"), counts.returned, gettext("请单位改正后重交")),
+        Missing(gettext("候补"), counts.waitlisted, gettext("等名额")),
+        Missing(gettext("卡未发到手"), max(0, counts.issued - counts.handed_out), gettext("请单位发放签领")),
+        Missing(gettext("未激活"), max(0, counts.handed_out - counts.activated), gettext("请单位帮助激活")),
+        Missing(gettext("激活后没用过"), max(0, counts.activated - used), gettext("提醒可享受的项目")),
+    )
+    return tuple(one for one in found if one.count)
+
+
+def spent_by_program(usage: Sequence[ProgramUsage]) -> tuple[Spent, ...]:
+    """Programs by the union's money, the dearest first; those nobody used are left out."""
+    live = [Spent(one.name, one.people, one.uses, one.union_fen) for one in usage if one.uses]
+    return _shortened(sorted(live, key=lambda one: (-one.union_fen, -one.uses, one.name)))
+
+
+def _spent_by_union(
+    session: Session, figures: Sequence[UnionCounts], path: str, first: date, last: date
+) -> tuple[Spent, ...]:
+    spent = []
+    for union in _directly_below([one.union for one in figures], path):
+        usage = benefits.usage_report(session, first=first, last=last, path=union.path)
+        if any(one.uses for one in usage):
+            people = benefits.people_served(session, union.path, first, last)
+            uses, fen = sum(one.uses for one in usage), sum(one.union_fen for one in usage)
+            spent.append(Spent(union.name, people, uses, fen))
+    return _shortened(sorted(spent, key=lambda one: (-one.union_fen, -one.uses, one.name)))
+
+
+def _directly_below(unions: Sequence[UnionNode], path: str) -> list[UnionNode]:
+    return [union for union in unions if union.path != path and union.path.removeprefix(path).count("/") == 1]
+
+
+def _shortened(rows: Sequence[Spent]) -> tuple[Spent, ...]:
+    """The first rows and what the others come to; people of several rows may be the same, so they are not added."""
+    if len(rows) <= _SHOWN:
+        return tuple(rows)
+    rest = rows[_SHOWN - 1 :]
+    others = Spent(
+        gettext("其余 %(n)s 项", n=len(rest)), 0, sum(one.uses for one in rest), sum(one.union_fen for one in rest)
+    )
+    return (*rows[: _SHOWN - 1], others)
+
+
+def _stuck_in_review(session: Session, principal: Principal) -> list[Stuck]:
+    waiting = desk.turns(session, principal)
+    shown = [Stuck(gettext("办卡申请待审核"), union.name, rows, due) for union, rows, due in waiting[:4]]
+    if rest := sum(rows for _, rows, _ in waiting[4:]):
+        shown.append(Stuck(gettext("办卡申请待审核"), gettext("其他 %(n)s 家工会", n=len(waiting) - 4), rest))
+    return shown
+
+
+def _stuck_cards(counts: CardCounts) -> list[Stuck]:
+    centre, units = gettext("职工援助服务中心"), gettext("各单位")
+    found = (
+        Stuck(gettext("审核通过待发卡"), centre, max(0, counts.approved - counts.issued)),
+        Stuck(gettext("退回修改"), units, counts.returned),
+        Stuck(gettext("会员卡待发放"), units, max(0, counts.issued - counts.handed_out)),
+    )
+    return [one for one in found if one.count]
+
+
+def _stuck_in_finance(session: Session, today: date) -> list[Stuck]:
+    words = {
+        Mover.MERCHANT: gettext("商户"),
+        Mover.FINANCE: gettext("财务"),
+        Mover.OPERATIONS: gettext("职工援助服务中心"),
+    }
+    waiting = dict.fromkeys(words, 0)
+    for code, count in finance.open_exceptions_by_code(session).items():
+        mover = MOVER_OF.get(code, Mover.FINANCE)
+        if mover in waiting:
+            waiting[mover] += count
+    unconfirmed = [one for one in finance.settlements(session) if one.state is SettlementState.SEALED]
+    found = (
+        *(Stuck(gettext("对账差异"), words[mover], count) for mover, count in waiting.items()),
+        Stuck(gettext("结算单待确认"), words[Mover.MERCHANT], len(unconfirmed)),
+        Stuck(
+            gettext("业务日未日结"),
+            words[Mover.FINANCE],
+            len(ledger.days_not_closed(session, today - timedelta(days=1))),
+        ),
+    )
+    return [one for one in found if one.count]
