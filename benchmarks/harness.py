@@ -29,6 +29,8 @@ class Run:
     """What one round of requests met: seconds each took, and how often each status came."""
 
     seconds: float = 0.0
+    web_seconds: float = 0.0
+    database_seconds: float = 0.0
     took: list[float] = field(default_factory=list)
     statuses: dict[int, int] = field(default_factory=dict)
     samples: dict[int, bytes] = field(default_factory=dict)
@@ -39,6 +41,11 @@ class Run:
         for status, number in other.statuses.items():
             self.statuses[status] = self.statuses.get(status, 0) + number
         self.samples |= other.samples
+
+    @property
+    def cpu_ms(self) -> float:
+        """CPU time of web server and database for one request: what a busy neighbour on the machine cannot spoil."""
+        return 1_000 * (self.web_seconds + self.database_seconds) / len(self.took)
 
     @property
     def per_second(self) -> float:
@@ -64,9 +71,35 @@ def postgres(name: str) -> Iterator[EmbeddedServer]:
         subprocess.run(["rm", "-rf", str(folder)], check=False)
 
 
+@dataclass(frozen=True)
+class Web:
+    """A web server: its port, and the process all its workers descend from."""
+
+    port: int
+    pid: int
+
+
+def cpu_of(*roots: int) -> float:
+    """Seconds of CPU that these processes and all below them have used so far."""
+    parents, used = {}, {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        parents[int(entry.name)] = int(fields[1])
+        used[int(entry.name)] = sum(map(int, fields[11:15]))
+    chosen = set(roots)
+    while more := {pid for pid, parent in parents.items() if parent in chosen} - chosen:
+        chosen |= more
+    return sum(used.get(pid, 0) for pid in chosen) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def gunicorn(app: str, folder: Path, env: dict[str, str]) -> Iterator[int]:
-    """`app` served as the floor's own comment says: gthread, two workers of eight threads; the port."""
+def gunicorn(app: str, folder: Path, env: dict[str, str]) -> Iterator[Web]:
+    """`app` served as the floor's own comment says: gthread, two workers of eight threads."""
     port = _free_port()
     log = Path(mkdtemp(prefix="cardnet-bench-log-")) / "gunicorn.log"
     command = [sys.executable, "-m", "gunicorn", "-k", "gthread", "-w", str(WORKERS), "--threads", str(THREADS)]
@@ -75,7 +108,7 @@ def gunicorn(app: str, folder: Path, env: dict[str, str]) -> Iterator[int]:
         process = subprocess.Popen(command, env={**os.environ, **env}, stdout=output, stderr=output, cwd=folder)
     try:
         _wait_for(port, process, log)
-        yield port
+        yield Web(port, process.pid)
     finally:
         process.terminate()
         process.wait(20)
@@ -92,14 +125,16 @@ def request_bytes(port: int, path: str, body: dict[str, Any], headers: dict[str,
     return "\r\n".join(lines).encode() + content
 
 
-def drive(port: int, requests: Sequence[bytes], seconds: float, connections: int = CONNECTIONS) -> Run:
+def drive(
+    web: Web, server: EmbeddedServer, requests: Sequence[bytes], seconds: float, connections: int = CONNECTIONS
+) -> Run:
     """Send the requests once each over `connections` kept-open connections, until they or the time run out."""
     waiting = iter(requests)
     lock, barrier = threading.Lock(), threading.Barrier(connections + 1)
     runs = [Run() for _ in range(connections)]
 
     def client(run: Run) -> None:
-        line = _Line(port)
+        line = _Line(web.port)
         barrier.wait()
         until = time.perf_counter() + seconds
         while time.perf_counter() < until:
@@ -118,13 +153,14 @@ def drive(port: int, requests: Sequence[bytes], seconds: float, connections: int
     threads = [threading.Thread(target=client, args=(run,)) for run in runs]
     for thread in threads:
         thread.start()
+    web_used, database_used = cpu_of(web.pid), cpu_of(server.pid)
     barrier.wait()
     begun = time.perf_counter()
     for thread in threads:
         thread.join()
-    whole = Run(seconds=time.perf_counter() - begun)
+    took = time.perf_counter() - begun
+    whole = Run(took, cpu_of(web.pid) - web_used, cpu_of(server.pid) - database_used)
     for run in runs:
-        run.seconds = 0.0
         whole.add(run)
     return whole
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
+from psycopg.types.numeric import Int2
 from sqlalchemy import delete, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from cardnet.kernel.statement import Statement
 from cardnet.kernel.world import World
 from cardnet.merchant_api.models import IdempotencyKey
 from cardnet.merchant_api.rules import KEY_LIFE, LONGEST_WAIT_MS, REVERSE, Answer, InProgress, KeyReused
@@ -44,22 +46,23 @@ class KeptKey:
     tombstone: bool
 
 
-# The two statements of every redemption go to the driver as they are: what an expression costs to compile, bind and
-# wrap is a tenth of the whole request. lock_timeout is set by the statement it is for, which saves a round trip; it
-# then bounds every wait of this transaction, so that no till waits longer than two seconds on anything.
-_TAKE = """
+# lock_timeout is set by the statement it is for, which saves a round trip; it then bounds every wait of this
+# transaction, so that no till waits longer than two seconds on anything.
+_TAKE = Statement("""
 with patience as materialized (select set_config('lock_timeout', %(longest_wait)s, true))
 insert into idempotency_key (merchant_id, key, call, fingerprint, terminal_id, created_at, status, media_type, body)
 select %(merchant_id)s, %(key)s, %(call)s, %(fingerprint)s, %(terminal_id)s, %(at)s, %(status)s, %(media_type)s, %(body)s
   from patience
-on conflict do nothing returning true"""
+on conflict do nothing returning true""")
 
-_ANSWER = """
-update idempotency_key set status = %s, media_type = %s, body = %s, subject_id = %s where merchant_id = %s and key = %s"""
+_ANSWER = Statement("""
+update idempotency_key
+   set status = %(status)s, media_type = %(media_type)s, body = %(body)s, subject_id = %(subject_id)s
+ where merchant_id = %(merchant_id)s and key = %(key)s returning true""")
 
-_KEPT = (
-    "select fingerprint, status, media_type, body, subject_id from idempotency_key where merchant_id = %s and key = %s"
-)
+_KEPT = Statement("""
+select fingerprint, status, media_type, body, subject_id from idempotency_key
+ where merchant_id = %(merchant_id)s and key = %(key)s""")
 
 
 def once(session: Session, world: World, claim: Claim, work: Callable[[], Answer]) -> Answer:
@@ -72,8 +75,17 @@ def once(session: Session, world: World, claim: Claim, work: Callable[[], Answer
     if not _take(session, world, claim, None):
         return _replay(session, claim)
     answer = work()
-    kept = (answer.status, answer.media_type, answer.body, answer.subject_id, claim.merchant_id, claim.key)
-    session.connection().exec_driver_sql(_ANSWER, kept)
+    _ANSWER.one(
+        session,
+        {
+            "merchant_id": claim.merchant_id,
+            "key": claim.key,
+            "status": Int2(answer.status),
+            "media_type": answer.media_type,
+            "body": answer.body,
+            "subject_id": answer.subject_id,
+        },
+    )
     return answer
 
 
@@ -122,12 +134,12 @@ def _take(session: Session, world: World, claim: Claim, answer: Answer | None) -
         "fingerprint": claim.fingerprint,
         "terminal_id": claim.terminal_id,
         "at": world.now(),
-        "status": answer.status if answer else None,
+        "status": Int2(answer.status) if answer else None,
         "media_type": answer.media_type if answer else None,
         "body": answer.body if answer else None,
     }
     try:
-        return session.connection().exec_driver_sql(_TAKE, values).first() is not None
+        return _TAKE.one_or_none(session, values) is not None
     except OperationalError as error:
         if isinstance(error.orig, psycopg.errors.LockNotAvailable):
             raise InProgress("request_in_progress", "同一请求正在处理，请用同一个 Idempotency-Key 稍后再试。") from None
@@ -135,7 +147,8 @@ def _take(session: Session, world: World, claim: Claim, answer: Answer | None) -
 
 
 def _replay(session: Session, claim: Claim) -> Answer:
-    row = session.connection().exec_driver_sql(_KEPT, (claim.merchant_id, claim.key)).one()
-    if row.fingerprint is not None and row.fingerprint != claim.fingerprint:
+    place = {"merchant_id": claim.merchant_id, "key": claim.key}
+    fingerprint, status, media_type, body, subject_id = _KEPT.one(session, place)
+    if fingerprint is not None and fingerprint != claim.fingerprint:
         raise KeyReused("idempotency_key_reused", "这个 Idempotency-Key 已用于另一个请求；新的请求请换一个新的键。")
-    return Answer(row.status, row.media_type, row.body, row.subject_id, replayed=True)
+    return Answer(status, media_type, body, subject_id, replayed=True)
