@@ -135,11 +135,6 @@ def decide(candidates: Iterable[Candidate], case: Case) -> Decided:
     """Choose the best legal combination of benefits for one purchase. The order of `candidates` does not matter (B11)."""
     ordered = sorted(candidates, key=lambda candidate: candidate.program)
     faults = {candidate.program: tuple(_not_eligible(candidate, case)) for candidate in ordered}
-    alone = {
-        candidate.program: _price(candidate, _terms(candidate), case, case.amount_fen, {})
-        for candidate in ordered
-        if not faults[candidate.program]
-    }
     best = _best([candidate for candidate in ordered if not faults[candidate.program]], case)
     granted = _with_lines(best, case)
     chosen = {one.candidate.program: one for one in granted}
@@ -148,7 +143,7 @@ def decide(candidates: Iterable[Candidate], case: Case) -> Decided:
         program = candidate.program
         if one := chosen.get(program):
             judged.append(Judged(candidate, "trimmed" if one.notes else "granted", one.fen, one.notes, ()))
-        elif found := faults[program] or alone[program].faults:
+        elif found := faults[program] or _price(candidate, _terms(candidate), case, case.amount_fen, {}).faults:
             judged.append(Judged(candidate, "refused", 0, (), found))
         else:
             judged.append(Judged(candidate, "not_chosen", 0, (), (Fault("not_best_combination"),)))

@@ -4,15 +4,20 @@ The driver types a list by its largest number (int2[], int4[], …), and each ty
 the same text; a literal is always text, and cheaper to send.
 """
 
+import uuid
 from collections.abc import Iterable
 
 
 def array(values: Iterable[object]) -> str:
     """`{1,2,NULL}`: anything whose `str` is the element's text form, None as NULL. Texts are quoted."""
-    return "{" + ",".join(map(_element, values)) + "}"
+    return "{" + ",".join([_element(value) for value in values]) + "}"
 
 
 def _element(value: object) -> str:
+    if isinstance(value, uuid.UUID):
+        return value.hex
+    if isinstance(value, int):
+        return str(value)
     if value is None:
         return "NULL"
     if isinstance(value, str):

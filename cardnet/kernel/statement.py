@@ -32,27 +32,37 @@ class Statement:
 
     def one(self, session: Session, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
         """Run it in the session's transaction and give its only row. Raises DBAPIError as SQLAlchemy would."""
-        driver: Any = session.connection().connection.driver_connection
-        cursor = psycopg.RawCursor(driver)
+        row = self.one_or_none(session, parameters)
+        if row is None:
+            raise LookupError("the statement gave no row")
+        return row
+
+    def one_or_none(self, session: Session, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """The same, None when there is no row."""
+        cursor = _cursor(session)
         try:
             cursor.execute(self.text, [parameters[name] for name in self.names], prepare=True)
             row: tuple[Any, ...] | None = cursor.fetchone()
         except psycopg.Error as error:
             raise DBAPIError.instance(self.text.decode(), None, error, psycopg.Error) from error
-        finally:
-            cursor.close()
-        if row is None:
-            raise LookupError("the statement gave no row")
         return row
 
 
 def run(session: Session, text: str) -> None:
     """Run a statement without parameters and without an answer, such as `savepoint x`."""
-    driver: Any = session.connection().connection.driver_connection
-    cursor = psycopg.RawCursor(driver)
     try:
-        cursor.execute(text.encode(), prepare=False)
+        _cursor(session).execute(text.encode(), prepare=False)
     except psycopg.Error as error:
         raise DBAPIError.instance(text, None, error, psycopg.Error) from error
-    finally:
-        cursor.close()
+
+
+def _cursor(session: Session) -> Any:
+    """The one raw cursor of the session's connection; it lives as long as the connection does."""
+    connection: Any = session.connection().connection
+    cursor = connection.info.get(_CURSOR)
+    if cursor is None:
+        cursor = connection.info[_CURSOR] = psycopg.RawCursor(connection.driver_connection)
+    return cursor
+
+
+_CURSOR = "cardnet.cursor"

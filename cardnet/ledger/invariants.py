@@ -50,6 +50,8 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "每行分录都记在会计科目表里的户头上，账簿一致",
         """
         select p.entry_id, p.line from posting p left join ledger_account a on a.id = p.account_id
-        where a.ledger is distinct from p.ledger""",
+        where a.ledger is distinct from p.ledger
+        union all
+        select p.entry_id, p.line from posting p where not exists (select from entry e where e.id = p.entry_id)""",
     ),
 }

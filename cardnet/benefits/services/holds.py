@@ -18,6 +18,7 @@ from cardnet.benefits.services.changes import (
     pool_moves,
 )
 from cardnet.benefits.services.expiry import expire
+from cardnet.benefits.services.facts import payable_account
 from cardnet.benefits.services.lookups import record_of
 from cardnet.benefits.services.records import Capture, RedemptionRecord
 from cardnet.benefits.words import ProgramKind, RedemptionState
@@ -25,6 +26,7 @@ from cardnet.kernel.errors import Conflict, FieldError, InvalidInput
 from cardnet.kernel.money import allocate
 from cardnet.kernel.world import World
 from cardnet.ledger.rules import AccountCode, EntryKind
+from cardnet.ledger.services import ensure_accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ def _capture(session: Session, world: World, target: Locked, wanted: int) -> Non
     row = target.row
     parts = allocate(wanted, [one.row.benefit_fen for one in target.benefits])
     shares = [_Share(one, fen, one.union_share(fen)) for one, fen in zip(target.benefits, parts, strict=True)]
+    # Before the counters, as in a redemption: two first captures of one merchant must not wait for each other.
+    ensure_accounts(session, [payable_account(row.merchant_id)])
     change_counters(
         session,
         row.id,

@@ -521,5 +521,4 @@ def _columns(rows: Sequence[tuple[Any, ...]], *names: str) -> dict[str, str]:
     return {name: array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -221,8 +221,12 @@ def take(
     connection = session.connection()
     asked = {"pool_id": pool.id, "amount": amount, "no": slice_of(world, pool.slices)}
     for statement in (_ONE, _NOT_HELD, _IN_TURN):
+        connection.exec_driver_sql("savepoint slice")
         if connection.exec_driver_sql(statement, asked).rowcount == 1:
             return None
+        # A slice that turned out too small after a wait stays locked by it. Whoever goes on to the next pass while
+        # holding it can wait in a circle with those who lock all slices: going back lets it go.
+        connection.exec_driver_sql("rollback to savepoint slice")
     return take_exactly(session, pool, amount, make_room)
 
 

@@ -60,7 +60,6 @@ def upgrade() -> None:
         sa.Column("ledger", sa.String, nullable=False),
         sa.Column("amount", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("entry_id", "line", name="pk_posting"),
-        sa.ForeignKeyConstraint(["entry_id"], ["entry.id"], name="fk_posting_entry_id_entry"),
         sa.CheckConstraint("amount <> 0", name="ck_posting_not_zero"),
     )
     op.create_index("ix_posting_account_id", "posting", ["account_id"])
