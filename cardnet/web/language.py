@@ -1,4 +1,9 @@
-"""The language of pages: Chinese as written in the source, English from `translations/`."""
+"""The language of pages: Chinese as written in the source, English from `translations/`.
+
+After changing a sentence: `pybabel extract -F cardnet/web/babel.cfg -k lazy_gettext -o /tmp/cardnet.pot cardnet/web`,
+`pybabel update -i /tmp/cardnet.pot -d cardnet/web/translations --no-fuzzy-matching`, translate what is empty in
+`messages.po`, then `pybabel compile -d cardnet/web/translations`. A test says what is missing.
+"""
 
 import flask_babel
 from flask import Flask, request, session
