@@ -23,15 +23,16 @@ from cardnet.merchants.services import MakePairingCode, make_pairing_code
 from tests.make import issuance as make_issuance
 from tests.make.benefits import Shop as Made
 from tests.make.benefits import health_check, make_shop, percent, rule
-from tests.make.browser import ARGS, Site, keep
+from tests.make.browser import ARGS, Site, faults_of_access, keep
 from tests.make.membership import id_number
 from tests.make.merchants import Till, make_till, second_till
+from tests.make.phones import Card, activate, code_on
 
 OpenPage = Callable[..., Page]
 YES, NO, OPEN = re.compile("^yes$"), re.compile("^no$"), re.compile("^unknown$")
 
 
-MOST_TESTS = 24
+MOST_TESTS, NEWCOMER = 24, 99
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Town:
     site: Site
     members: Iterator[Member]
     terminals: Iterator[str]
+    newcomer: Card
 
 
 @dataclass
@@ -83,7 +85,7 @@ def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def town(site: Site) -> Town:
     world, serials = site.world, range(1, MOST_TESTS + 1)
-    members = []
+    members: list[Member] = []
     with site.session() as session:
         clinic = make_shop(session, world)
         make_till(session, world, "M2002", category="food", name="醉白面馆")
@@ -91,12 +93,14 @@ def town(site: Site) -> Town:
         make_program(clinic, "HC2026", "健康体检补贴", ProgramKind.SUBSIDY, health_check("P-HC"))
         here = {"op": "merchant_in", "codes": ["M2002"]}
         make_program(clinic, "D-10", "面馆九折", ProgramKind.DISCOUNT, rule(percent(1_000), here))
-        for serial, card in zip(serials, clinic.office.issue(*serials), strict=True):
+        first, *others = clinic.office.issue(NEWCOMER, *serials)
+        newcomer = Card(first.number, first.activation_code, id_number(NEWCOMER)[-4:])
+        for serial, card in zip(serials, others, strict=True):
             phone = DeviceKey.make(world)
             done = make_issuance.activate(session, world, card, id_number(serial)[-4:], phone)
             assert isinstance(done, Activation)
             members.append(Member(phone, done.credential))
-    return Town(site, iter(members), (f"T{number}" for number in itertools.count(10)))
+    return Town(site, iter(members), (f"T{number}" for number in itertools.count(10)), newcomer)
 
 
 def make_program(made: Made, code: str, name: str, kind: ProgramKind, body: dict[str, Any]) -> None:
@@ -127,6 +131,12 @@ def clinic(town: Town) -> Shop:
 def till(new_page: OpenPage, built_pages: None, shop: Shop) -> Page:
     """The noodle shop's till on a phone, paired."""
     return paired(new_page(360, 640), shop)
+
+
+@pytest.fixture
+def plain_till(new_page: OpenPage, built_pages: None, shop: Shop) -> Page:
+    """The same without a service worker, which would take requests past Playwright's own interception."""
+    return paired(new_page(360, 640, service_workers="block"), shop)
 
 
 def paired(page: Page, shop: Shop) -> Page:
@@ -171,6 +181,29 @@ def answer(page: Page, kind: re.Pattern[str]) -> str:
     expect(shown).to_have_count(1)
     expect(shown).to_have_attribute("data-icon", kind)
     return screen.inner_text()
+
+
+def test_from_the_activation_on_the_phone_to_the_money_in_the_drawer(
+    new_page: OpenPage, built_pages: None, town: Town, clinic: Shop
+) -> None:
+    phone, till = new_page(360, 640), paired(new_page(360, 640), clinic)
+    activate(phone, town.newcomer)
+    till.get_by_label("健康体检").check()
+    till.get_by_label("原价多少元？").fill("380")
+    paste(till, code_on(phone, "wallet-card-at-the-till-360"))
+    assert re.search(r"收\s*280\.00\s*元", answer(till, YES))
+    phone.get_by_role("button", name="记录").click()
+    expect(phone.get_by_text("云间工人疗养院体检中心")).to_be_visible()
+    expect(phone.get_by_text("健康体检补贴")).to_be_visible()
+    expect(phone.locator('[data-part="total-benefit"]')).to_have_text("100.00 元")
+    keep(phone, "wallet-records-360")
+    till.get_by_role("button", name="撤销这笔").click()
+    till.locator("#undo-dialog").get_by_role("button", name="撤销", exact=True).click()
+    answer(till, re.compile("^done$"))
+    phone.get_by_role("button", name="我的卡").click()
+    phone.get_by_role("button", name="记录").click()
+    expect(phone.get_by_text("已撤销")).to_be_visible()
+    expect(phone.locator("#records-total")).to_be_hidden()
 
 
 def test_amount_first_then_the_scanner_and_the_screen_says_what_to_charge(
@@ -288,38 +321,40 @@ def lose_answers(page: Page, path: str, times: int | None = None) -> list[str]:
     return keys
 
 
-def test_a_lost_answer_is_asked_for_again_with_the_same_key_and_nothing_happens_twice(till: Page, shop: Shop) -> None:
-    keys = lose_answers(till, "**/merchant/v1/redemptions", times=2)
-    till.get_by_label("原价多少元？").fill("100")
-    paste(till, shop.code())
-    expect(till.locator("#answer")).to_be_visible(timeout=15_000)
-    assert re.search(r"收\s*90\.00\s*元", answer(till, YES))
+def test_a_lost_answer_is_asked_for_again_with_the_same_key_and_nothing_happens_twice(
+    plain_till: Page, shop: Shop
+) -> None:
+    keys = lose_answers(plain_till, "**/merchant/v1/redemptions", times=2)
+    plain_till.get_by_label("原价多少元？").fill("100")
+    paste(plain_till, shop.code())
+    expect(plain_till.locator("#answer")).to_be_visible(timeout=15_000)
+    assert re.search(r"收\s*90\.00\s*元", answer(plain_till, YES))
     assert len(set(keys)) == 1
     assert shop.count() == 1
 
 
-def test_an_open_outcome_survives_the_page_and_is_settled_at_the_next_start(till: Page, shop: Shop) -> None:
-    keys = lose_answers(till, "**/merchant/v1/redemptions")
-    till.get_by_label("原价多少元？").fill("100")
-    paste(till, shop.code())
-    expect(till.locator("#answer")).to_be_visible(timeout=15_000)
-    assert "还不知道结果" in answer(till, OPEN)
-    expect(till.get_by_role("button", name="下一位")).to_be_hidden()
-    keep(till, "till-unknown-360")
-    till.unroute("**/merchant/v1/redemptions")
-    till.reload()
-    assert re.search(r"收\s*90\.00\s*元", answer(till, YES))
+def test_an_open_outcome_survives_the_page_and_is_settled_at_the_next_start(plain_till: Page, shop: Shop) -> None:
+    keys = lose_answers(plain_till, "**/merchant/v1/redemptions")
+    plain_till.get_by_label("原价多少元？").fill("100")
+    paste(plain_till, shop.code())
+    expect(plain_till.locator("#answer")).to_be_visible(timeout=15_000)
+    assert "还不知道结果" in answer(plain_till, OPEN)
+    expect(plain_till.get_by_role("button", name="下一位")).to_be_hidden()
+    keep(plain_till, "till-unknown-360")
+    plain_till.unroute("**/merchant/v1/redemptions")
+    plain_till.reload()
+    assert re.search(r"收\s*90\.00\s*元", answer(plain_till, YES))
     assert len(set(keys)) == 1
     assert shop.count() == 1
 
 
-def test_an_open_outcome_may_be_given_up_and_then_never_happened(till: Page, shop: Shop) -> None:
-    lose_answers(till, "**/merchant/v1/redemptions")
-    till.get_by_label("原价多少元？").fill("100")
-    paste(till, shop.code())
-    expect(till.locator("#answer")).to_be_visible(timeout=15_000)
-    till.get_by_role("button", name="取消这笔").click()
-    assert "已撤销" in answer(till, re.compile("^done$"))
+def test_an_open_outcome_may_be_given_up_and_then_never_happened(plain_till: Page, shop: Shop) -> None:
+    lose_answers(plain_till, "**/merchant/v1/redemptions")
+    plain_till.get_by_label("原价多少元？").fill("100")
+    paste(plain_till, shop.code())
+    expect(plain_till.locator("#answer")).to_be_visible(timeout=15_000)
+    plain_till.get_by_role("button", name="取消这笔").click()
+    assert "已撤销" in answer(plain_till, re.compile("^done$"))
     assert shop.count("reversed") == 1
     assert shop.count("captured") == 0
 
@@ -414,15 +449,39 @@ def test_the_camera_reads_the_phone_of_the_member(camera: Page, built_pages: Non
     assert re.search(r"收\s*90\.00\s*元", answer(page, YES))
 
 
-def test_a_suspended_terminal_hears_why(till: Page, shop: Shop) -> None:
+def test_a_suspended_terminal_hears_why(plain_till: Page, shop: Shop) -> None:
     problem = {
         "code": "terminal_suspended",
         "title": "本终端已停用，请商户管理员重新启用或重新配对。",
         "retry": "never",
     }
-    till.route(
+    plain_till.route(
         "**/merchant/v1/me",
         lambda route: route.fulfill(status=403, body=json.dumps(problem), content_type="application/problem+json"),
     )
-    till.reload()
-    expect(till.get_by_role("alert").filter(has_text="本终端已停用")).to_be_visible()
+    plain_till.reload()
+    expect(plain_till.get_by_role("alert").filter(has_text="本终端已停用")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_of_the_tills_screens(
+    new_page: OpenPage, built_pages: None, shop: Shop, scheme: str
+) -> None:
+    page = new_page(1440, 900, color_scheme=scheme)
+    page.goto("/till")
+    page.get_by_role("button", name="开始使用").click()
+    assert faults_of_access(page) == []
+    paired(page, shop)
+    assert faults_of_access(page) == []
+    code = shop.code()
+    for kind in (YES, NO):
+        page.get_by_label("原价多少元？").fill("100")
+        paste(page, code)
+        answer(page, kind)
+        assert faults_of_access(page) == [], kind.pattern
+        page.get_by_role("button", name="下一位").click()
+    expect(page.locator("#today-list li")).to_have_count(2)
+    assert faults_of_access(page) == []
+    keep(page, f"till-today-1440-{scheme}")
+    page.get_by_role("button", name="设置").click()
+    assert faults_of_access(page) == []

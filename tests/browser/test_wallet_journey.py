@@ -2,32 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-import zxingcpp
-from PIL import Image
 from playwright.sync_api import Page, expect
 
 from cardnet.credential import store
 from cardnet.credential.verify import Accepted, Rejected, VerifyContext, verify
 from cardnet.issuance.services import ChangeCard, card_of_number, suspend_card
-from tests.make.browser import Site, keep
+from tests.make.browser import Site, faults_of_access, keep
 from tests.make.issuance import make_office
 from tests.make.membership import id_number
+from tests.make.phones import Card, activate, code_on
 
 MOST_TESTS = 20
 OpenPage = Callable[..., Page]
-
-
-@dataclass(frozen=True)
-class Card:
-    """A card handed out to somebody who has not activated it."""
-
-    number: str
-    activation_code: str
-    last4: str
 
 
 @pytest.fixture(scope="module")
@@ -52,28 +41,6 @@ def cards(site: Site) -> Iterator[Card]:
 @pytest.fixture
 def card(cards: Iterator[Card]) -> Card:
     return next(cards)
-
-
-def activate(page: Page, card: Card) -> None:
-    """The three steps, typed as a member types them."""
-    page.goto("/wallet")
-    page.get_by_label("卡号是多少？").fill(f"{card.number[:4]} {card.number[4:8]} {card.number[8:]}")
-    page.get_by_role("button", name="下一步").click()
-    page.get_by_label("激活码是什么？").fill(card.activation_code.lower())
-    page.get_by_role("button", name="下一步").click()
-    page.get_by_label("证件号码的最后四位？").fill(card.last4)
-    page.get_by_role("button", name="激活").click()
-    expect(page.locator("#card")).to_be_visible()
-
-
-def code_on(page: Page, name: str) -> str:
-    """The text a scanner reads off a screenshot of the page."""
-    expect(page.locator("#code")).to_be_visible()
-    page.wait_for_function("document.querySelector('#code').clientWidth > 200")
-    with Image.open(keep(page, name)) as picture:
-        found = zxingcpp.read_barcodes(picture)
-    assert len(found) == 1, "the screen shows exactly one code"
-    return found[0].text
 
 
 def verdict_on(site: Site, text: str) -> Accepted | Rejected:
@@ -192,7 +159,7 @@ def test_the_key_cannot_be_read_out_of_the_browser(
 def test_an_answer_that_was_lost_does_not_bind_the_card_to_a_second_key(
     site: Site, new_page: OpenPage, built_pages: None, card: Card
 ) -> None:
-    page = new_page(360, 640)
+    page = new_page(360, 640, service_workers="block")
     # The server binds the key, the answer never arrives.
     page.route("**/wallet/api/activate", lambda route: (route.fetch(), route.abort()), times=1)
     page.goto(f"/wallet#n={card.number}&c={card.activation_code}")
@@ -247,6 +214,8 @@ def test_an_expired_credential_asks_for_a_network_and_then_works(
     activate(page, card)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.context.set_offline(True)
+    page.reload()
+    expect(page.locator("#offline")).to_be_visible()
     # The phone sleeps for fifteen days; its own clock is near the server's only by the remembered offset.
     page.evaluate(
         """async (passed) => {
@@ -297,3 +266,29 @@ def test_large_type_still_shows_the_code_without_scrolling_to_it(
     panel = page.locator(".panel").bounding_box()
     assert panel is not None
     assert panel["y"] + panel["height"] <= 740
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_of_the_wallets_screens(
+    site: Site, new_page: OpenPage, built_pages: None, card: Card, scheme: str
+) -> None:
+    page = new_page(360, 640, color_scheme=scheme)
+    page.goto("/wallet")
+    page.get_by_role("button", name="下一步").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert faults_of_access(page) == []
+    activate(page, card)
+    assert faults_of_access(page) == []
+    for tab, words in (("记录", "今年还没有使用记录"), ("我的卡", "没有网络也能用")):
+        page.get_by_role("button", name=tab).click()
+        expect(page.get_by_text(words)).to_be_visible()
+        assert faults_of_access(page) == [], tab
+    page.get_by_role("button", name="从这部手机移除电子卡").click()
+    assert faults_of_access(page) == []
+
+
+def test_axe_does_find_a_fault_that_was_planted(site: Site, new_page: OpenPage, built_pages: None) -> None:
+    page = new_page(360, 640)
+    page.goto("/wallet")
+    page.evaluate("document.querySelector('label[for=card-number]').remove()")
+    assert any(fault.startswith("label:") for fault in faults_of_access(page))

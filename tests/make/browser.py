@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
 DIST = ROOT / "cardnet" / "web" / "static" / "dist"
 
+AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+
 ARGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb")
 """Chromium as root, in a container, drawing the same colours everywhere."""
 
@@ -77,3 +79,17 @@ def keep(page: Page, name: str, *, full: bool = False) -> Path:
     path = SCREENSHOTS / f"{name}.png"
     page.screenshot(path=str(path), full_page=full)
     return path
+
+
+def faults_of_access(page: Page) -> list[str]:
+    """What axe finds serious or critical on the page as it stands (WCAG 2.2 A and AA)."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(
+        "axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']})"
+    )
+    return [
+        f"{fault['id']}: {node['html'][:120]} ({node['failureSummary'][:200]})"
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]

@@ -8,6 +8,8 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from cardnet.access.services import open_member_session
+from cardnet.benefits.words import ProgramKind
 from cardnet.credential import cose, store
 from cardnet.credential.device import DeviceKey, base64url
 from cardnet.credential.verify import Accepted, VerifyContext, verify
@@ -15,6 +17,7 @@ from cardnet.issuance.rules import is_card_number, rebind_statement
 from cardnet.issuance.services import ChangeCard, IssuedCard, card_of_number, suspend_card
 from cardnet.kernel.world import World
 from tests.conftest import MovableWorld
+from tests.make.benefits import health_check, make_shop
 from tests.make.issuance import make_office
 from tests.make.membership import id_number
 
@@ -230,3 +233,27 @@ def test_answers_of_the_api_are_never_kept(client: FlaskClient, world: World) ->
     answer = client.get("/wallet/api/time")
     assert answer.get_json() == {"now": int(world.now().timestamp() * 1000)}
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_member_sees_her_own_uses_of_this_year_and_what_they_came_to(
+    client: FlaskClient, session: Session, clock: MovableWorld, world: World
+) -> None:
+    shop = make_shop(session, world)
+    shop.pool("P-HC", 2_000_000)
+    shop.program("HC2026", health_check("P-HC"), ProgramKind.SUBSIDY)
+    mine, other = shop.members(1, 2)
+    client.set_cookie("cardnet_member", open_member_session(session, world, mine.person_id), path="/wallet")
+    assert client.get("/wallet/api/redemptions").get_json()["lines"] == []
+    shop.redeem(mine, 38_000, service_code="health_check", merchant_ref="R-1")
+    shop.redeem(mine, 38_000, service_code="health_check", merchant_ref="R-2")
+    shop.redeem(other, 38_000, service_code="health_check", merchant_ref="R-3")
+    session.flush()
+    body = client.get("/wallet/api/redemptions").get_json()
+    assert [line["outcome"] for line in body["lines"]] == ["refused", "captured"]
+    assert body["lines"][0]["why"]
+    assert body["lines"][1]["benefit"] == "省 100.00 元"
+    assert body["lines"][1]["merchant"] == "云间工人疗养院体检中心"
+    assert (body["uses"], body["total_benefit"]) == (1, "100.00 元")
+    assert client.get("/wallet/api/card").get_json()["still"] == "今年已为您节省 100.00 元"
+    clock.advance(timedelta(days=60))
+    assert client.get("/wallet/api/redemptions").get_json()["lines"] == []

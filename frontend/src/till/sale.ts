@@ -177,6 +177,7 @@ export class Sale {
     this.asking = true;
     const { sound } = this.preferences();
     showBusy(true);
+    const start = performance.now();
     try {
       await store.keepPending(request);
       const path = request.kind === "redemption" ? "/redemptions" : "/reversals";
@@ -188,6 +189,8 @@ export class Sale {
       const view = toView(answer, request.amountFen, say);
       this.undoable = view.redemptionId ? { id: view.redemptionId, amountFen: request.amountFen } : undefined;
       showAnswer(view, { mayAskAgain: false, sound });
+      // For the benchmark of pages: from the scan to the answer.
+      performance.measure("cardnet-answer", { start });
       await this.refreshToday();
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;

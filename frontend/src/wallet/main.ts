@@ -67,6 +67,7 @@ function showFace(): void {
   });
   one("#code-frame").hidden = !usable();
   one("#code-stopped").hidden = usable();
+  one("#still").hidden = !usable();
   if (!usable()) {
     one(".panel").classList.add("panel--words");
     one("#code-hint").hidden = true;
