@@ -20,6 +20,7 @@ from cardnet.kernel.db import transaction
 from cardnet.ledger import services as ledger
 from cardnet.membership.rules import UnionNode
 from cardnet.web.auth import staff_page
+from cardnet.web.formats import money
 from cardnet.web.language import gettext
 from cardnet.wiring import current_world
 
@@ -81,6 +82,18 @@ class Sheet:
     unions: Sequence[Spent]
     union_fen: int
     stuck: Sequence[Stuck]
+
+    @property
+    def money(self) -> tuple[str, str]:
+        """The union's money as a figure that fits: `¥6,746.00`, from a million yuan on `¥123.5` and its unit 万."""
+        if self.union_fen < 100_000_000:
+            return money(self.union_fen), ""
+        return f"¥{self.union_fen / 1_000_000:,.1f}", gettext("万元")
+
+    @property
+    def any_term(self) -> bool:
+        """Whether anything stuck has a day it should be done by."""
+        return any(one.until for one in self.stuck)
 
 
 @blueprint.get("")

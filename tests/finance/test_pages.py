@@ -140,7 +140,7 @@ def test_the_five_yuan_are_explained_side_by_side(browser_of, difference_of_five
         ({"first": "x"}, "起始日期"),
         ({"content": b""}, "空"),
         ({"content": b"%PDF-1.7 ..."}, "PDF"),
-        ({"content": "a,b\n1,2\n".encode()}, "没有找到表头"),
+        ({"content": b"a,b\n1,2\n"}, "没有找到表头"),
     ],
 )
 def test_a_file_that_cannot_be_taken_comes_back_with_a_sentence(browser_of, change, field):
