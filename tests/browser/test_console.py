@@ -206,6 +206,10 @@ def test_every_page_fits_its_window(site: Site, sign_in: Callable[..., Page], wi
         page.goto(path)
         assert fits(page), path
         keep(page, f"console-{name}-{width}-{scheme}", full=True)
+    page.goto("/console")
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Nothing waits for you")
+    assert fits(page)
 
 
 def test_the_demonstration_roster_of_the_acceptance_data_is_read_in_the_browser_too(
