@@ -418,7 +418,9 @@ def _rows(
 def _findings(vault: Vault, row: RowMapping) -> tuple[OriginalFinding, ...]:
     """What the check said. The words lie sealed with the cells, because they may quote what was typed."""
     words = json.loads(vault.open(CELLS_FIELD, row["cells"]))["words"] if row["findings"] else ()
-    return tuple(OriginalFinding(found[0], found[1], found[2], said) for found, said in zip(row["findings"], words, strict=True))
+    return tuple(
+        OriginalFinding(found[0], found[1], found[2], said) for found, said in zip(row["findings"], words, strict=True)
+    )
 
 
 _NUMBERS = """
