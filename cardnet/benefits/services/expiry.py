@@ -46,12 +46,11 @@ def release_expired(session: Session, world: World, at: datetime, pool_id: uuid.
         wanted = wanted.where(from_pool.exists()).params(pool=str(pool_id))
     released = 0
     for row in session.scalars(wanted).all():
-        point = session.begin_nested()
-        if expire(session, world, with_benefits(session, row), patient=False):
-            point.commit()
-            released += 1
-        else:
-            point.rollback()
+        with session.begin_nested() as point:
+            if expire(session, world, with_benefits(session, row), patient=False):
+                released += 1
+            else:
+                point.rollback()
     return released
 
 
