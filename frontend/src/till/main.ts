@@ -54,6 +54,10 @@ function wireSale(): void {
     void sale?.redeem();
   });
   one("#amount").addEventListener("input", () => complain("amount", ""));
+  one("#amount").addEventListener("beforeinput", (event) => {
+    // A letter is never part of an amount: it is a scanner that was not recognised, or a slip.
+    if (/[A-Z:$%*]/i.test(event.data?.normalize("NFKC") ?? "")) event.preventDefault();
+  });
   for (const choice of document.querySelectorAll<HTMLInputElement>('input[name="service"]')) {
     choice.addEventListener("change", () => prefer({ service: choice.value }));
   }

@@ -6,7 +6,7 @@
  */
 
 /** Longer than any scanner pauses, also on a busy PC. Keys before "CN1:" are left to the page, so nothing is lost. */
-export const LONGEST_PAUSE_MS = 300;
+export const LONGEST_PAUSE_MS = 1_000;
 const PREFIX = "CN1:";
 const LONGEST_CODE = 700;
 
