@@ -5,6 +5,7 @@ APIs answer RFC 9457 `application/problem+json` with a stable `code`; people get
 
 import json
 import re
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -32,6 +33,7 @@ _log = structlog.get_logger("cardnet.http")
 
 def install(app: Flask) -> None:
     """Give the app its error handlers, request ids, security headers and health routes."""
+    _configure_logs()
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.before_request(_name_the_request)
     app.after_request(_add_headers)
@@ -43,6 +45,20 @@ def install(app: Flask) -> None:
     app.add_url_rule("/healthz", "healthz", lambda: {"status": "ok"})
     app.add_url_rule("/readyz", "readyz", _ready)
     app.add_url_rule("/metrics", "metrics", lambda: Response(generate_latest(), content_type=CONTENT_TYPE_LATEST))
+
+
+def _configure_logs() -> None:
+    """One JSON document a line. Tracebacks carry no local variables: they would carry names and numbers of people."""
+    tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            tracebacks,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def is_api(path: str) -> bool:

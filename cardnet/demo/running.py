@@ -99,7 +99,7 @@ def web_command(port: int, host: str = "127.0.0.1", workers: int = 2) -> list[st
     """The gunicorn command that serves cardnet."""
     return [
         *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", str(workers), "--threads", "8"),
-        *("--bind", f"{host}:{port}", "--log-level", "warning", "--graceful-timeout", "10"),
+        *("--bind", f"{host}:{port}", "--log-level", "warning", "--timeout", "90", "--graceful-timeout", "10"),
         "cardnet:create_app()",
     ]
 
