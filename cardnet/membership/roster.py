@@ -318,7 +318,7 @@ class _Checker:
                 answer=answer,
                 answered_on=optional.answered_on,
             )
-        return CheckedRow(row.row, row.line, status, tuple(found), person, key)
+        return CheckedRow(row.row, row.line, status, found.in_order(), person, key)
 
     def _answer(self, row: SheetRow, found: "_Findings") -> Answer | None:
         cell = self.sheet.cell(row, Column.CONSENT)
@@ -507,8 +507,19 @@ class _Findings(list[Finding]):
         self.warnings += severity is Severity.WARNING
         self.append(Finding(self.of.row, self.of.line, column.value, code, severity, message))
 
+    def in_order(self) -> tuple[Finding, ...]:
+        """As the eye goes over the row."""
+        return tuple(sorted(self, key=_place)) if len(self) > 1 else tuple(self)
+
     def unknown(self, column: Column, cell: Cell) -> None:
         self.add(column, FindingCode.VALUE_UNKNOWN, f"{column}填的“{_short(cell)}”看不懂，没有采用：不影响办卡。")
+
+
+_PLACES = {column.value: place for place, column in enumerate(Column)}
+
+
+def _place(finding: Finding) -> int:
+    return _PLACES[finding.column]
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,8 +140,9 @@ def _view(vault: Vault, person: Person, membership: Membership | None, union: Un
 def member_facts(on: date) -> Subquery:
     """What a standing needs, as a selectable to join by `person_id`: so a caller asks once and not four times.
 
-    Columns: person_id, name (sealed, field `person.name`), birth_on, sex, unit_path, membership_kind,
-    member_since, tags (an array of kinds). One row per person, whether in a union on that day or not.
+    Columns: person_id, name and id_number (sealed, fields `person.name` and `person.id_number`), birth_on, sex,
+    unit_path, membership_kind, member_since, tags (an array of kinds). One row per person, whether in a union on
+    that day or not.
     """
     tags = (
         select(func.array_agg(Tag.kind))
@@ -152,6 +153,7 @@ def member_facts(on: date) -> Subquery:
         select(
             Person.id.label("person_id"),
             Person.name,
+            Person.id_number,
             Person.birth_on,
             Person.sex,
             Union.path.label("unit_path"),
