@@ -337,6 +337,15 @@ class RuleDocument(Schema):
             raise ValidationError("Union money needs a money pool among the limits.", "limits")
 
 
+def _spend_inside(node: Mapping[str, Any], *, chosen: bool = False) -> bool:
+    """Whether a `min_spend` stands inside `any` or `not`."""
+    if node["op"] == "min_spend":
+        return chosen
+    of = node.get("of") or []
+    inner = of if isinstance(of, list) else [of]
+    return any(_spend_inside(one, chosen=chosen or node["op"] != "all") for one in inner)
+
+
 _DOCUMENT = RuleDocument()
 
 
@@ -352,6 +361,9 @@ def check(body: object) -> dict[str, Any]:
         _DOCUMENT.load(body)
     except ValidationError as error:
         raise _invalid([FieldError(pointer, message) for pointer, message in _flat(error.messages)]) from None
+    if body.get("threshold_basis") == "remaining" and _spend_inside(body["when"]):
+        # What is left is only known while a combination is priced: a threshold on it cannot hide in a choice.
+        raise _invalid([FieldError("/threshold_basis", "min_spend on what is left may stand inside `all` only.")])
     return body
 
 

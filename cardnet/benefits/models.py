@@ -320,6 +320,23 @@ class ProofUsed(Base):
     seen_at: Mapped[datetime]
 
 
+class PrintedDay(Base):
+    """One person's printed card on one Shanghai day: wrong last fours so far, and the one redemption of the day, if any.
+
+    Everything a printed card is asked for is decided under the lock of this row. A replaced card has the same row:
+    a limit follows the person.
+    """
+
+    __tablename__ = "printed_day"
+    # The second net: six guesses sent together, the sixth is an error of ours and no answer.
+    __table_args__ = (CheckConstraint("wrong between 0 and 5", name="wrong"),)
+
+    person_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    wrong: Mapped[int]
+    redemption_id: Mapped[uuid.UUID | None]
+
+
 class MerchantReference(Base):
     """A merchant's own number of a live redemption; a reversed or expired one gives it free."""
 

@@ -230,7 +230,8 @@ def approve_rule(session: Session, world: World, command: ApproveRule) -> RuleVi
     if command.officer.account_id == version.author_id:
         raise NotAllowed("sod_violation", "起草人不能审批自己的执行标准，请由另一位负责人审批。")
     _may(session, command.officer, APPROVERS, program.owner_union_id)
-    _step(version, RuleState.IN_REVIEW, RuleState.APPROVED)
+    if version.status != RuleState.IN_REVIEW:
+        raise _illegal(version, "审批")
     document.check(version.body)
     _check_pools(session, version)
     _check_parameters(session, version)
@@ -247,17 +248,21 @@ def approve_rule(session: Session, world: World, command: ApproveRule) -> RuleVi
         )
         .values(effective_to=version.effective_from)
     )
-    version.approver_id = command.officer.account_id
-    version.approved_at = world.now()
+    approval = {
+        "status": RuleState.APPROVED.value,
+        "approver_id": command.officer.account_id,
+        "approved_at": world.now(),
+    }
     try:
         with session.begin_nested():
-            session.flush()
+            session.execute(update(RuleVersion).where(RuleVersion.id == version.id).values(**approval))
     except IntegrityError:
         raise Conflict(
             "rule_period_taken",
             "这个时段已有生效的执行标准，请改生效日期，或先结束原来的版次。",
             {"program": program.code},
         ) from None
+    session.refresh(version)
     _note(session, world, "rule.approve", "rule_version", version.id, command.officer, {"hash": version.content_hash})
     return _rule_view(version, program.code)
 
@@ -413,7 +418,7 @@ def _places(body: Mapping[str, Any]) -> list[_Place]:
 
 def _step(version: RuleVersion, before: RuleState, after: RuleState) -> None:
     if version.status != before:
-        raise _illegal(version, {"in_review": "提交", "draft": "退回", "approved": "审批"}[after])
+        raise _illegal(version, {"in_review": "提交", "draft": "退回"}[after])
     version.status = after.value
 
 

@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("owner_kind", sa.String),
         sa.Column("owner_id", sa.Uuid),
         sa.PrimaryKeyConstraint("id", name="pk_ledger_account"),
-        sa.CheckConstraint(_LEDGERS, name="ck_ledger_account_ledger"),
+        sa.CheckConstraint(_LEDGERS, name=op.f("ck_ledger_account_ledger")),
     )
     op.create_index("ix_ledger_account_code_owner_id", "ledger_account", ["code", "owner_id"])
     op.create_table(
@@ -46,8 +46,8 @@ def upgrade() -> None:
         ),
         sa.Column("xact", sa.BigInteger, nullable=False, server_default=sa.text("pg_current_xact_id()::text::bigint")),
         sa.PrimaryKeyConstraint("id", name="pk_entry"),
-        sa.CheckConstraint(_KINDS, name="ck_entry_kind"),
-        sa.CheckConstraint("maker_id <> checker_id", name="ck_entry_four_eyes"),
+        sa.CheckConstraint(_KINDS, name=op.f("ck_entry_kind")),
+        sa.CheckConstraint("maker_id <> checker_id", name=op.f("ck_entry_four_eyes")),
     )
     op.create_index("ix_entry_business_date", "entry", ["business_date"])
     op.create_index("ix_entry_source_id", "entry", ["source_id"])
@@ -60,7 +60,7 @@ def upgrade() -> None:
         sa.Column("ledger", sa.String, nullable=False),
         sa.Column("amount", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("entry_id", "line", name="pk_posting"),
-        sa.CheckConstraint("amount <> 0", name="ck_posting_not_zero"),
+        sa.CheckConstraint("amount <> 0", name=op.f("ck_posting_not_zero")),
     )
     op.create_index("ix_posting_account_id", "posting", ["account_id"])
     op.create_table(
@@ -76,8 +76,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_pool"),
         sa.UniqueConstraint("code", name="uq_pool_code"),
         sa.ForeignKeyConstraint(["union_id"], ["union_node.id"], name="fk_pool_union_id_union_node"),
-        sa.CheckConstraint("unit in ('fen', 'persons')", name="ck_pool_unit"),
-        sa.CheckConstraint("slices > 0", name="ck_pool_slices"),
+        sa.CheckConstraint("unit in ('fen', 'persons')", name=op.f("ck_pool_unit")),
+        sa.CheckConstraint("slices > 0", name=op.f("ck_pool_slices")),
     )
     op.create_table(
         "pool_slice",
@@ -86,7 +86,7 @@ def upgrade() -> None:
         sa.Column("available", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("pool_id", "no", name="pk_pool_slice"),
         sa.ForeignKeyConstraint(["pool_id"], ["pool.id"], name="fk_pool_slice_pool_id_pool"),
-        sa.CheckConstraint("available >= 0", name="ck_pool_slice_available"),
+        sa.CheckConstraint("available >= 0", name=op.f("ck_pool_slice_available")),
     )
     # Room on the page for the next version of a row, so that a take changes no index.
     op.execute("alter table pool_slice set (fillfactor = 50)")
@@ -98,7 +98,7 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.DateTime(timezone=True)),
         sa.Column("sealed_snapshot", sa.String),
         sa.PrimaryKeyConstraint("day", name="pk_business_day"),
-        sa.CheckConstraint("state in ('open', 'closing', 'closed')", name="ck_business_day_state"),
-        sa.CheckConstraint("(state = 'closed') = (closed_at is not null)", name="ck_business_day_closed"),
+        sa.CheckConstraint("state in ('open', 'closing', 'closed')", name=op.f("ck_business_day_state")),
+        sa.CheckConstraint("(state = 'closed') = (closed_at is not null)", name=op.f("ck_business_day_closed")),
     )
     append_only("entry", "posting")

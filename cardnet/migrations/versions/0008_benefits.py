@@ -52,10 +52,10 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "kind in ('discount', 'subsidy', 'service_ticket', 'insurance', 'contributory', 'mutual_aid', 'condolence', 'recuperation')",
-            name="ck_program_kind",
+            name=op.f("ck_program_kind"),
         ),
-        sa.CheckConstraint("operator in ('self', 'external')", name="ck_program_operator"),
-        sa.CheckConstraint("version_basis in ('event_date', 'submission_date')", name="ck_program_version_basis"),
+        sa.CheckConstraint("operator in ('self', 'external')", name=op.f("ck_program_operator")),
+        sa.CheckConstraint("version_basis in ('event_date', 'submission_date')", name=op.f("ck_program_version_basis")),
         sa.ForeignKeyConstraint(["created_by"], ["account.id"], name="fk_program_created_by_account"),
         sa.ForeignKeyConstraint(["owner_union_id"], ["union_node.id"], name="fk_program_owner_union_id_union_node"),
         sa.PrimaryKeyConstraint("id", name="pk_program"),
@@ -86,11 +86,13 @@ def upgrade() -> None:
             name="ex_rule_version_approved_period",
         ),
         sa.CheckConstraint(
-            "status in ('draft', 'in_review') or approver_id is not null", name="ck_rule_version_approved"
+            "status in ('draft', 'in_review') or approver_id is not null", name=op.f("ck_rule_version_approved")
         ),
-        sa.CheckConstraint("status in ('draft', 'in_review', 'approved', 'retired')", name="ck_rule_version_status"),
-        sa.CheckConstraint("approver_id <> author_id", name="ck_rule_version_four_eyes"),
-        sa.CheckConstraint("effective_to >= effective_from", name="ck_rule_version_period"),
+        sa.CheckConstraint(
+            "status in ('draft', 'in_review', 'approved', 'retired')", name=op.f("ck_rule_version_status")
+        ),
+        sa.CheckConstraint("approver_id <> author_id", name=op.f("ck_rule_version_four_eyes")),
+        sa.CheckConstraint("effective_to >= effective_from", name=op.f("ck_rule_version_period")),
         sa.ForeignKeyConstraint(["approver_id"], ["account.id"], name="fk_rule_version_approver_id_account"),
         sa.ForeignKeyConstraint(["author_id"], ["account.id"], name="fk_rule_version_author_id_account"),
         sa.ForeignKeyConstraint(["program_id"], ["program.id"], name="fk_rule_version_program_id_program"),
@@ -105,7 +107,7 @@ def upgrade() -> None:
         sa.Column("doc_ref", sa.String, nullable=False),
         sa.Column("author_id", sa.Uuid, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("value >= 0", name="ck_rule_parameter_value"),
+        sa.CheckConstraint("value >= 0", name=op.f("ck_rule_parameter_value")),
         sa.ForeignKeyConstraint(["author_id"], ["account.id"], name="fk_rule_parameter_author_id_account"),
         sa.PrimaryKeyConstraint("code", "effective_from", name="pk_rule_parameter"),
     )
@@ -113,7 +115,7 @@ def upgrade() -> None:
         "rule_generation",
         sa.Column("one", sa.SmallInteger, nullable=False),
         sa.Column("token", sa.Uuid, nullable=False),
-        sa.CheckConstraint("one = 1", name="ck_rule_generation_one"),
+        sa.CheckConstraint("one = 1", name=op.f("ck_rule_generation_one")),
         sa.PrimaryKeyConstraint("one", name="pk_rule_generation"),
     )
     op.create_table(
@@ -136,9 +138,9 @@ def upgrade() -> None:
         sa.Column("held_fen", sa.BigInteger, nullable=False),
         sa.Column("max_n", sa.BigInteger),
         sa.Column("max_fen", sa.BigInteger),
-        sa.CheckConstraint("used_n + held_n <= max_n and used_fen + held_fen <= max_fen", name="ck_usage_limit"),
+        sa.CheckConstraint("used_n + held_n <= max_n and used_fen + held_fen <= max_fen", name=op.f("ck_usage_limit")),
         sa.CheckConstraint(
-            "used_n >= 0 and held_n >= 0 and used_fen >= 0 and held_fen >= 0", name="ck_usage_not_negative"
+            "used_n >= 0 and held_n >= 0 and used_fen >= 0 and held_fen >= 0", name=op.f("ck_usage_not_negative")
         ),
         sa.PrimaryKeyConstraint("person_id", "program_id", "limit_code", "period", name="pk_usage"),
     )
@@ -156,10 +158,11 @@ def upgrade() -> None:
         sa.Column("max_n", sa.BigInteger),
         sa.Column("max_fen", sa.BigInteger),
         sa.CheckConstraint(
-            "used_n + held_n <= max_n and used_fen + held_fen <= max_fen", name="ck_shared_counter_limit"
+            "used_n + held_n <= max_n and used_fen + held_fen <= max_fen", name=op.f("ck_shared_counter_limit")
         ),
         sa.CheckConstraint(
-            "used_n >= 0 and held_n >= 0 and used_fen >= 0 and held_fen >= 0", name="ck_shared_counter_not_negative"
+            "used_n >= 0 and held_n >= 0 and used_fen >= 0 and held_fen >= 0",
+            name=op.f("ck_shared_counter_not_negative"),
         ),
         sa.PrimaryKeyConstraint("program_id", "limit_code", "period", "scope", "scope_key", name="pk_shared_counter"),
     )
@@ -201,19 +204,21 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint(
             "(state = 'refused') = (reasons is not null and jsonb_array_length(reasons) > 0)",
-            name="ck_redemption_reasons",
+            name=op.f("ck_redemption_reasons"),
         ),
         sa.CheckConstraint(
-            "(state in ('held', 'expired')) <= (hold_expires_at is not null)", name="ck_redemption_hold"
+            "(state in ('held', 'expired')) <= (hold_expires_at is not null)", name=op.f("ck_redemption_hold")
         ),
         sa.CheckConstraint(
             "state in ('held', 'captured', 'reversed', 'expired', 'partly_refunded', 'refunded', 'refused')",
-            name="ck_redemption_state",
+            name=op.f("ck_redemption_state"),
         ),
-        sa.CheckConstraint("refunded_fen <= captured_fen and captured_fen <= held_fen", name="ck_redemption_amounts"),
+        sa.CheckConstraint(
+            "refunded_fen <= captured_fen and captured_fen <= held_fen", name=op.f("ck_redemption_amounts")
+        ),
         sa.CheckConstraint(
             "refunded_fen >= 0 and captured_fen >= 0 and held_fen <= amount_fen and discount_fen >= 0 and subsidy_fen >= 0 and union_fen between 0 and discount_fen + subsidy_fen",
-            name="ck_redemption_benefit",
+            name=op.f("ck_redemption_benefit"),
         ),
         sa.PrimaryKeyConstraint("id", name="pk_redemption"),
     )
@@ -237,9 +242,9 @@ def upgrade() -> None:
         sa.Column("takes", JSONB, nullable=False),
         sa.CheckConstraint(
             "benefit_fen = union_fen + merchant_fen and union_fen >= 0 and merchant_fen >= 0",
-            name="ck_redemption_benefit_shares",
+            name=op.f("ck_redemption_benefit_shares"),
         ),
-        sa.CheckConstraint("refunded_fen between 0 and benefit_fen", name="ck_redemption_benefit_refunded"),
+        sa.CheckConstraint("refunded_fen between 0 and benefit_fen", name=op.f("ck_redemption_benefit_refunded")),
         sa.PrimaryKeyConstraint("redemption_id", "program_id", name="pk_redemption_benefit"),
     )
     op.create_index(
@@ -252,7 +257,7 @@ def upgrade() -> None:
         sa.Column("amount_fen", sa.BigInteger, nullable=False),
         sa.Column("category", sa.String),
         sa.Column("benefit_fen", sa.BigInteger, nullable=False),
-        sa.CheckConstraint("benefit_fen between 0 and amount_fen", name="ck_redemption_line_benefit"),
+        sa.CheckConstraint("benefit_fen between 0 and amount_fen", name=op.f("ck_redemption_line_benefit")),
         sa.PrimaryKeyConstraint("redemption_id", "line_no", name="pk_redemption_line"),
     )
     op.create_table(
@@ -266,7 +271,7 @@ def upgrade() -> None:
         sa.Column("candidates", JSONB, nullable=False),
         sa.Column("chosen", JSONB, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("mode in ('commit', 'simulate')", name="ck_decision_mode"),
+        sa.CheckConstraint("mode in ('commit', 'simulate')", name=op.f("ck_decision_mode")),
         sa.PrimaryKeyConstraint("id", name="pk_decision"),
     )
     op.create_index("ix_decision_redemption_id", "decision", ["redemption_id"])
@@ -294,6 +299,15 @@ def upgrade() -> None:
         sa.Column("redemption_id", sa.Uuid),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("card_index", "proof_id", name="pk_proof_used"),
+    )
+    op.create_table(
+        "printed_day",
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("wrong", sa.BigInteger, nullable=False),
+        sa.Column("redemption_id", sa.Uuid),
+        sa.CheckConstraint("wrong between 0 and 5", name=op.f("ck_printed_day_wrong")),
+        sa.PrimaryKeyConstraint("person_id", "day", name="pk_printed_day"),
     )
     op.create_table(
         "merchant_reference",
@@ -324,8 +338,8 @@ def upgrade() -> None:
             sa.Computed("(accepted_at AT TIME ZONE 'Asia/Shanghai'::text)::date", persisted=True),
             nullable=False,
         ),
-        sa.CheckConstraint("kind in ('reversal', 'release', 'refund')", name="ck_refund_kind"),
-        sa.CheckConstraint("fen > 0 and union_fen between 0 and fen", name="ck_refund_fen"),
+        sa.CheckConstraint("kind in ('reversal', 'release', 'refund')", name=op.f("ck_refund_kind")),
+        sa.CheckConstraint("fen > 0 and union_fen between 0 and fen", name=op.f("ck_refund_fen")),
         sa.PrimaryKeyConstraint("id", name="pk_refund"),
     )
     op.create_index("ix_refund_business_date_merchant_id", "refund", ["business_date", "merchant_id"])
