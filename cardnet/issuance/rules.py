@@ -1,10 +1,11 @@
 """Decisions of issuance from plain values: states, routes, numbers, codes, quota arithmetic."""
 
 import enum
+import hmac
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from cardnet.kernel.errors import Conflict, InvalidInput
@@ -396,6 +397,11 @@ def rebind_statement(number: str) -> bytes:
     return f"cardnet-rebind:{number}".encode("ascii", "replace")
 
 
+def same_last4(id_number: str, typed: str) -> bool:
+    """Whether `typed` is how the document's number ends; an x counts as X. Takes the same time whatever the answer."""
+    return hmac.compare_digest(id_number[-4:].upper().encode(), typed.strip().upper().encode())
+
+
 VALID_YEARS = 5
 
 
@@ -424,6 +430,8 @@ class Standing:
     """Who stands behind one card index, as benefits need to know it. `display` is masked: `王*`.
 
     `unit_path`, `membership_kind` and `member_since` are of the membership in force, None when there is none.
+    `id_number` is sealed and there for a printed code only, to be compared with what the holder says
+    (`services.holder_confirms`).
     """
 
     card_index: int
@@ -442,3 +450,4 @@ class Standing:
     sex: str | None
     tags: frozenset[str]
     display: str
+    id_number: bytes | None = field(default=None, repr=False)

@@ -32,7 +32,6 @@ from cardnet.issuance.services.cards import (
     cards_of_batch,
     cards_of_person,
     hand_out_cards,
-    mark_produced,
     replace_card,
     reprint_code,
     resume_card,
@@ -41,6 +40,7 @@ from cardnet.issuance.services.cards import (
 )
 from cardnet.issuance.services.counts import CardCounts, UnionCounts, card_counts
 from cardnet.issuance.services.issue import IssueCards, IssuedCard, issue_cards
+from cardnet.issuance.services.printing import PrintCards, PrintedCard, note_printed_use, print_cards
 from cardnet.issuance.services.quota import (
     GrantQuota,
     MoveQuota,
@@ -57,7 +57,7 @@ from cardnet.issuance.services.quota import (
 )
 from cardnet.issuance.services.review import Review, ReviewReceipt, review
 from cardnet.issuance.services.roster import CheckRoster, RosterReceipt, SubmitRoster, check_roster, submit_roster
-from cardnet.issuance.services.standing import standing_of
+from cardnet.issuance.services.standing import holder_confirms, standing_of
 
 __all__ = [
     "ActivateCard",
@@ -78,6 +78,8 @@ __all__ = [
     "MoveQuota",
     "OriginalFinding",
     "OriginalRow",
+    "PrintCards",
+    "PrintedCard",
     "QuotaLine",
     "RebindCard",
     "RenewCredential",
@@ -103,9 +105,11 @@ __all__ = [
     "check_roster",
     "grant_quota",
     "hand_out_cards",
+    "holder_confirms",
     "issue_cards",
-    "mark_produced",
+    "note_printed_use",
     "original_rows",
+    "print_cards",
     "quota_tree",
     "rebind_card",
     "renew_credential",

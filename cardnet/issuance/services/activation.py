@@ -141,7 +141,9 @@ def activate_card(session: Session, world: World, command: ActivateCard) -> Acti
     if card.state == CardState.ACTIVE and again is not None and again.device_key == command.public_key:
         # The answer to the first call was lost on its way: the same phone may have it again.
         return _activated(session, world, card, person, again, at)
-    state = rules.next_card_state(CardState(card.state), CardAction.ACTIVATE)
+    # Who began with the printed card may take a phone to it later: the code on the slip is still theirs.
+    joins = again is None and _used_in_print_only(session, card)
+    state = CardState.ACTIVE if joins else rules.next_card_state(CardState(card.state), CardAction.ACTIVATE)
     card.events += 1
     session.add(
         CardEvent(
@@ -149,7 +151,7 @@ def activate_card(session: Session, world: World, command: ActivateCard) -> Acti
             to_state=str(state), channel=command.channel,
         )
     )  # fmt: skip
-    card.state, card.activated_at = str(state), at
+    card.state, card.activated_at = str(state), card.activated_at or at
     session.execute(update(ActivationCode).where(ActivationCode.card_id == card.id).values(used_at=at))
     binding = _bind(session, world, card, command.public_key, at)
     audit.record(
@@ -242,7 +244,7 @@ def _refused(
     code_right = code is None or hmac.compare_digest(
         secret.code_index, code_index(vault_of(session), card.number, code)
     )
-    id_right = hmac.compare_digest(person.id_number[-4:].upper().encode(), id_last4.strip().upper().encode())
+    id_right = rules.same_last4(person.id_number, id_last4)
     if code_right and id_right:
         return None
     counted = session.execute(
@@ -263,6 +265,11 @@ def _live_binding(session: Session, card_id: uuid.UUID) -> Binding | None:
             Binding.card_id == card_id, Binding.kind == BindingKind.DEVICE, Binding.state == BindingState.LIVE
         )
     )
+
+
+def _used_in_print_only(session: Session, card: Card) -> bool:
+    secret = session.get(ActivationCode, card.id)
+    return card.state == CardState.ACTIVE and secret is not None and secret.used_at is None
 
 
 def _bind(session: Session, world: World, card: Card, public_key: bytes, at: datetime) -> Binding:

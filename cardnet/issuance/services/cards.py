@@ -1,7 +1,7 @@
 """What becomes of a card: produced, handed out, suspended, resumed, replaced, cancelled."""
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -134,7 +134,7 @@ def hand_out_cards(session: Session, world: World, command: HandOutCards) -> int
     """
     if command.batch_id is None and command.numbers is None:
         raise InvalidInput("nothing_chosen", "请选择要发放的批次或卡号。")
-    _must_be_officer(command.officer)
+    must_be_officer(command.officer)
     before = rules.card_states_before(CardAction.DELIVER)
     unions = membership.unions_under(session, command.officer.scope_path)
     result = session.execute(
@@ -159,22 +159,6 @@ def hand_out_cards(session: Session, world: World, command: HandOutCards) -> int
             world,
             audit.Act("card.deliver", "batch", subject, command.officer.account_id, after={"cards": count}),
         )
-    return count
-
-
-def mark_produced(session: Session, world: World, card_ids: Collection[uuid.UUID], actor_id: uuid.UUID | None) -> int:
-    """The sheet with these cards was printed; cards further on are left as they are. Returns how many it concerned."""
-    result = session.execute(
-        text("""
-            with made as (
-                update card c set state = 'produced', produced_at = :at, events = c.events + 1
-                 where c.id = any(:ids) and c.state = 'ordered' returning c.id, c.events
-            )
-            insert into card_event (card_id, seq, at, action, from_state, to_state, channel, actor_id)
-            select id, events, :at, 'produce', 'ordered', 'produced', 'office', :actor from made"""),
-        {"ids": list(card_ids), "at": world.now(), "actor": actor_id},
-    )
-    count: int = result.rowcount  # type: ignore[attr-defined]
     return count
 
 
@@ -325,13 +309,14 @@ def _locked(session: Session, card_id: uuid.UUID) -> Card:
     return card
 
 
-def _must_be_officer(officer: Principal) -> None:
+def must_be_officer(officer: Principal) -> None:
+    """Raises NotAllowed("role_missing")."""
     if not officer.has(*_OFFICERS):
         raise NotAllowed("role_missing", f"{officer.display_name}不是工会经办人员，不能办理会员卡业务。")
 
 
 def _must_cover(session: Session, officer: Principal, union_id: uuid.UUID) -> None:
-    _must_be_officer(officer)
+    must_be_officer(officer)
     union = membership.union_of_id(session, union_id)
     if not in_scope(officer.scope_path, union.path):
         raise NotAllowed("out_of_scope", f"这张卡属于{union.name}，不在{officer.display_name}的管理范围内。")

@@ -2,12 +2,12 @@
 
 from datetime import date
 
-from sqlalchemy import Date, bindparam, select
+from sqlalchemy import Date, bindparam, case, select
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.orm import Session
 
 from cardnet.issuance.models import Binding, Card
-from cardnet.issuance.rules import BindingState, CardState, Standing
+from cardnet.issuance.rules import BindingState, CardState, Standing, same_last4
 from cardnet.kernel.masking import name_for_merchant
 from cardnet.kernel.statement import Statement
 from cardnet.kernel.vault import vault_of
@@ -33,6 +33,8 @@ _QUERY = (
         _member.c.sex,
         _member.c.tags,
         _member.c.name,
+        # A phone proves by its key; only who shows paper is asked how the document's number ends.
+        case((_binding.device_key.is_(None), _member.c.id_number)),
     )
     .select_from(Binding.__table__)
     .join(Card.__table__, _card.id == _binding.card_id)
@@ -57,7 +59,7 @@ def standing_of(session: Session, index: int, on: date | None = None) -> Standin
         return None
     (
         card_id, number, card_state, valid_from, valid_to, binding_state, device_key, person_id,
-        unit_path, membership_kind, member_since, birth_on, sex, tags, name,
+        unit_path, membership_kind, member_since, birth_on, sex, tags, name, id_number,
     ) = row  # fmt: skip
     return Standing(
         card_index=index,
@@ -76,4 +78,12 @@ def standing_of(session: Session, index: int, on: date | None = None) -> Standin
         sex=sex,
         tags=frozenset(tags or ()),
         display=name_for_merchant(vault_of(session).open("person.name", name)),
+        id_number=id_number,
     )
+
+
+def holder_confirms(session: Session, standing: Standing, id_last4: str) -> bool:
+    """Whether whoever shows this printed code knows how the holder's document number ends. Opens that one seal."""
+    if standing.id_number is None:
+        return False
+    return same_last4(vault_of(session).open("person.id_number", standing.id_number), id_last4)

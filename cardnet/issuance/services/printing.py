@@ -1,0 +1,210 @@
+"""Printed cards: an index and a signed code without a phone's key, and what the first use of one does.
+
+A printed code is a bearer token that anybody can copy, so it has an index of its own: printing again revokes the
+old one, and neither the card nor the phone bound to it notices.
+"""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from cardnet.access.rules import Principal
+from cardnet.credential import signing, store
+from cardnet.credential.keys import KeyUse
+from cardnet.credential.pack import Policy
+from cardnet.credential.status import Status
+from cardnet.issuance import rules
+from cardnet.issuance.rules import BindingKind, BindingState, CardState
+from cardnet.issuance.services.activation import MEMBER_TIER
+from cardnet.issuance.services.batches import batch_of
+from cardnet.issuance.services.bulk import copy_rows
+from cardnet.issuance.services.cards import must_be_officer
+from cardnet.kernel import audit
+from cardnet.kernel.calendar import day_of, end_of
+from cardnet.kernel.errors import Conflict, InvalidInput
+from cardnet.kernel.world import World
+from cardnet.membership import services as membership
+
+PRINTED_FIRST_USE = "printed_first_use"
+"""The channel of an activation by using a printed card."""
+
+
+@dataclass(frozen=True)
+class PrintCards:
+    """Print the cards of a batch, or those numbered. `officer` is None when the service centre's own command does it."""
+
+    officer: Principal | None
+    batch_id: uuid.UUID | None = None
+    numbers: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class PrintedCard:
+    """What stands on one printed card. `valid_to` is the card's last day, `code_until` the printed code's."""
+
+    card_id: uuid.UUID
+    number: str
+    name: str
+    union_name: str
+    valid_to: date
+    code_until: date
+    code_text: str = field(repr=False)
+
+
+def print_cards(session: Session, world: World, command: PrintCards) -> tuple[PrintedCard, ...]:
+    """Printed codes for cards in use or on their way, in the order of the roster; 30,000 by the same statements as one.
+
+    A card printed before gets a new index and the old print is void. No quota, no new number: a spoiled print costs
+    nothing. Raises InvalidInput("nothing_chosen", "card_unknown"), NotAllowed("role_missing"), NotFound("batch_unknown"),
+    Conflict("nothing_to_print", "card_expired") and Conflict("illegal_transition") for a numbered card that is
+    suspended or over.
+    """
+    scope = command.officer.scope_path if command.officer else "/"
+    unions = {union.id: union.name for union in membership.unions_under(session, scope)}
+    rows = _chosen(session, command, unions)
+    at = world.now()
+    _must_be_printable(rows, at, numbered=command.numbers is not None)
+    rows = [row for row in rows if row.state in _PRINTABLE and row.valid_to >= day_of(at)]
+    if not rows:
+        raise Conflict("nothing_to_print", "没有可以打印的卡：所选的卡都已挂失、注销、补换或过期。")
+    void = _void_earlier_prints(session, at, [row.id for row in rows])
+    store.set_statuses(session, world, void, Status.INVALID)
+    cards = _signed(session, world, rows, unions, at)
+    actor_id = command.officer.account_id if command.officer else None
+    session.execute(_NOTE, {"ids": [row.id for row in rows], "at": at, "actor": actor_id})
+    subject = ("batch", str(command.batch_id)) if command.batch_id else ("card", str(rows[0].id))
+    audit.record(
+        session, world, audit.Act("card.print", *subject, actor_id, after={"cards": len(rows), "reprinted": len(void)})
+    )
+    return cards
+
+
+_FIRST_USE = text("""
+    with used as (
+        update card c set state = 'active', activated_at = :at, events = c.events + 1
+          from binding b
+         where b.card_index = :index and b.recycled_at is null and b.kind = 'printed'
+           and c.id = b.card_id and c.state = 'delivered'
+        returning c.id, c.events
+    )
+    insert into card_event (card_id, seq, at, action, from_state, to_state, channel)
+    select id, events, :at, 'activate', 'delivered', 'active', :channel from used returning card_id""")
+
+
+def note_printed_use(session: Session, world: World, card_index: int) -> bool:
+    """A printed code was redeemed: a card that was only handed out is in use from now on. Says whether this was so.
+
+    In the transaction of the redemption, so a card is activated exactly when something was captured by it.
+    """
+    values = {"index": card_index, "at": world.now(), "channel": PRINTED_FIRST_USE}
+    card_id = session.execute(_FIRST_USE, values).scalar_one_or_none()
+    if card_id is None:
+        return False
+    after = {"index": card_index, "channel": PRINTED_FIRST_USE}
+    audit.record(session, world, audit.Act("card.activate", "card", str(card_id), after=after))
+    return True
+
+
+# ---- pieces ----
+
+_PRINTABLE = frozenset({CardState.ORDERED, CardState.PRODUCED, CardState.DELIVERED, CardState.ACTIVE})
+
+_CHOSEN = text("""
+    select c.id, c.number, c.person_id, c.union_id, c.state, c.valid_to, a.row
+      from card c left join application a on a.id = c.application_id
+     where (cast(:batch as uuid) is null or a.batch_id = :batch)
+       and (cast(:numbers as text[]) is null or c.number = any(cast(:numbers as text[])))
+       and c.union_id = any(:unions)
+     order by c.id for no key update of c""")
+
+_VOID = text("""
+    update binding set state = 'revoked', revoked_at = :at
+     where card_id = any(:ids) and kind = 'printed' and state <> 'revoked' returning card_index""")
+
+_NOTE = text("""
+    with noted as (
+        update card c
+           set state = case when c.state = 'ordered' then 'produced' else c.state end,
+               produced_at = coalesce(c.produced_at, :at), events = c.events + 1
+          from card before where c.id = any(:ids) and before.id = c.id
+        returning c.id, c.events, before.state as from_state, c.state
+    )
+    insert into card_event (card_id, seq, at, action, from_state, to_state, channel, actor_id)
+    select id, events, :at, case when from_state = 'ordered' then 'produce' else 'print' end, from_state, state,
+           'office', :actor
+      from noted""")
+
+_BINDING_COLUMNS = {
+    "id": "uuid",
+    "card_id": "uuid",
+    "kind": "text",
+    "card_index": "int8",
+    "state": "text",
+    "bound_at": "timestamptz",
+    "credential_expires_at": "timestamptz",
+}
+
+
+def _chosen(session: Session, command: PrintCards, unions: Collection[uuid.UUID]) -> Sequence[Row[Any]]:
+    """The cards, locked in the order of their ids as everywhere, given in the order of the roster."""
+    if (command.batch_id is None) == (command.numbers is None):
+        raise InvalidInput("nothing_chosen", "请选择要打印的批次，或写明卡号。")
+    if command.officer is not None:
+        must_be_officer(command.officer)
+    if command.batch_id is not None:
+        batch_of(session, command.batch_id)
+    numbers = None if command.numbers is None else [rules.typed_number(number) for number in command.numbers]
+    given = {"batch": command.batch_id, "numbers": numbers, "unions": list(unions)}
+    rows = session.execute(_CHOSEN, given).all()
+    missing = set(numbers or ()) - {row.number for row in rows}
+    if missing:
+        listed = "、".join(sorted(missing)[:10])
+        raise InvalidInput("card_unknown", f"没有卡号 {listed}，或者不在您的管理范围内，请核对。")
+    if not rows:
+        raise Conflict("nothing_to_print", "这个批次在您的管理范围内还没有发卡，请先发卡再打印。")
+    return sorted(rows, key=lambda row: (row.row or 0, row.number))
+
+
+def _must_be_printable(rows: Sequence[Row[Any]], at: datetime, *, numbered: bool) -> None:
+    """Of a batch what cannot be printed is left out; a card asked for by number is answered for."""
+    if not numbered:
+        return
+    for row in rows:
+        if row.state not in _PRINTABLE:
+            words = rules.CARD_WORDS[CardState(row.state)]
+            raise Conflict("illegal_transition", f"卡 {row.number} 现为“{words}”，不能打印。", {"number": row.number})
+        if row.valid_to < day_of(at):
+            raise Conflict("card_expired", f"卡 {row.number} 已过有效期，请先换发新卡。", {"number": row.number})
+
+
+def _void_earlier_prints(session: Session, at: datetime, card_ids: Sequence[uuid.UUID]) -> list[int]:
+    return list(session.scalars(_VOID, {"ids": list(card_ids), "at": at}))
+
+
+def _signed(
+    session: Session, world: World, rows: Sequence[Row[Any]], unions: Mapping[uuid.UUID, str], at: datetime
+) -> tuple[PrintedCard, ...]:
+    """New indexes, bindings and signatures; the caller holds the cards' locks."""
+    key = store.signing_key(session, world, KeyUse.PRINT)
+    policy = Policy()
+    names = membership.names(session, {row.person_id for row in rows})
+    cards, bindings = [], []
+    for row, index in zip(rows, store.allocate_indexes(session, world, len(rows)), strict=True):
+        last_second = end_of(row.valid_to) - timedelta(seconds=1)
+        claims = signing.printed_claims(index, MEMBER_TIER, None, at, last_second, policy)
+        expires_at = datetime.fromtimestamp(claims.expires_at, UTC)
+        # The last whole day: a code that ends at noon is not promised for the afternoon.
+        code_until = day_of(expires_at + timedelta(seconds=1)) - timedelta(days=1)
+        text_of_code = signing.code_text(signing.sign_credential(key, claims))
+        face = (row.id, row.number, names[row.person_id], unions[row.union_id], row.valid_to)
+        cards.append(PrintedCard(*face, code_until, text_of_code))
+        bindings.append(
+            (world.new_id(), row.id, str(BindingKind.PRINTED), index, str(BindingState.LIVE), at, expires_at)
+        )
+    copy_rows(session, "binding", _BINDING_COLUMNS, bindings)
+    return tuple(cards)
