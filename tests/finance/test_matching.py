@@ -139,12 +139,42 @@ CASES = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def judged():
+    """What one run over all cases says of each: they share no key, so none can help or harm another."""
+    all_ours, all_theirs, starts = [], [], {}
+    for number, (case, (our_lines, their_lines, _, _)) in enumerate(CASES.items()):
+        starts[case] = (len(all_ours), len(all_theirs))
+        all_ours += [apart(number, {"terminal": "T01", **line}) for line in our_lines]
+        all_theirs += [apart(number, line) for line in their_lines]
+    result = match(ours(*all_ours), theirs(*all_theirs), "union_fen")
+    return starts, matched(result), found(result)
+
+
+def apart(number, line):
+    """The line under names no other case uses; `R-x` stays the reference that sale `x` has by itself."""
+    named = {key: f"{number}-{line[key]}" for key in ("id", "original", "terminal") if line.get(key)}
+    if ref := line.get("ref"):
+        named["ref"] = f"R-{number}-{ref[2:]}" if ref.startswith("R-") else f"{number}-{ref}"
+    return {**line, **named}
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_every_line_gets_its_match_or_its_class(case):
+def test_every_line_gets_its_match_or_its_class(case, judged):
     our_lines, their_lines, matches, findings = CASES[case]
-    result = match(ours(*our_lines), theirs(*their_lines))
-    assert matched(result) == matches
-    assert found(result) == sorted(findings)
+    starts, all_matches, all_findings = judged
+    first_ours, first_theirs = starts[case]
+    mine = range(first_ours, first_ours + len(our_lines)), range(first_theirs, first_theirs + len(their_lines))
+    assert [(name, a - first_ours, b - first_theirs) for name, a, b in all_matches if a in mine[0]] == matches
+    told = [
+        (code, tuple(no - first_ours for no in a), tuple(no - first_theirs for no in b))
+        for code, a, b in all_findings
+        if set(a) & set(mine[0]) or set(b) & set(mine[1])
+    ]
+    if case.startswith("E10: another of"):
+        # It owns no line, its lines stay matched: the one finding of this kind is told apart by owning none.
+        told = [one for one in all_findings if one == ("E10", (), ())]
+    assert told == sorted(findings)
 
 
 def test_a_suggestion_shows_the_line_it_suggests():
@@ -165,8 +195,8 @@ def test_a_column_that_only_says_amount_means_the_amount_most_lines_agree_with()
 PLANTS = ("equal", "by_id", "E01", "E02", "E03", "E06", "E07", "E08", "E09", "E10", "E14")
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(plants=st.lists(st.sampled_from(PLANTS), min_size=1, max_size=60), order=st.randoms(use_true_random=False))
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(plants=st.lists(st.sampled_from(PLANTS), min_size=10, max_size=120), order=st.randoms(use_true_random=False))
 def test_planted_differences_are_found_exactly_and_no_line_is_used_twice(plants, order):
     our_lines, their_lines, expected = plant(plants)
     order.shuffle(their_lines)
@@ -200,7 +230,7 @@ def plant(plants):  # noqa: PLR0912 - one branch a class
         elif kind == "E08":
             their |= {"day": NEXT, "within": False}
         elif kind == "E09":
-            our_lines.append({"id": f"rev-{no}", "original": id, "type": "reversal", "fen": fen, "at": at + 5_000})
+            our_lines.append({"id": f"rev-{no}", "original": name, "type": "reversal", "fen": fen, "at": at + 5_000})
         elif kind == "E10":
             our["foreign"], their = True, {"id": name, "fen": fen}
         elif kind == "E14":

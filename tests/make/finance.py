@@ -56,7 +56,22 @@ def _our(
 ):
     at = day_no(day) * 86_400 + no * 1_000 if at is None else at
     ref = f"R-{id}" if ref is None else ref
-    return (no, id, original, ref or None, type, day_no(day), at, terminal, fen, discount, gross, within, foreign)
+    return (
+        no,
+        id,
+        original,
+        ref or None,
+        type,
+        day_no(day),
+        at,
+        terminal,
+        fen,
+        discount,
+        discount + fen,
+        gross,
+        within,
+        foreign,
+    )
 
 
 def _their(no, fen=600, ref=None, id=None, type="capture", day=DAY, at=None, terminal=None, within=True):  # noqa: A002
