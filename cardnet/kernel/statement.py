@@ -57,11 +57,19 @@ def run(session: Session, text: str) -> None:
 
 
 def _cursor(session: Session) -> Any:
-    """The one raw cursor of the session's connection; it lives as long as the connection does."""
+    """The one raw cursor of the session's connection; it lives as long as the connection does.
+
+    Remembered for the transaction, because asking a session for its connection costs as much as binding a statement.
+    """
+    transaction = session.get_transaction()
+    known = session.info.get(_CURSOR)
+    if known is not None and known[0] is transaction and transaction is not None:
+        return known[1]
     connection: Any = session.connection().connection
     cursor = connection.info.get(_CURSOR)
     if cursor is None:
         cursor = connection.info[_CURSOR] = psycopg.RawCursor(connection.driver_connection)
+    session.info[_CURSOR] = (session.get_transaction(), cursor)
     return cursor
 
 
