@@ -1,7 +1,9 @@
 """`/`: one calm page that leads each audience to its own; and the choice of language."""
 
-from flask import Blueprint, redirect, render_template, request, session
+import qrcode
+from flask import Blueprint, Response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from qrcode.image.svg import SvgPathImage
 
 from cardnet.web.forms import safe_return
 from cardnet.web.language import LANGUAGES
@@ -13,6 +15,14 @@ blueprint = Blueprint("home", __name__)
 def front() -> ResponseReturnValue:
     """The four ways in."""
     return render_template("home/front.html")
+
+
+@blueprint.get("/open-on-phone.svg")
+def open_on_phone() -> Response:
+    """A square that opens the wallet of this very address on a phone."""
+    address = request.host_url.rstrip("/") + url_for("wallet.page")
+    drawn = qrcode.make(address, image_factory=SvgPathImage, border=2).to_string()
+    return Response(drawn, content_type="image/svg+xml")
 
 
 @blueprint.post("/language")
