@@ -99,6 +99,22 @@ INVARIANTS: dict[str, tuple[str, str]] = {
           on p.card_index = r.card_index and p.proof_id = r.proof_id
         where r.state <> 'refused' and r.proof_id is not null and p.redemption_id is distinct from r.id""",
     ),
+    "printed": (
+        "每人的实体卡每天至多一笔有效核销，试错不超过五次",
+        """
+        select r.person_id, (r.event_at at time zone 'Asia/Shanghai')::date as day, count(*)
+        from redemption r where r.assurance = 'printed' and r.state not in ('refused', 'reversed', 'expired')
+        group by 1, 2 having count(*) > 1
+        union all
+        select r.person_id, (r.event_at at time zone 'Asia/Shanghai')::date, null
+        from redemption r left join printed_day d
+          on d.person_id = r.person_id and d.day = (r.event_at at time zone 'Asia/Shanghai')::date
+        where r.assurance = 'printed' and r.state not in ('refused', 'reversed', 'expired')
+          and d.redemption_id is distinct from r.id
+        union all
+        select d.person_id, d.day, d.wrong from printed_day d left join redemption r on r.id = d.redemption_id
+        where d.redemption_id is not null and (r.id is null or r.state in ('refused', 'reversed', 'expired'))""",
+    ),
     "merchant_reference": (
         "商户单号在有效核销中不重复",
         """

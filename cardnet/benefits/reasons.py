@@ -1,6 +1,6 @@
 """Reason codes: stable, one Chinese sentence each that says what is so and what helps."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,9 @@ WORDS: Mapping[str, str] = {
     "card_not_active": "这张卡还没有激活，请会员先在手机上激活。",
     "card_expired": "这张卡已过有效期，请会员办理续卡。",
     "card_not_yet_valid": "这张卡还没到启用日期。",
+    # What paper needs besides.
+    "confirm_required": "请输入会员证件后四位。",
+    "limit_exceeded": "实体卡每天限用一次，今天已经用过；请会员改用手机上的动态码，或明天再来。",
     # Conditions of a program.
     NOT_ELIGIBLE: "该会员不在本项目范围内，会员可在自己的卡页查看原因。",
     "not_a_member": "目前没有在册会籍。",
@@ -89,16 +92,14 @@ WORDS: Mapping[str, str] = {
 
 def words(code: str, detail: Mapping[str, Any] | None = None) -> str:
     """The sentence of a code, with its figures where it has any."""
-    sentence = WORDS.get(code, "本次不能享受。")
-    if code == "limit_count" and detail:
-        return f"{_period(detail)}已享受 {detail['used']} 次，限 {detail['max']} 次。"
-    if code == "limit_amount" and detail:
-        return f"{_period(detail)}已享受 {yuan(detail['used_fen'])} 元，限 {yuan(detail['max_fen'])} 元。"
-    if code == "below_min_spend" and detail:
-        return f"满 {yuan(detail['min_fen'])} 元才能享受，本单 {yuan(detail['amount_fen'])} 元。"
-    if code == "late_submission" and detail:
-        return f"应在服务后 {detail['max_days']} 天内提交，已过 {detail['days']} 天。"
-    return sentence
+    with_figures = _WITH_FIGURES.get(code)
+    return with_figures(detail) if with_figures and detail else WORDS.get(code, "本次不能享受。")
+
+
+def _confirm(detail: Mapping[str, Any]) -> str:
+    if detail["tries_left"] > 0:
+        return f"证件后四位不对，请会员核对后再输，今天还可以试 {detail['tries_left']} 次。"
+    return "证件后四位今天试错次数已满，请会员改用手机上的动态码，或到所在工会办理。"
 
 
 def _period(detail: Mapping[str, Any]) -> str:
@@ -107,6 +108,15 @@ def _period(detail: Mapping[str, Any]) -> str:
     if period and len(parts) <= 3 and all(part.isdecimal() for part in parts):
         return "".join(f"{int(part)}{unit}" for part, unit in zip(parts, "年月日", strict=False))
     return "本项目"
+
+
+_WITH_FIGURES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "confirm_required": _confirm,
+    "limit_count": lambda d: f"{_period(d)}已享受 {d['used']} 次，限 {d['max']} 次。",
+    "limit_amount": lambda d: f"{_period(d)}已享受 {yuan(d['used_fen'])} 元，限 {yuan(d['max_fen'])} 元。",
+    "below_min_spend": lambda d: f"满 {yuan(d['min_fen'])} 元才能享受，本单 {yuan(d['amount_fen'])} 元。",
+    "late_submission": lambda d: f"应在服务后 {d['max_days']} 天内提交，已过 {d['days']} 天。",
+}
 
 
 def for_merchants(reasons: Iterable[Reason]) -> list[Reason]:

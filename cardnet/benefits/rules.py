@@ -7,7 +7,7 @@ among equals the one with fewer benefits, then the smallest list of program code
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
@@ -421,4 +421,14 @@ def judge_card(code: Accepted | Rejected, standing: Standing | None, on: date) -
         return "card_expired"
     if on < standing.valid_from:
         return "card_not_yet_valid"
-    return None if standing.card_state is CardState.ACTIVE else "card_not_active"
+    return None if in_use(standing).card_state is CardState.ACTIVE else "card_not_active"
+
+
+def in_use(standing: Standing) -> Standing:
+    """The standing a decision sees: a printed card that was handed out counts as active, since its first use makes it so.
+
+    The receipt says that its holder has it; a phone's key is bound by an activation and never without one.
+    """
+    if standing.binding_key is None and standing.card_state is CardState.DELIVERED:
+        return replace(standing, card_state=CardState.ACTIVE)
+    return standing

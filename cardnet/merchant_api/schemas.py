@@ -25,6 +25,7 @@ _UNKNOWN = "没有这个字段，请删去。"
 _OBJECT = "应为 JSON 对象。"
 _CODES = {_REQUIRED: "required", _UNKNOWN: "unknown_field"}
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_LAST4 = re.compile(r"[0-9A-Za-z]{4}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MOST_FINDINGS = 50
 
@@ -179,6 +180,20 @@ class Digits(Text):
         return digits
 
 
+class Last4(Text):
+    """How the member's document number ends: four digits, or three and an X; some passports end in letters."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(4, shortest=4, **more)
+        self.metadata = {"pattern": f"^{_LAST4.pattern}$", **self.metadata}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> str:
+        last4 = super()._deserialize(value, attr, data, **more)
+        if not _LAST4.fullmatch(last4):
+            raise ValidationError("应为证件号码的最后四位。")
+        return last4
+
+
 class Flag(_Saying, fields.Boolean):
     """true or false, not "yes" or 1."""
 
@@ -258,10 +273,18 @@ class PurchaseRequest(_Strict):
 
 
 class QuoteRequest(_Strict):
-    """Body of POST /quotes. `challenge` is the four digits this till showed and the member typed."""
+    """Body of POST /quotes. `challenge` is the four digits this till showed and the member typed.
+
+    `id_last4` is how the member's document number ends. A printed card needs it: without it the answer is the reason
+    `confirm_required`, and after five wrong ones in a day (`detail.tries_left` is 0) only the phone or the union helps.
+    A wrong one is counted in a quote too. A phone's code does not look at it.
+    """
 
     code = Text(4_096, free=True, required=True)
     challenge = Digits(4, shortest=4, load_default=None)
+    id_last4 = Last4(
+        load_default=None, metadata={"description": "Last four of the member's document number; for printed cards."}
+    )
     purchase = Part(PurchaseRequest, required=True)
 
 

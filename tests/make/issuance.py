@@ -10,6 +10,7 @@ from cardnet.access import services as access
 from cardnet.access.rules import Principal, Role
 from cardnet.credential import store
 from cardnet.credential.device import DeviceKey
+from cardnet.credential.verify import Accepted, Rejected, VerifyContext, verify
 from cardnet.issuance import services
 from cardnet.issuance.invariants import INVARIANTS
 from cardnet.issuance.rules import RosterMode, Verdict
@@ -137,3 +138,14 @@ def activate(
             card.number, card.activation_code, id_last4, phone.public, phone.activation_proof(card.number, card.activation_code)
         ),
     )  # fmt: skip
+
+
+def print_cards(office: Office, *numbers: str, officer: str = "C1") -> tuple[services.PrintedCard, ...]:
+    """Printed codes of these cards."""
+    command = services.PrintCards(office[officer], numbers=numbers)
+    return services.print_cards(office.session, office.world, command)
+
+
+def judge(session: Session, world: World, code_text: str) -> Accepted | Rejected:
+    """What the server's verifier says of a code now."""
+    return verify(code_text, store.trust_pack(session, world.now()), None, world.now(), VerifyContext())

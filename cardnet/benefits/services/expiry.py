@@ -7,6 +7,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from cardnet.benefits.models import Redemption, RedemptionBenefit
+from cardnet.benefits.services import printed
 from cardnet.benefits.services.changes import (
     Delta,
     Locked,
@@ -56,6 +57,8 @@ def release_expired(session: Session, world: World, at: datetime, pool_id: uuid.
 
 def expire(session: Session, world: World, target: Locked, *, patient: bool) -> bool:
     """`held → expired`: counters, pools and the merchant's number are free again. False when it would have to wait."""
+    if not printed.free(session, target.row, patient=patient):
+        return False
     deltas = [Delta(one.row.program_id, held_n=-1, held_fen=-one.row.benefit_fen) for one in target.benefits]
     if not change_counters(session, target.row.id, deltas, patient=patient):
         return False

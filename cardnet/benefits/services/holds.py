@@ -22,6 +22,7 @@ from cardnet.benefits.services.facts import payable_account
 from cardnet.benefits.services.lookups import record_of
 from cardnet.benefits.services.records import Capture, RedemptionRecord
 from cardnet.benefits.words import ProgramKind, RedemptionState
+from cardnet.issuance.services import note_printed_use
 from cardnet.kernel.errors import Conflict, FieldError, InvalidInput
 from cardnet.kernel.money import allocate
 from cardnet.kernel.world import World
@@ -102,6 +103,8 @@ def _capture(session: Session, world: World, target: Locked, wanted: int) -> Non
     row.union_fen = sum(one.union_fen for one in shares)
     row.state = RedemptionState.CAPTURED.value
     row.accepted_at = world.now()
+    if row.assurance == "printed" and row.card_index is not None:
+        note_printed_use(session, world, row.card_index)
     announce(session, world, row, "captured", {})
     session.flush()
     session.refresh(row, ["business_date"])

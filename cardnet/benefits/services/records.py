@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -39,7 +39,10 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Redeem:
-    """Use benefits now (`capture`), or hold them for `hold_seconds` (60–86,400). `code` is what the verifier said of `code_text`."""
+    """Use benefits now (`capture`), or hold them for `hold_seconds` (60–86,400). `code` is what the verifier said of `code_text`.
+
+    `id_last4` is how the holder's document number ends; a printed code needs it, a phone's does not.
+    """
 
     venue: Venue
     code_text: str
@@ -48,15 +51,17 @@ class Redeem:
     merchant_ref: str | None = None
     capture: bool = True
     hold_seconds: int = DEFAULT_HOLD_SECONDS
+    id_last4: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Ask what would apply; nothing is written."""
+    """Ask what would apply; nothing is written, but for a wrong `id_last4`, which is counted."""
 
     venue: Venue
     code: Accepted | Rejected
     purchase: Purchase
+    id_last4: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

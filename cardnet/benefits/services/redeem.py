@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from cardnet.benefits import rules
 from cardnet.benefits.reasons import Reason, for_merchants
 from cardnet.benefits.rules import Decided
-from cardnet.benefits.services import catalogue, writes
+from cardnet.benefits.services import catalogue, printed, writes
 from cardnet.benefits.services.expiry import release_expired
 from cardnet.benefits.services.facts import Facts, Keys, keys_of, line_amounts, member_of, read_facts, scope_keys_of
 from cardnet.benefits.services.records import (
@@ -35,7 +35,7 @@ from cardnet.benefits.terms import Case
 from cardnet.benefits.words import Scope
 from cardnet.credential.verify import Accepted
 from cardnet.issuance.rules import Standing
-from cardnet.issuance.services import standing_of
+from cardnet.issuance.services import note_printed_use, standing_of
 from cardnet.kernel.calendar import day_of, local
 from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, Unavailable
 from cardnet.kernel.money import MAX_FEN
@@ -67,8 +67,8 @@ def redeem(session: Session, world: World, command: Redeem) -> RedemptionRecord:
             raise _duplicate(sight.facts.reference)
         if sight.facts.day is not DayState.OPEN:
             raise day_is_closing()
-        if refused := sight.card_refusal():
-            return _refuse(session, world, command, sight, [Reason(None, refused)], None)
+        if refused := sight.refusal():
+            return _refuse(session, world, command, sight, [refused], None)
         case = sight.case(pool_free)
         decided = rules.decide(sight.offer.candidates, case)
         if not decided.granted:
@@ -83,14 +83,17 @@ def redeem(session: Session, world: World, command: Redeem) -> RedemptionRecord:
 
 
 def quote(session: Session, world: World, command: Quote) -> RedemptionRecord:
-    """What would apply now, what would not and why. Writes nothing. Raises InvalidInput("invalid_fields")."""
+    """What would apply now, what would not and why. Raises InvalidInput("invalid_fields").
+
+    Writes nothing, but counts a wrong `id_last4`: an answer that cost nothing could be asked for ten thousand times.
+    """
     at = world.now()
     _check(command.purchase, at)
-    asked = Redeem(command.venue, "", command.code, command.purchase)
+    asked = Redeem(command.venue, "", command.code, command.purchase, id_last4=command.id_last4)
     sight = _Sight(session, asked, at, None)
     sight.look()
-    if refused := sight.card_refusal():
-        return _record(asked, sight, None, "refused", None, [Reason(None, refused)])
+    if refused := sight.refusal():
+        return _record(asked, sight, None, "refused", None, [refused])
     decided = rules.decide(sight.offer.candidates, sight.case({}))
     if not decided.granted:
         return _record(asked, sight, None, "refused", decided, decided.refusal())
@@ -131,13 +134,23 @@ class _Sight:
         person_id = self.standing.person_id if self.standing else None
         self.facts = read_facts(self.session, venue, self.code, self.merchant_ref, person_id, keys, self.today)
 
-    def card_refusal(self) -> str | None:
-        """Why the code or the card behind it may not be used."""
+    def refusal(self) -> Reason | None:
+        """Why the code or the card behind it may not be used: first what the card says, then what paper needs besides."""
         refused = rules.judge_card(self.command.code, self.standing, self.today)
-        return refused or ("replayed" if self.facts.proof_taken else None)
+        if refused or self.facts.proof_taken:
+            return Reason(None, refused or "replayed")
+        if not self.printed:
+            return None
+        assert self.standing is not None
+        return printed.refusal(self.session, self.standing, self.command.id_last4, self.today)
+
+    @property
+    def printed(self) -> bool:
+        """Whether it is paper that was shown."""
+        return self.code is not None and self.code.assurance == "printed"
 
     def case(self, pool_free: Mapping[str, int]) -> Case:
-        """The facts as the decision takes them. Only after `card_refusal` said nothing."""
+        """The facts as the decision takes them. Only after `refusal` said nothing."""
         venue, purchase = self.command.venue, self.command.purchase
         assert self.standing is not None
         return Case(
@@ -150,7 +163,7 @@ class _Sight:
             merchant_code=venue.merchant_code,
             merchant_category=venue.merchant_category,
             scope_keys=self.scope_keys,
-            member=member_of(self.standing, self.offer.asks, self.event_on),
+            member=member_of(rules.in_use(self.standing), self.offer.asks, self.event_on),
             counts=self.facts.counts,
             pool_free=dict(pool_free),
         )
@@ -168,14 +181,16 @@ def _write(
     run(session, "savepoint redemption")
     if not any(trims for _, _, trims in writing.pools):
         won, day = writes.write_at_once(session, writing)
-        if won:
+        if won and _use_paper(session, world, sight, writing.id, capture=command.capture):
             return _landed(writing.id, day)
         run(session, "rollback to savepoint redemption")
         if not writing.pools:
             return {}
     short = _write_in_turn(session, world, writing, sight.at)
     if isinstance(short, uuid.UUID):
-        return short
+        if _use_paper(session, world, sight, short, capture=command.capture):
+            return short
+        short = {}
     run(session, "rollback to savepoint redemption")
     return short
 
@@ -195,6 +210,18 @@ def _write_in_turn(session: Session, world: World, writing: writes.Writing, at: 
         if left is not None:
             return {pool.code: left}
     return _landed(writing.id, writes.write_rows(session, writing))
+
+
+def _use_paper(session: Session, world: World, sight: _Sight, redemption_id: uuid.UUID, *, capture: bool) -> bool:
+    """The day of a printed card is taken, and its first capture activates the card. False: another one has the day."""
+    if not sight.printed:
+        return True
+    assert sight.standing is not None
+    if not printed.use(session, sight.standing, sight.today, redemption_id):
+        return False
+    if capture:
+        note_printed_use(session, world, sight.standing.card_index)
+    return True
 
 
 def _landed(redemption_id: uuid.UUID, day: str | None) -> uuid.UUID:

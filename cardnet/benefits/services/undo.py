@@ -6,6 +6,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from cardnet.benefits.models import Refund
+from cardnet.benefits.services import printed
 from cardnet.benefits.services.changes import (
     BenefitPart,
     Delta,
@@ -97,6 +98,8 @@ def _undo(
 ) -> RefundRecord:
     row = target.row
     whole = wanted == row.captured_fen - row.refunded_fen
+    if kind is RefundKind.REVERSAL:
+        printed.free(session, row)
     shares = allocate(wanted, [one.left_fen for one in target.benefits])
     parts = [(one, fen, one.union_share(fen)) for one, fen in zip(target.benefits, shares, strict=True)]
     # A benefit that was captured with nothing took no use, so none comes back.

@@ -63,7 +63,9 @@ def ask_quote() -> Response:
         venue = caller(session, world)
         body = schemas.load(_QUOTE, read_body())
         code = _judge(session, world, venue, body)
-        record = benefits.quote(session, world, benefits.Quote(venue, code, _purchase(body["purchase"])))
+        record = benefits.quote(
+            session, world, benefits.Quote(venue, code, _purchase(body["purchase"]), body["id_last4"])
+        )
     return respond(json_answer(200, answers.quote(record, world.now())))
 
 
@@ -76,7 +78,8 @@ def ask_quote() -> Response:
         body=schemas.RedeemRequest,
         problems=("refused", "duplicate_merchant_reference", "already_reversed", "busy", "day_closing"),
         takes_key=True,
-        notes="A refusal is recorded and repeated to the same key; a new attempt takes a new key.",
+        notes="A refusal is recorded and repeated to the same key; a new attempt takes a new key. The reason "
+        "`confirm_required` (a printed card) asks for `id_last4`; `limit_exceeded` says that it was used today.",
     )
 )
 def redeem() -> Response:
@@ -94,6 +97,7 @@ def _redeem(session: Session, world: World, venue: Venue, body: dict[str, Any]) 
         body["merchant_ref"],
         body["capture"],
         body["hold_seconds"],
+        body["id_last4"],
     )
 
     def act() -> Answer:
