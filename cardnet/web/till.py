@@ -59,6 +59,7 @@ def words() -> dict[str, str]:
         "by_union": _("{name}，工会补贴 {amount} 元"),
         "by_merchant": _("{name}，商户让利 {amount} 元"),
         "member": _("会员 {name}"),
+        "last4_wrong": _("请输入证件号码的最后四位，例如 1234 或 123X。"),
         "check_person": _("实体卡：请核对持卡人"),
         "receipt": _("小票号 {number}"),
         "refused": _("本次不能享受"),

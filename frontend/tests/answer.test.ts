@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Answer } from "../src/shared/http";
-import { undoneView, viewOf } from "../src/till/answer";
+import { last4Of, last4Question, undoneView, viewOf } from "../src/till/answer";
 import { asksAgain } from "../src/till/api";
 import { clockOf, shanghaiDay, totalsOf, type Row } from "../src/till/today";
 
@@ -53,6 +53,36 @@ describe("the till's answer", () => {
     expect(view.why).toEqual(["今年已用过。"]);
     expect(view.facts).toEqual(["full_price 380.00"]);
     expect(view.redemptionId).toBeUndefined();
+  });
+
+  it("asks for the last four of a printed card's holder, in the server's words, while there are tries", () => {
+    const asked = (detail: object): Answer => ({
+      status: 422,
+      body: { code: "refused", reasons: [{ code: "confirm_required", message: "请输入会员证件后四位。", detail }] },
+    });
+    expect(last4Question(asked({}))).toBe("请输入会员证件后四位。");
+    expect(last4Question(asked({ tries_left: 1 }))).toBe("请输入会员证件后四位。");
+    expect(last4Question(asked({ tries_left: 0 }))).toBeUndefined();
+    expect(viewOf(asked({ tries_left: 0 }), 100, say).why).toEqual(["请输入会员证件后四位。"]);
+  });
+
+  it("asks for nothing when something else is the matter", () => {
+    const other: Answer = { status: 422, body: { code: "refused", reasons: [{ code: "limit_exceeded", message: "" }] } };
+    expect(last4Question(other)).toBeUndefined();
+    expect(last4Question(CAPTURED)).toBeUndefined();
+    expect(last4Question({ status: 503, body: {} })).toBeUndefined();
+  });
+
+  it.each([
+    ["1234", "1234"],
+    [" 12 3x ", "123X"],
+    ["１２３Ｘ", "123X"],
+    ["123", undefined],
+    ["12345", undefined],
+    ["12-4", undefined],
+    ["", undefined],
+  ])("reads %j as the last four %j", (typed, read) => {
+    expect(last4Of(typed)).toBe(read);
   });
 
   it("is a no in the server's words when the request itself was wrong", () => {

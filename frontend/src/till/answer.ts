@@ -27,7 +27,25 @@ interface Benefit {
 }
 
 interface Reason {
+  code?: string;
   message: string;
+  detail?: { tries_left?: number };
+}
+
+const LAST4 = /^[0-9A-Z]{4}$/;
+
+/** What to ask the member of a printed card, in the server's words; undefined when asking would not help. */
+export function last4Question(answer: Answer): string | undefined {
+  if (problemOf(answer).code !== "refused") return undefined;
+  const reasons = (answer.body.reasons as Reason[] | undefined) ?? [];
+  const asked = reasons.find((reason) => reason.code === "confirm_required");
+  return asked && asked.detail?.tries_left !== 0 ? asked.message : undefined;
+}
+
+/** The last four as typed on whatever keyboard; undefined when they cannot be it. */
+export function last4Of(text: string): string | undefined {
+  const typed = text.normalize("NFKC").replace(/\s/g, "").toUpperCase();
+  return LAST4.test(typed) ? typed : undefined;
 }
 
 /** The answer to a redemption. */

@@ -4,7 +4,7 @@ import { fill, one } from "../shared/dom";
 import { NoAnswer, problemOf } from "../shared/http";
 import { fenOf, yuan } from "../shared/money";
 import { say } from "../shared/words";
-import { undoneView, viewOf } from "./answer";
+import { last4Of, last4Question, undoneView, viewOf } from "./answer";
 import { newKey, type Api } from "./api";
 import { NoCamera, scan } from "./camera";
 import { looksLikeCode } from "./codetext";
@@ -176,6 +176,7 @@ export class Sale {
     if (this.asking) return;
     this.asking = true;
     const { sound } = this.preferences();
+    let again: store.Pending | undefined;
     showBusy(true);
     const start = performance.now();
     try {
@@ -185,6 +186,14 @@ export class Sale {
       await store.settled();
       sayOnline(true);
       this.turnedAway(answer.status, problemOf(answer).title);
+      const question = request.kind === "redemption" ? last4Question(answer) : undefined;
+      if (question) {
+        showBusy(false);
+        const last4 = await askedForLast4(question);
+        // A refusal is final under its key, so the confirmed sale is a new request.
+        if (last4) again = { ...request, key: newKey(), body: { ...request.body, id_last4: last4 }, at: Date.now() };
+        if (again) return;
+      }
       const toView = request.kind === "redemption" ? viewOf : undoneView;
       const view = toView(answer, request.amountFen, say);
       this.undoable = view.redemptionId ? { id: view.redemptionId, amountFen: request.amountFen } : undefined;
@@ -200,6 +209,7 @@ export class Sale {
     } finally {
       this.asking = false;
       showBusy(false);
+      if (again) await this.ask(again);
     }
   }
 
@@ -229,6 +239,32 @@ export class Sale {
     const letters = [...chance].map((byte) => REFERENCE_LETTERS[byte % REFERENCE_LETTERS.length]).join("");
     return `${this.terminal.code}-${day}-${time}${letters}`;
   }
+}
+
+/** A printed card was shown: its holder says the last four; undefined when they cannot. */
+function askedForLast4(question: string): Promise<string | undefined> {
+  const dialog = one<HTMLDialogElement>("#last4-dialog");
+  const field = one<HTMLInputElement>("#last4");
+  fill(dialog, { "last4-question": question });
+  field.value = "";
+  complain("last4", "");
+  dialog.returnValue = "";
+  const submit = (event: SubmitEvent): void => {
+    if ((event.submitter as HTMLButtonElement | null)?.value === "no" || last4Of(field.value)) return;
+    event.preventDefault();
+    complain("last4", say("last4_wrong"));
+  };
+  const form = one<HTMLFormElement>("form", dialog);
+  form.addEventListener("submit", submit);
+  dialog.showModal();
+  field.focus();
+  return new Promise((answer) => {
+    const close = (): void => {
+      form.removeEventListener("submit", submit);
+      answer(dialog.returnValue === "yes" ? last4Of(field.value) : undefined);
+    };
+    dialog.addEventListener("close", close, { once: true });
+  });
 }
 
 function confirmed(amountFen: number): Promise<boolean> {
