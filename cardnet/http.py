@@ -11,7 +11,8 @@ from typing import Any
 
 import psycopg
 import structlog
-from flask import Flask, Response, g, render_template, request
+from flask import Flask, Request, Response, g, render_template, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -35,6 +36,7 @@ def install(app: Flask) -> None:
     """Give the app its error handlers, request ids, security headers and health routes."""
     _configure_logs()
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.session_interface = _PageSessions()
     app.before_request(_name_the_request)
     app.after_request(_add_headers)
     app.register_error_handler(CardnetError, _cardnet_error)
@@ -49,7 +51,9 @@ def install(app: Flask) -> None:
 
 def _configure_logs() -> None:
     """One JSON document a line. Tracebacks carry no local variables: they would carry names and numbers of people."""
-    tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+    tracebacks = structlog.processors.ExceptionRenderer(
+        structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -59,6 +63,15 @@ def _configure_logs() -> None:
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+class _PageSessions(SecureCookieSessionInterface):
+    """Flask's own sessions, for pages: a till's call carries none, and looking for one costs as much as checking its body."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if request.path.startswith("/merchant/v1/"):
+            return self.session_class()
+        return super().open_session(app, request)
 
 
 def is_api(path: str) -> bool:
