@@ -11,6 +11,8 @@ import click
 from cardnet.access.services import principal_of_username
 from cardnet.issuance import services
 from cardnet.issuance.rules import APPLICATION_WORDS, REASON_WORDS, ReviewReason, RosterMode, Verdict
+from cardnet.issuance.sheets import card_sheets
+from cardnet.kernel import fonts
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import InvalidInput, NotFound
@@ -192,6 +194,42 @@ def issue_cards(batch: str, username: str, *, as_json: bool) -> None:
     click.echo(f"已发 {len(cards)} 张卡。激活码只显示这一次：")
     for card in cards:
         click.echo(f"第 {card.row} 行  卡号 {card.number}  激活码 {card.activation_code}")
+
+
+@cards_group.command("print")
+@click.option("--batch", default=None, help="批次号：打印整个批次。")
+@click.option("--number", "numbers", multiple=True, help="只打印这些卡号，可多个；补打一张时用。")
+@click.option("--out", required=True, type=_OUT, help="写进这个 PDF。")
+@click.option("--as", "username", default=None, help="经办人员的账号；不写则由服务中心打印。")
+@_json
+def print_cards(batch: str | None, numbers: tuple[str, ...], out: Path, username: str | None, *, as_json: bool) -> None:
+    """打印实体卡：A4 每页十张。再次打印的，以前打印的那张立即停用。"""
+    unfinished = out.with_name(out.name + ".part")
+    try:
+        with transaction() as session:
+            officer = principal_of_username(session, username) if username else None
+            command = services.PrintCards(officer, _id(batch) if batch else None, numbers or None)
+            cards = services.print_cards(session, current_world(), command)
+            # Before the commit: sheets that could not be written must not make earlier prints void.
+            unfinished.write_bytes(card_sheets(cards))
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    by_hand = [card.number for card in cards if fonts.missing(card.name + card.union_name)]
+    if as_json:
+        _say(
+            {
+                "batch": batch,
+                "printed": len(cards),
+                "file": str(out),
+                "write_by_hand": by_hand,
+                "cards": [{"number": card.number, "code_until": card.code_until.isoformat()} for card in cards],
+            }
+        )
+        return
+    click.echo(f"已打印 {len(cards)} 张卡：{out}")
+    if by_hand:
+        click.echo(f"姓名或单位中有字库没有的字，已印作“{fonts.MISSING}”，请手写补上：{'、'.join(by_hand)}")
 
 
 # ---- quota ----

@@ -73,6 +73,7 @@ ACTIONS = {
 CARD_ACTIONS = {
     "issue": lazy_gettext("生成卡号"),
     "produce": lazy_gettext("制卡"),
+    "print": lazy_gettext("打印实体卡"),
     "deliver": lazy_gettext("发放"),
     "activate": lazy_gettext("激活"),
     "suspend": lazy_gettext("挂失"),
