@@ -257,14 +257,6 @@ def test_a_reversal_does_not_bring_the_code_back(shop):
     assert codes(shop.redeem(member, 1_000, code=code)) == ["replayed"]
 
 
-def test_a_printed_card_has_no_proof_to_use_up(shop, session):
-    shop.program("D", rule(percent(1_000)))
-    member = shop.member()
-    session.execute(text("update binding set kind = 'printed', device_key = null"))
-    code = member.code(shop.world, assurance="printed", proof_id=None, proof_at=None, device_key=None)
-    assert [shop.redeem(member, 1_000, code=code).outcome for _ in range(2)] == ["captured", "captured"]
-
-
 def test_a_merchants_number_is_used_once_while_it_lives(shop, session):
     shop.program("D", rule(percent(1_000)))
     member = shop.member()

@@ -55,7 +55,10 @@ def newest_writer(session: Session) -> int:
 
 
 def writers_gone(session: Session, mark: int) -> bool:
-    """Whether every transaction below `mark` has ended, so that a new transaction sees all they wrote."""
+    """Whether every transaction below `mark` has ended, so that a new transaction sees all they wrote.
+
+    Transaction ids are the whole server's: a long transaction in another database is waited for as well.
+    """
     gone = (
         session.connection()
         .exec_driver_sql(
