@@ -25,9 +25,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_merchant"),
         sa.UniqueConstraint("code", name="uq_merchant_code"),
-        sa.CheckConstraint("state in ('active', 'suspended', 'ended')", name="ck_merchant_state"),
-        sa.CheckConstraint("settlement_cycle in ('monthly', 'weekly', 'daily')", name="ck_merchant_settlement_cycle"),
-        sa.CheckConstraint("contract_until >= contract_from", name="ck_merchant_contract_dates"),
+        sa.CheckConstraint("state in ('active', 'suspended', 'ended')", name="state"),
+        sa.CheckConstraint("settlement_cycle in ('monthly', 'weekly', 'daily')", name="settlement_cycle"),
+        sa.CheckConstraint("contract_until >= contract_from", name="contract_dates"),
     )
     op.create_table(
         "store",
@@ -56,8 +56,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["merchant_id"], ["merchant.id"], name="fk_terminal_merchant_id_merchant"),
         sa.ForeignKeyConstraint(["store_id"], ["store.id"], name="fk_terminal_store_id_store"),
         sa.UniqueConstraint("merchant_id", "code", name="uq_terminal_merchant_id_code"),
-        sa.CheckConstraint("state in ('active', 'suspended', 'retired')", name="ck_terminal_state"),
-        sa.CheckConstraint("(public_key is null) = (key_algorithm is null)", name="ck_terminal_key"),
+        sa.CheckConstraint("state in ('active', 'suspended', 'retired')", name="state"),
+        sa.CheckConstraint("(public_key is null) = (key_algorithm is null)", name="key"),
     )
     op.create_index("ix_terminal_store_id", "terminal", ["store_id"])
     op.create_table(
@@ -72,7 +72,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_terminal_token"),
         sa.ForeignKeyConstraint(["terminal_id"], ["terminal.id"], name="fk_terminal_token_terminal_id_terminal"),
         sa.UniqueConstraint("token_hash", name="uq_terminal_token_token_hash"),
-        sa.CheckConstraint("slot between 1 and 2", name="ck_terminal_token_slot"),
+        sa.CheckConstraint("slot between 1 and 2", name="slot"),
     )
     op.create_index(
         "uq_terminal_token_slot",
@@ -93,5 +93,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("terminal_id", name="pk_pairing_code"),
         sa.ForeignKeyConstraint(["terminal_id"], ["terminal.id"], name="fk_pairing_code_terminal_id_terminal"),
         sa.UniqueConstraint("locator", name="uq_pairing_code_locator"),
-        sa.CheckConstraint("tries between 0 and 5", name="ck_pairing_code_tries"),
+        sa.CheckConstraint("tries between 0 and 5", name="tries"),
     )

@@ -83,11 +83,9 @@ def _settlements() -> None:
         _foreign("settlement", "previous_id", "settlement"),
         _foreign("settlement", "entry_id", "entry"),
         _foreign("settlement", "sealed_by", "account"),
-        sa.CheckConstraint(_STATES, name="ck_settlement_state"),
-        sa.CheckConstraint("first_on <= last_on", name="ck_settlement_period"),
-        sa.CheckConstraint(
-            "net_fen = captured_fen - reversed_fen - refunded_fen and net_fen >= 0", name="ck_settlement_net"
-        ),
+        sa.CheckConstraint(_STATES, name="state"),
+        sa.CheckConstraint("first_on <= last_on", name="period"),
+        sa.CheckConstraint("net_fen = captured_fen - reversed_fen - refunded_fen and net_fen >= 0", name="net"),
     )
     op.create_index("ix_settlement_last_on", "settlement", ["last_on"])
     op.get_bind().connection.driver_connection.execute(_SEALED)
@@ -110,8 +108,8 @@ def _settlements() -> None:
         sa.PrimaryKeyConstraint("settlement_id", "line_no", name="pk_settlement_line"),
         sa.UniqueConstraint("redemption_id", "type", name="uq_settlement_line_redemption_id_type"),
         _foreign("settlement_line", "settlement_id", "settlement"),
-        sa.CheckConstraint("type in ('capture', 'reversal', 'refund')", name="ck_settlement_line_type"),
-        sa.CheckConstraint("union_fen >= 0 and abs(net_fen) = union_fen", name="ck_settlement_line_net"),
+        sa.CheckConstraint("type in ('capture', 'reversal', 'refund')", name="type"),
+        sa.CheckConstraint("union_fen >= 0 and abs(net_fen) = union_fen", name="net"),
     )
     op.create_table(
         "settlement_event",
@@ -124,7 +122,7 @@ def _settlements() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_settlement_event"),
         _foreign("settlement_event", "settlement_id", "settlement"),
         _foreign("settlement_event", "actor_id", "account"),
-        sa.CheckConstraint(_STATES, name="ck_settlement_event_state"),
+        sa.CheckConstraint(_STATES, name="state"),
     )
     op.create_index("ix_settlement_event_settlement_id", "settlement_event", ["settlement_id"])
     op.create_table(
@@ -145,7 +143,7 @@ def _settlements() -> None:
         _foreign("held_back", "merchant_id", "merchant"),
         _foreign("held_back", "held_by", "account"),
         _foreign("held_back", "released_by", "account"),
-        sa.CheckConstraint("(released_at is null) = (released_by is null)", name="ck_held_back_released"),
+        sa.CheckConstraint("(released_at is null) = (released_by is null)", name="released"),
     )
     op.create_index(
         "uq_held_back_live",
@@ -180,7 +178,7 @@ def _statements() -> None:
         sa.UniqueConstraint("merchant_id", "sha256", name="uq_statement_file_merchant_id_sha256"),
         _foreign("statement_file", "merchant_id", "merchant"),
         _foreign("statement_file", "received_by", "account"),
-        sa.CheckConstraint("(refusal is null) = (refusal_words is null)", name="ck_statement_file_refusal"),
+        sa.CheckConstraint("(refusal is null) = (refusal_words is null)", name="refusal"),
     )
     op.create_table(
         "statement_line",
@@ -238,7 +236,7 @@ def _runs() -> None:
             deferrable=True,
             initially="DEFERRED",
         ),
-        sa.CheckConstraint("first_on <= last_on", name="ck_reconciliation_run_period"),
+        sa.CheckConstraint("first_on <= last_on", name="period"),
         ExcludeConstraint(
             (sa.text("uuidrange(merchant_id, merchant_id, '[]')"), "&&"),
             (sa.text("daterange(first_on, last_on, '[]')"), "&&"),
@@ -272,10 +270,10 @@ def _runs() -> None:
         sa.PrimaryKeyConstraint("run_id", "match_no", "part", name="pk_reconciliation_match"),
         _foreign("reconciliation_match", "run_id", "reconciliation_run"),
         _foreign("reconciliation_match", "file_id", "statement_file"),
-        sa.CheckConstraint("our_id is not null or file_id is not null", name="ck_reconciliation_match_a_side"),
+        sa.CheckConstraint("our_id is not null or file_id is not null", name="a_side"),
         sa.CheckConstraint(
             "(file_id is null) = (line is null) and (our_id is null) = (our_type is null)",
-            name="ck_reconciliation_match_whole",
+            name="whole",
         ),
     )
     op.create_index(
@@ -327,20 +325,16 @@ def _runs() -> None:
         _foreign("reconciliation_exception", "maker_id", "account"),
         _foreign("reconciliation_exception", "checker_id", "account"),
         _foreign("reconciliation_exception", "entry_id", "entry"),
-        sa.CheckConstraint(_CODES, name="ck_reconciliation_exception_code"),
-        sa.CheckConstraint(
-            "\"group\" in ('ours_only', 'theirs_only', 'amount', 'other')", name="ck_reconciliation_exception_group"
-        ),
-        sa.CheckConstraint(_EXCEPTION_STATES, name="ck_reconciliation_exception_state"),
-        sa.CheckConstraint("maker_id <> checker_id", name="ck_reconciliation_exception_four_eyes"),
+        sa.CheckConstraint(_CODES, name="code"),
+        sa.CheckConstraint("\"group\" in ('ours_only', 'theirs_only', 'amount', 'other')", name="group"),
+        sa.CheckConstraint(_EXCEPTION_STATES, name="state"),
+        sa.CheckConstraint("maker_id <> checker_id", name="four_eyes"),
         sa.CheckConstraint(
             "state not in ('proposed', 'approved', 'posted') or (maker_id is not null and resolution is not null)",
-            name="ck_reconciliation_exception_maker",
+            name="maker",
         ),
-        sa.CheckConstraint(
-            "state not in ('approved', 'posted') or checker_id is not null", name="ck_reconciliation_exception_checker"
-        ),
-        sa.CheckConstraint("(state = 'closed') = (closed_at is not null)", name="ck_reconciliation_exception_closed"),
+        sa.CheckConstraint("state not in ('approved', 'posted') or checker_id is not null", name="checker"),
+        sa.CheckConstraint("(state = 'closed') = (closed_at is not null)", name="closed"),
     )
     op.create_index("ix_reconciliation_exception_run_id_no", "reconciliation_exception", ["run_id", "no"])
     op.create_index(

@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("merchant_id", "key", name="pk_idempotency_key"),
         sa.CheckConstraint(
             "(status is null) = (body is null) and (status is null) = (media_type is null)",
-            name="ck_idempotency_key_answer_whole",
+            name="answer_whole",
         ),
         postgresql_with={"fillfactor": 60},
     )
