@@ -3,7 +3,7 @@
 import io
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import xlsxwriter
@@ -42,7 +42,7 @@ _ACTIVATED = {"YJ-01-101": 29, "YJ-01-102": 45, "YJ-10-101": 6, "YJ-19-101": 40}
 
 @dataclass(frozen=True)
 class Holder:
-    """A member with a card in the story, and the phone when it is bound."""
+    """A member with a card in the story; the phone when it is bound, the printed card where there is one."""
 
     member: Member
     person_id: uuid.UUID
@@ -50,6 +50,7 @@ class Holder:
     activation_code: str
     state: str
     phone: DeviceKey | None = None
+    printed: issuance.PrintedCard | None = None
 
 
 def found_the_union(at: Step) -> None:
@@ -130,7 +131,7 @@ def holders_of(unit: Unit, people: Sequence[Member], cards: Iterable[issuance.Is
             card.person_id,
             card.number,
             card.activation_code,
-            "delivered" if place < last_handed_out else "produced",
+            "delivered" if place < last_handed_out else "ordered",
         )
         for place, card in enumerate(cards)
     ]
@@ -151,6 +152,13 @@ def bind_phones(unit: Unit, holders: list[Holder], first_day: date) -> list[Hold
     return bound
 
 
+def print_card(at: Step, holder: Holder) -> Holder:
+    """The service centre prints the card of a member without a smartphone."""
+    command = issuance.PrintCards(_officer(at.session, "zhongxin"), numbers=(holder.number,))
+    (printed,) = issuance.print_cards(at.session, at.world, command)
+    return replace(holder, printed=printed)
+
+
 def _bind(at: Step, holder: Holder) -> Holder:
     phone = DeviceKey.make(at.world)
     issuance.activate_card(
@@ -164,7 +172,7 @@ def _bind(at: Step, holder: Holder) -> Holder:
             phone.activation_proof(holder.number, holder.activation_code),
         ),
     )
-    return Holder(holder.member, holder.person_id, holder.number, holder.activation_code, "active", phone)
+    return replace(holder, state="active", phone=phone)
 
 
 def _review(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from cardnet.demo.issuing import Holder
 from cardnet.demo.people import UNITS, members
 from cardnet.demo.stage import step, world_at
 from cardnet.finance import services as finance
+from cardnet.issuance.sheets import card_sheets
 from cardnet.kernel.db import libpq_url, transaction
 from cardnet.kernel.errors import Conflict
 from cardnet.membership.rules import resident_check_digit
@@ -106,8 +107,10 @@ def _tell(data: Path) -> dict[str, Any]:
     for sale in trading.autumn(holders):
         trading.sell(sale, tills)
     trading.sell(trading.forwarded_screenshot(holders), tills)
+    # A printed card is in use from its first sale on.
+    holders = [replace(holder, state="active") if holder.printed else holder for holder in holders]
     _close_the_books(data)
-    _write_samples(data)
+    _write_samples(data, holders)
     document = _document(holders, tills)
     running.save_demo_data(data, document)
     return document
@@ -129,6 +132,9 @@ def _spring() -> list[Holder]:
         cards = issuing.apply_for_cards(unit, mine, date(2026, 3, 10) + timedelta(days=number))
         handed_out = issuing.holders_of(unit, mine, cards)
         holders += issuing.bind_phones(unit, handed_out, date(2026, 4, 8))
+    with step("2026-04-02 10:20") as at:
+        # 周桂林 has no smartphone.
+        holders[0] = issuing.print_card(at, holders[0])
     return holders
 
 
@@ -147,6 +153,8 @@ def _close_the_books(data: Path) -> None:
             maker = principal_of_username(at.session, "jingban").account_id
             finance.settle(at.session, at.world, finance.Settle(last, maker))
     close_days(date(2026, 11, 19))
+    with step("2026-11-20 09:10", "hold back") as at:
+        trading.hold_back_the_night(at)
     with step("2026-11-20 10:00", "reconcile") as at:
         merchant = merchants.merchant_of_code(at.session, partners.BAIHE.code)
         first, last = date(2026, 10, 1), date(2026, 10, 31)
@@ -170,8 +178,10 @@ def close_days(last: date) -> None:
                 command = finance.close_day(at.session, at.world, command).next_step
 
 
-def _write_samples(data: Path) -> None:
-    """A roster of four: two good rows for the two places that are left, a wrong check digit, no answer."""
+def _write_samples(data: Path, holders: Sequence[Holder]) -> None:
+    """周桂林's printed card, and a roster: two good rows for the two places left, a wrong check digit, no answer."""
+    printed = [holder.printed for holder in holders if holder.printed]
+    (data / _SAMPLES / "周桂林的实体卡.pdf").write_bytes(card_sheets(printed))
     header = "姓名,证件类型,证件号码,性别,手机号码,所属工会编码,部门,用工形式,本人同意"
     good = [
         body + resident_check_digit(body) for body in ("31990519850312001", "31990519900708002", "31990519791111003")

@@ -1,9 +1,13 @@
-"""Autumn 2026: what members bought and where, until 20 November. Every code is drawn by a phone and judged like any other."""
+"""Autumn 2026: what members bought and where, until 20 November.
+
+Every code is drawn by a phone or stands on a printed card, and is judged like any other.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
+from cardnet.access.services import principal_of_username
 from cardnet.benefits import services as benefits
 from cardnet.benefits.services import Purchase, Redeem, RedemptionRecord
 from cardnet.credential.store import ensure_keys, trust_pack
@@ -11,11 +15,17 @@ from cardnet.credential.verify import VerifyContext, verify
 from cardnet.demo.issuing import Holder
 from cardnet.demo.partners import BAIHE, CINEMA, NOODLES, PHARMACY, SANATORIUM, Partner, venue
 from cardnet.demo.stage import Step, step, world_at
+from cardnet.finance import services as finance
+from cardnet.finance.rules import HoldReason, net_of
 from cardnet.issuance import services as issuance
+from cardnet.kernel.calendar import local
+from cardnet.merchants import services as merchants
 from cardnet.merchants.services import NewTerminal
 
 USERS = 83
 """Phones that were ever used; 周桂林's printed card makes it 84."""
+_NIGHT = (time(21, 40), time(22, 20))
+"""百禾's till closes at half past nine."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,17 @@ def mint_keys() -> None:
 def autumn(holders: Sequence[Holder]) -> list[Sale]:
     """Every sale in the order of time."""
     users = [holder for holder in holders if holder.phone][:USERS]
-    return sorted([*_health_checks(users), *_groceries(users), *_small_pleasures(users)], key=lambda sale: sale.moment)
+    sales = [*_health_checks(users), *_groceries(users), *_small_pleasures(users), *_on_paper(holders)]
+    return sorted(sales, key=lambda sale: sale.moment)
+
+
+def _on_paper(holders: Sequence[Holder]) -> list[Sale]:
+    """周桂林 has her health checked; the next night somebody shows her card at 百禾, where she says she never was."""
+    (holder,) = (one for one in holders if one.printed)
+    return [
+        Sale("2026-11-17 09:35", SANATORIUM, holder, 38_000, "health_check", "TJ-0063"),
+        Sale("2026-11-18 22:14", BAIHE, holder, 10_000, None, "BH-2009"),
+    ]
 
 
 def _health_checks(users: Sequence[Holder]) -> list[Sale]:
@@ -61,7 +81,7 @@ def _health_checks(users: Sequence[Holder]) -> list[Sale]:
 
 
 def _groceries(users: Sequence[Holder]) -> list[Sale]:
-    """百禾: 48 baskets in October; on 18 November eight after closing time, all of exactly 100.00."""
+    """百禾: 48 baskets in October; on 18 November eight after closing time, all of exactly 100.00 (`_on_paper` has the ninth)."""
     october = [
         Sale(
             f"{day} {9 + n % 11:02d}:{n * 13 % 60:02d}",
@@ -129,29 +149,57 @@ def forwarded_screenshot(holders: Sequence[Holder]) -> Sale:
 
 
 def sell(sale: Sale, tills: dict[str, NewTerminal]) -> RedemptionRecord:
-    """Draw the code on the member's phone, scan it at the till, redeem."""
+    """Draw the code on the member's phone, or take the printed one with the last four; scan it at the till, redeem."""
     later = datetime.fromisoformat(sale.moment) + timedelta(seconds=sale.after)
-    drawn = world_at(sale.moment, sale.holder.number)
-    with step(sale.moment, f"renew {sale.holder.number}") as at:
-        credential = _credential(at, sale.holder)
-    phone = sale.holder.phone
-    if phone is None:
-        raise ValueError(f"{sale.holder.number} has no phone")
-    text = phone.code(credential, drawn)
+    if sale.holder.printed:
+        text, last4 = sale.holder.printed.code_text, sale.holder.member.id_number[-4:]
+    else:
+        text, last4 = _drawn(sale), None
     with step(later.isoformat(sep=" "), sale.ref) as at:
         context = VerifyContext(audiences=frozenset({sale.partner.code}))
         judged = verify(text, trust_pack(at.session, at.world.now()), None, at.world.now(), context)
         command = Redeem(
-            venue(at, tills[sale.partner.code]), text, judged, Purchase(sale.amount_fen, sale.service), sale.ref
+            venue(at, tills[sale.partner.code]),
+            text,
+            judged,
+            Purchase(sale.amount_fen, sale.service),
+            sale.ref,
+            id_last4=last4,
         )
         return benefits.redeem(at.session, at.world, command)
 
 
-def _credential(at: Step, holder: Holder) -> bytes:
-    if holder.phone is None:
-        raise ValueError(f"{holder.number} has no phone")
-    command = issuance.RenewCredential(holder.person_id, holder.phone.public)
-    return issuance.renew_credential(at.session, at.world, command).credential
+def _drawn(sale: Sale) -> str:
+    phone = sale.holder.phone
+    if phone is None:
+        raise ValueError(f"{sale.holder.number} has no phone")
+    with step(sale.moment, f"renew {sale.holder.number}") as at:
+        command = issuance.RenewCredential(sale.holder.person_id, phone.public)
+        credential = issuance.renew_credential(at.session, at.world, command).credential
+    return phone.code(credential, world_at(sale.moment, sale.holder.number))
+
+
+def hold_back_the_night(at: Step) -> None:
+    """The checker keeps the nine sales of 18 November, 21:40 to 22:20, out of settlement until 百禾 has explained them."""
+    checker = principal_of_username(at.session, "fuhe").account_id
+    night = date(2026, 11, 18)
+    merchant = merchants.merchant_of_code(at.session, BAIHE.code)
+    facts = benefits.settlement_facts(at.session, merchant.id, night, night)
+    for fact in facts:
+        if not _NIGHT[0] <= local(fact.occurred_at).time() <= _NIGHT[1]:
+            continue
+        denied = fact.merchant_ref == "BH-2009"
+        hold = finance.HoldBack(
+            merchant.id,
+            fact.redemption_id,
+            fact.type,
+            fact.business_date,
+            net_of(fact.type, fact.union_fen),
+            HoldReason.MEMBER_DENIES if denied else HoldReason.FRAUD_FLAG,
+            "会员答复“不是我”，请提供小票和监控。" if denied else "闭店后连续九笔正好 100.00 元，请说明并提供小票。",
+            checker,
+        )
+        finance.hold_back(at.session, at.world, hold)
 
 
 def baihe_file(facts: Sequence[benefits.SettlementFact]) -> bytes:
