@@ -4,7 +4,10 @@ Every redemption is a member's own fresh code, redeemed once: verification, rule
 idempotency, durable commit. Codes are made just before each round, because they are good for 35 seconds only.
 Rounds of floor and redemption take turns, so that both meet the same machine; the figure is the median round.
 
-    python -m benchmarks.redemption [--rounds 5] [--seconds 8] [--merchants 8] [--floor tests/acceptance/floor.py]
+    python -m benchmarks.redemption [--rounds 5] [--seconds 8] [--merchants 8] [--rich] [--floor tests/acceptance/floor.py]
+
+The redemption is M1 of the acceptance scenarios: body R1, the health check HC2026 out of one pool. `--rich` adds order
+lines, a second pool and a discount that stacks with the subsidy.
 """
 
 import argparse
@@ -40,7 +43,7 @@ def main(arguments: list[str]) -> int:
             with transaction() as session:
                 holders = make_members(session, world, each * wanted.rounds + 500)
             with transaction() as session:
-                tills = make_offers(session, world, wanted.merchants)
+                tills = make_offers(session, world, wanted.merchants, rich=wanted.rich)
         ours = {"CARDNET_DATABASE_URL": url, "CARDNET_DATA": str(data), "CARDNET_RATE_LIMITS": "off"}
         floor_database = {"FLOOR_DSN": libpq_url(server.make_database("floor"))}
         floor_runs, our_runs = [], []
@@ -48,17 +51,19 @@ def main(arguments: list[str]) -> int:
             gunicorn("wsgi:app", ROOT, ours) as web,
             gunicorn("floor:app", wanted.floor.parent, floor_database) as floor,
         ):
-            floor_request = _requests(floor.port, "/redeem", holders[:1], tills, world, 0)[0]
+            floor_request = _requests(floor.port, "/redeem", holders[:1], tills, world, wanted, 0)[0]
             drive(floor, server, [floor_request] * 500, 2)
-            drive(web, server, _requests(web.port, "/merchant/v1/redemptions", holders[:500], tills, world, 2), 2)
+            drive(
+                web, server, _requests(web.port, "/merchant/v1/redemptions", holders[:500], tills, world, wanted, 2), 2
+            )
             del holders[:500]
             for turn in range(wanted.rounds):
                 floor_runs.append(drive(floor, server, [floor_request] * 5 * each, wanted.seconds))
                 mine, holders = holders[:each], holders[each:]
-                requests = _requests(web.port, "/merchant/v1/redemptions", mine, tills, world, wanted.seconds)
+                requests = _requests(web.port, "/merchant/v1/redemptions", mine, tills, world, wanted, wanted.seconds)
                 our_runs.append(drive(web, server, requests, wanted.seconds))
                 print(f"# round {turn + 1}: {_line(floor_runs[-1])} | {_line(our_runs[-1])}", file=sys.stderr)
-        _tell(floor_runs, our_runs, machine(server))
+        _tell("redemption_rich" if wanted.rich else "redemption", floor_runs, our_runs, machine(server))
     return 0 if all(set(run.statuses) == {201} for run in our_runs) else 1
 
 
@@ -67,33 +72,35 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--merchants", type=int, default=8)
+    parser.add_argument("--rich", action="store_true")
     parser.add_argument("--floor", type=lambda text: Path(text).resolve(), default=ROOT / "tests/acceptance/floor.py")
     return parser.parse_args(arguments)
 
 
 def _requests(
-    port: int, path: str, holders: list[Holder], tills: list[Till], world: World, seconds: float
+    port: int,
+    path: str,
+    holders: list[Holder],
+    tills: list[Till],
+    world: World,
+    wanted: argparse.Namespace,
+    seconds: float,
 ) -> list[bytes]:
     """One request per member. Codes are dated across the round, so that each is a few seconds old when it is shown."""
     found = []
     for number, holder in enumerate(holders):
         till = tills[number % len(tills)]
         shown_at = world.now() + timedelta(seconds=seconds * number / max(1, len(holders)))
-        body = {
-            "code": holder.code(shown_at, world),
-            "merchant_ref": f"R-{uuid.uuid4().hex[:12]}",
-            "capture": True,
-            "purchase": {
-                "amount_fen": 38_000,
-                "service_code": "health_check",
-                "lines": [{"line_no": 1, "amount_fen": 38_000, "category": "health"}],
-            },
-        }
+        purchase: dict[str, object] = {"amount_fen": 38_000, "service_code": "health_check"}
+        if wanted.rich:
+            purchase["lines"] = [{"line_no": 1, "amount_fen": 38_000, "category": "health"}]
+        reference = f"R-{uuid.uuid4().hex[:12]}"
+        body = {"code": holder.code(shown_at, world), "merchant_ref": reference, "capture": True, "purchase": purchase}
         found.append(request_bytes(port, path, body, till.headers | {"Idempotency-Key": uuid.uuid4().hex}))
     return found
 
 
-def _tell(floor_runs: list[Run], our_runs: list[Run], on: dict[str, object]) -> None:
+def _tell(name: str, floor_runs: list[Run], our_runs: list[Run], on: dict[str, object]) -> None:
     floor, ours = _median(floor_runs), _median(our_runs)
     ratios = [mine.per_second / its.per_second for mine, its in zip(our_runs, floor_runs, strict=True)]
     slower = [
@@ -104,7 +111,7 @@ def _tell(floor_runs: list[Run], our_runs: list[Run], on: dict[str, object]) -> 
         for status, number in run.statuses.items():
             statuses[status] = statuses.get(status, 0) + number
     report(
-        name="redemption",
+        name=name,
         value=round(ours, 1),
         unit="redemptions/s",
         floor=round(floor, 1),

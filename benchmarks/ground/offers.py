@@ -1,4 +1,8 @@
-"""Programs and merchants as redemptions meet them: a health-check subsidy with a money pool and a head-count pool, and a discount."""
+"""Programs and merchants as redemptions meet them.
+
+Plain: HC2026 of the acceptance scenarios, a health-check subsidy out of one pool. Rich: a head-count pool beside it, and
+a discount of the merchant's own on top.
+"""
 
 from datetime import date
 from typing import Any
@@ -28,8 +32,8 @@ from tests.make.merchants import Till, make_till
 _DOCUMENT = "云工〔2026〕8号"
 
 
-def health_check() -> dict[str, Any]:
-    """100 yuan a person and calendar year, not above the price, out of a money pool and a head-count pool."""
+def health_check(*pools: str) -> dict[str, Any]:
+    """100 yuan a person and calendar year, not above the price, out of these pools."""
     return {
         "schema": "cardnet.rule/1",
         "basis": "event_date",
@@ -44,8 +48,7 @@ def health_check() -> dict[str, Any]:
         "calc": {"op": "subsidy_fixed", "fen": 10_000, "not_above_price": True},
         "limits": [
             {"id": "once_per_year", "scope": "person", "window": "calendar_year", "max_n": 1, "on_exceed": "refuse"},
-            {"id": "year_pool", "pool": "HC-FEN", "on_exceed": "refuse"},
-            {"id": "year_heads", "pool": "HC-HEADS", "on_exceed": "refuse"},
+            *({"id": f"pool_{pool}", "pool": pool, "on_exceed": "refuse"} for pool in pools),
         ],
         "stack": {"lane": 20, "not_with": []},
         "late_submission_days": 30,
@@ -71,8 +74,8 @@ def five_percent() -> dict[str, Any]:
     }
 
 
-def make_offers(session: Session, world: World, merchants: int, pool_fen: int = 10**12) -> list[Till]:
-    """Both programs, good everywhere, and a till at each of `merchants` merchants."""
+def make_offers(session: Session, world: World, merchants: int, *, rich: bool = False) -> list[Till]:
+    """The programs, good everywhere, and a till at each of `merchants` merchants."""
     district = union_of_code(session, "C")
     author, approver = (
         make_officer(
@@ -86,10 +89,12 @@ def make_offers(session: Session, world: World, merchants: int, pool_fen: int = 
         )
         for name in ("author", "approver")
     )
-    make_pool(session, world, MakePool("HC-FEN", "体检资金", PoolUnit.FEN, pool_fen, _DOCUMENT))
+    make_pool(session, world, MakePool("HC-FEN", "体检资金", PoolUnit.FEN, 10**12, _DOCUMENT))
     make_pool(session, world, MakePool("HC-HEADS", "体检人数", PoolUnit.PERSONS, 10**7, _DOCUMENT))
-    _in_force(session, world, author, approver, "HC2026", "健康体检补贴", ProgramKind.SUBSIDY, health_check())
-    _in_force(session, world, author, approver, "D-5", "会员九五折", ProgramKind.DISCOUNT, five_percent())
+    pools = ("HC-FEN", "HC-HEADS") if rich else ("HC-FEN",)
+    _in_force(session, world, author, approver, "HC2026", "健康体检补贴", ProgramKind.SUBSIDY, health_check(*pools))
+    if rich:
+        _in_force(session, world, author, approver, "D-5", "会员九五折", ProgramKind.DISCOUNT, five_percent())
     return [make_till(session, world, f"M{1001 + n}", name=f"商户{n + 1}") for n in range(merchants)]
 
 
