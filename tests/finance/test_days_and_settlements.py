@@ -241,3 +241,21 @@ def test_the_audit_finds_a_settlement_that_was_tampered_with(shop, world, clock,
         owner.execute(damage)
     with transaction() as session:
         assert code in {breach.code for breach in services.audit.run(session, world)}
+
+
+def test_a_released_movement_of_an_earlier_day_goes_into_the_next_settlement(shop, world, clock):
+    held = shop.redeem(0)
+    hold = HoldBack(
+        shop.venue.merchant_id, held.id, "capture", DAY, 10_000, HoldReason.DISPUTED, "会员说没有来过", shop.actor_id
+    )
+    shop.act(lambda session: services.hold_back(session, world, hold))
+    clock.set(at(NEXT, 9))
+    shop.redeem(1)
+    clock.set(at(NEXT + timedelta(days=1), 9))
+    assert len(shop.settle(NEXT).sealed) == 1
+    shop.act(lambda session: services.release(session, world, Release(held.id, "capture", shop.actor_id)))
+    for settled_already in (DAY, NEXT):
+        assert shop.settle(settled_already).sealed == ()
+    clock.set(at(NEXT + timedelta(days=2), 9))
+    (sealed,) = shop.settle(NEXT + timedelta(days=1)).sealed
+    assert (sealed.totals.lines, sealed.totals.net_fen) == (1, 10_000)

@@ -117,12 +117,9 @@ def settle(session: Session, world: World, command: Settle) -> SettleReceipt:
         )
     partners = {merchant.id: merchant for merchant in merchants.merchants(session)}
     already = _views(session, Settlement.last_on == command.day)
-    done = {view.merchant_id for view in already}
     sealed, carried = [], []
     for merchant_id, facts in _unsettled(session, command.day).items():
         merchant = partners[merchant_id]
-        if merchant_id in done:
-            continue
         lines = _lines(facts)
         totals = totals_of(lines)
         cycle = str(merchant.settlement_cycle)
@@ -136,7 +133,11 @@ def settle(session: Session, world: World, command: Settle) -> SettleReceipt:
 
 
 def _unsettled(session: Session, until: date) -> dict[uuid.UUID, list[SettlementFact]]:
-    """Movements up to a day that no settlement has and nobody holds back, by merchant in the order of their codes."""
+    """Movements up to a day that no settlement has and nobody holds back, by merchant in the order of their codes.
+
+    A merchant settled up to that day or beyond is left out: what was released since goes into its next settlement,
+    for a period cannot end before the one before it.
+    """
     last = select(Settlement.merchant_id, func.max(Settlement.last_on)).group_by(Settlement.merchant_id)
     settled_until: dict[uuid.UUID, date] = {row[0]: row[1] for row in session.execute(last)}
     partners = merchants.merchants(session)
@@ -149,7 +150,8 @@ def _unsettled(session: Session, until: date) -> dict[uuid.UUID, list[Settlement
     for fact in facts:
         if (fact.redemption_id, fact.type) not in taken:
             by_merchant[fact.merchant_id].append(fact)
-    return {merchant.id: by_merchant[merchant.id] for merchant in partners if merchant.id in by_merchant}
+    open_ones = [merchant.id for merchant in partners if settled_until.get(merchant.id, _BEFORE_ALL) < until]
+    return {merchant_id: by_merchant[merchant_id] for merchant_id in open_ones if merchant_id in by_merchant}
 
 
 def _taken(session: Session, ids: Sequence[uuid.UUID]) -> set[tuple[uuid.UUID, str]]:
