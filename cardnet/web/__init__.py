@@ -8,6 +8,7 @@ from cardnet.web import (
     csrf,
     finance,
     formats,
+    forms,
     home,
     language,
     navigation,
@@ -37,6 +38,7 @@ def install(app: Flask) -> None:
     language.install(app)
     formats.install(app)
     csrf.install(app)
+    forms.install(app)
     words.install(app)
     navigation.install(app)
     paging.install(app)

@@ -258,6 +258,8 @@ def _upload_form(wrong: dict[str, str], given: dict[str, str], known_run: str | 
 
 def _date(text: str) -> date | None:
     try:
-        return date.fromisoformat(text.strip())
+        day = date.fromisoformat(text.strip())
     except ValueError:
         return None
+    # A year of three digits or of the next century is a slip, and days around the calendar's ends cannot be counted.
+    return day if 2000 <= day.year < 2100 else None

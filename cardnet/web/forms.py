@@ -4,11 +4,29 @@ import uuid
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from flask import Flask, request
+
+from cardnet.http import is_api
 from cardnet.kernel.errors import CardnetError, InvalidInput, NotFound
 from cardnet.web.language import gettext
 
 Wrong = Mapping[str, str]
 """Field name → sentence. The empty name is about the form as a whole."""
+
+
+def install(app: Flask) -> None:
+    """Turn away addresses and forms with NUL in them: nobody types it, and no text of a database may hold it.
+
+    Stands behind the check of forms (csrf), which sets the size a form may have before anything reads it.
+    """
+    app.before_request(_refuse_nul)
+
+
+def _refuse_nul() -> None:
+    if is_api(request.path):
+        return
+    if any("\0" in text for form in (request.args, request.form) for _, text in form.items(multi=True)):
+        raise InvalidInput("malformed_request", gettext("内容里有不能识别的字符，请重新输入。"))
 
 
 def wrong_of(error: CardnetError, fields: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Flask, request, url_for
 
@@ -14,8 +15,10 @@ def install(app: Flask) -> None:
 
 def page_url(number: int) -> str:
     """The address of this list's page `number`, with the filters of this one."""
-    words = {key: values for key, values in request.args.lists() if key != "page"}
-    return url_for(request.endpoint or "home.front", **{**(request.view_args or {}), **words, "page": number})
+    words = [(key, value) for key, value in request.args.items(multi=True) if key != "page"]
+    # Not through url_for's own words: `?_scheme=x` or `?endpoint=x` in the address would reach its parameters.
+    here = url_for(request.endpoint or "home.front", **(request.view_args or {}))
+    return f"{here}?{urlencode([*words, ('page', number)])}"
 
 
 @dataclass(frozen=True)

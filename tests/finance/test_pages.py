@@ -199,3 +199,10 @@ def test_the_words_of_the_pages_are_those_of_the_rules():
     assert plain(finance_words.SETTLEMENT_STATES) == plain(STATE_WORDS)
     assert plain(finance_words.CARRIED) == plain(CARRY_WORDS)
     assert set(finance_words.EXCEPTION_STATES) == {state.value for state in ExceptionState}
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2026-02-30"])
+def test_days_no_calendar_of_ours_holds_are_asked_for_again(browser_of, day):
+    maker = browser_of(Role.FINANCE_MAKER)
+    assert submit(maker, "/finance/days/close", {"day": day}).status_code == 422
+    assert upload(maker, b"ref,amount\nR,1\n", first=day, last=day).status_code == 422

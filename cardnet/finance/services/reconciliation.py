@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
 from cardnet.benefits import services as benefits
@@ -421,6 +421,8 @@ def _lock(session: Session, merchant_id: uuid.UUID) -> None:
 def _check_period(first_on: date, last_on: date) -> None:
     if first_on > last_on:
         raise InvalidInput("period_invalid", f"起始日 {first_on} 晚于截止日 {last_on}，请核对。")
+    if first_on.year < 2000 or last_on.year >= 2100:
+        raise InvalidInput("period_invalid", "日期超出可核对的范围，请核对年份。")
     if last_on - first_on > MAX_PERIOD:
         raise InvalidInput("period_invalid", "一次最多核对一年，请缩短日期范围。")
 
@@ -583,11 +585,3 @@ def _faults(session: Session, files: Sequence[StatementFile]) -> list[tuple[Stat
 
 def _facts_of(file: StatementFile, faults: Sequence[Mapping[str, Any]]) -> FileFacts:
     return FileFacts(file.sha256.hex(), file.filename, file.lines, faults, file.refusal_words)
-
-
-def count_runs(session: Session) -> int:
-    """How many live runs there are."""
-    counted = session.scalar(
-        select(func.count()).select_from(ReconciliationRun).where(ReconciliationRun.superseded_by.is_(None))
-    )
-    return int(counted or 0)

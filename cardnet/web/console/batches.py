@@ -45,7 +45,7 @@ def batch(principal: Principal, batch_id: str) -> ResponseReturnValue:
     return _batch_page(principal, batch_id, {})
 
 
-@blueprint.get("/batches/<batch_id>/rows/<int:row>")
+@blueprint.get("/batches/<batch_id>/rows/<int(max=9999999):row>")
 @staff_page(*OFFICERS)
 def batch_row(principal: Principal, batch_id: str, row: int) -> ResponseReturnValue:
     """One person of a batch: what was found, where the application stands, everything that happened to it."""
