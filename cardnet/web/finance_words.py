@@ -3,6 +3,7 @@
 They are those of `finance.rules`; they stand here once more so that they can be translated, and a test compares them.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask_babel import lazy_gettext
@@ -116,7 +117,20 @@ BASES = {
     "payable_fen": lazy_gettext("顾客实付金额"),
 }
 
+STATEMENT_FAULTS = {
+    "unreadable": lazy_gettext("文件无法读取"),
+    "hash_differs": lazy_gettext("内容与文件指纹不符"),
+    "key_unknown": lazy_gettext("签名密钥不在册或已停用"),
+    "signature_wrong": lazy_gettext("签名不符"),
+    "totals_differ": lazy_gettext("合计与明细不符"),
+}
+
 _COMPARED = {MORE: lazy_gettext("多"), LESS: lazy_gettext("少")}
+
+
+def fault_words(faults: Iterable[str]) -> str:
+    """What is wrong with a statement, in the reader's language."""
+    return "、".join(str(STATEMENT_FAULTS[fault]) for fault in faults)
 
 
 def explained(one: ExceptionView) -> str:

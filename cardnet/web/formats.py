@@ -10,7 +10,6 @@ from flask_babel import get_locale
 
 from cardnet.kernel import calendar, masking
 from cardnet.kernel.money import yuan
-from cardnet.web.language import gettext
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -75,16 +74,6 @@ def rate(part: int, whole: int) -> str:
 def groups(digits: str, size: int = 4) -> str:
     """A card number in groups that can be read aloud: `4012 3456 7890 1`."""
     return " ".join(digits[i : i + size] for i in range(0, len(digits), size))
-
-
-def ago(at: datetime, now: datetime) -> str:
-    """How long something has waited, in words: 今天, 昨天, 3 天前."""
-    days = (calendar.day_of(now) - calendar.day_of(at)).days
-    if days <= 0:
-        return gettext("今天")
-    if days == 1:
-        return gettext("昨天")
-    return gettext("%(days)d 天前", days=days)
 
 
 def static_url(filename: str) -> str:

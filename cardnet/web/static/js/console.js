@@ -3,6 +3,17 @@
 // A file may be dropped on the whole zone; the plain input stays what is sent.
 for (const zone of document.querySelectorAll("[data-drop]")) {
   const input = zone.querySelector('input[type="file"]');
+  // The browser's own button speaks the browser's language, not the page's: ours lies below it, and says the file's name.
+  const told = zone.querySelector("[data-drop-name]");
+  const nothing = told.textContent;
+  const tell = () => {
+    told.textContent = input.files[0]?.name ?? nothing;
+  };
+  zone.classList.add("drop--told");
+  zone.querySelector("[data-drop-choose]").hidden = false;
+  told.hidden = false;
+  input.addEventListener("change", tell);
+  addEventListener("pageshow", tell);
   const over = (on) => zone.classList.toggle("drop--over", on);
   for (const name of ["dragenter", "dragover"]) {
     zone.addEventListener(name, (event) => {
