@@ -101,6 +101,8 @@ async function talkToServer(): Promise<void> {
   try {
     if (await synchronise()) void live.redraw();
     const status = await server.status(card.index);
+    // Taken off this phone while we asked: it must not come back.
+    if (!card) return;
     // An index that was revoked under this phone: another phone was bound.
     const state = status.bound ? status.state : "ended";
     card = { ...card, face: { ...card.face, state, validTo: status.validTo } };
@@ -112,7 +114,8 @@ async function talkToServer(): Promise<void> {
   } catch (error) {
     // A session that ended takes nothing from the card: it still draws codes until its credential ends.
     if (error instanceof NoAnswer) online(false);
-    else if (!(error instanceof server.Refused)) throw error;
+    else if (error instanceof server.Refused) online(true);
+    else throw error;
   }
   void live.refresh();
 }
@@ -122,6 +125,7 @@ async function renewWhenHalfOver(): Promise<void> {
   const { at } = await now();
   if (card.expiresAt - at > (card.expiresAt - card.issuedAt) / 2) return;
   const fresh = await server.renew(base64url(await compressedPublicKey(card.key)));
+  if (!card) return;
   card = { ...card, credential: fresh.credential, issuedAt: fresh.now, expiresAt: fresh.expiresAt, face: fresh.face };
   await store.keepCard(card);
   showFace();
@@ -187,6 +191,7 @@ async function start(): Promise<void> {
   onClick("#forget", () => one<HTMLDialogElement>("#forget-dialog").showModal());
   onClick("#forget-no", () => one<HTMLDialogElement>("#forget-dialog").close());
   onClick("#forget-yes", async () => {
+    card = undefined;
     await server.signOut().catch(() => undefined);
     await store.forgetCard();
     location.reload();
