@@ -1,7 +1,9 @@
 """Statements of the hot path: text given once, sent with numbered parameters, prepared at first use.
 
 psycopg parses `%(name)s` anew on every call of a statement that is long or has many parameters, which costs more
-than running it; here the names are numbered once. Everything else still goes through SQLAlchemy.
+than running it; here the names are numbered once. Within a transaction that has begun, a statement then goes straight
+to libpq's own call, which waits in C: the driver's waiting in Python costs more than all else it does for us.
+Everything that is not on the path of a redemption still goes through SQLAlchemy.
 """
 
 import re
@@ -9,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import psycopg
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -18,7 +22,7 @@ _NAME = re.compile(r"%\((\w+)\)s|%%")
 class Statement:
     """One SQL text with `%(name)s` parameters. A literal per cent sign is written `%%`."""
 
-    __slots__ = ("names", "text")
+    __slots__ = ("formats", "names", "text")
 
     def __init__(self, text: str) -> None:
         numbers: dict[str, int] = {}
@@ -29,6 +33,7 @@ class Statement:
 
         self.text = _NAME.sub(numbered, text).encode()
         self.names = tuple(numbers)
+        self.formats = [PyFormat.AUTO] * len(numbers)
 
     def one(self, session: Session, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
         """Run it in the session's transaction and give its only row. Raises DBAPIError as SQLAlchemy would."""
@@ -39,38 +44,81 @@ class Statement:
 
     def one_or_none(self, session: Session, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """The same, None when there is no row."""
-        cursor = _cursor(session)
+        line = _line(session)
+        values = [parameters[name] for name in self.names]
         try:
-            cursor.execute(self.text, [parameters[name] for name in self.names], prepare=True)
-            row: tuple[Any, ...] | None = cursor.fetchone()
+            if line.pgconn.transaction_status != TransactionStatus.INTRANS:
+                # The first of a transaction: the driver begins it.
+                line.cursor.execute(self.text, values, prepare=True)
+                row: tuple[Any, ...] | None = line.cursor.fetchone()
+                return row
+            return line.execute(self, values)
         except psycopg.Error as error:
             raise DBAPIError.instance(self.text.decode(), None, error, psycopg.Error) from error
-        return row
 
 
 def run(session: Session, text: str) -> None:
     """Run a statement without parameters and without an answer, such as `savepoint x`."""
     try:
-        _cursor(session).execute(text.encode(), prepare=False)
+        _line(session).cursor.execute(text.encode(), prepare=False)
     except psycopg.Error as error:
         raise DBAPIError.instance(text, None, error, psycopg.Error) from error
 
 
-def _cursor(session: Session) -> Any:
-    """The one raw cursor of the session's connection; it lives as long as the connection does.
+class _Line:
+    """What this module keeps of one connection: its raw cursor, and the names under which it has prepared what."""
+
+    __slots__ = ("cursor", "pgconn", "prepared", "translator")
+
+    def __init__(self, connection: Any) -> None:
+        self.cursor = psycopg.RawCursor(connection)
+        self.pgconn = connection.pgconn
+        self.translator = Transformer(connection)
+        self.prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
+
+    def execute(self, statement: Statement, values: list[Any]) -> tuple[Any, ...] | None:
+        """The only row of a statement, or None. Raises psycopg.Error."""
+        given = self.translator.dump_sequence(values, statement.formats)
+        types = self.translator.types or ()
+        name = self.prepared.get((statement.text, types))
+        if name is None:
+            name = b"cardnet_%d" % len(self.prepared)
+            self._must(self.pgconn.prepare(name, statement.text, types), ExecStatus.COMMAND_OK)
+            self.prepared[statement.text, types] = name
+        result = self.pgconn.exec_prepared(name, given, self.translator.formats)
+        self._must(result, ExecStatus.TUPLES_OK)
+        if result.ntuples == 0:
+            return None
+        self.translator.set_pgresult(result)
+        row: tuple[Any, ...] = self.translator.load_row(0, tuple)
+        return row
+
+    def _must(self, result: Any, wanted: ExecStatus) -> None:
+        if result.status == wanted:
+            return
+        if self.pgconn.status == ConnStatus.BAD:
+            raise psycopg.OperationalError("the connection is lost")
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise psycopg.errors.error_from_result(result, encoding=self.translator.encoding)
+        raise psycopg.InternalError(f"a statement of the hot path answered {result.status}")
+
+
+def _line(session: Session) -> _Line:
+    """The line of the session's connection; it lives as long as the connection does.
 
     Remembered for the transaction, because asking a session for its connection costs as much as binding a statement.
     """
     transaction = session.get_transaction()
-    known = session.info.get(_CURSOR)
+    known = session.info.get(_LINE)
     if known is not None and known[0] is transaction and transaction is not None:
-        return known[1]
+        line: _Line = known[1]
+        return line
     connection: Any = session.connection().connection
-    cursor = connection.info.get(_CURSOR)
-    if cursor is None:
-        cursor = connection.info[_CURSOR] = psycopg.RawCursor(connection.driver_connection)
-    session.info[_CURSOR] = (session.get_transaction(), cursor)
-    return cursor
+    line = connection.info.get(_LINE)
+    if line is None:
+        line = connection.info[_LINE] = _Line(connection.driver_connection)
+    session.info[_LINE] = (session.get_transaction(), line)
+    return line
 
 
-_CURSOR = "cardnet.cursor"
+_LINE = "cardnet.line"
