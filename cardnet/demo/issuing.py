@@ -25,7 +25,7 @@ _ORGANISATIONS = (
     ("YJ-10", "新桥港镇总工会", "township", "YJ"),
     ("YJ-19", "区教育局工会", "township", "YJ"),
 )
-_PLACES = {"YJ-01-101": 38, "YJ-01-102": 84, "YJ-10-101": 16, "YJ-19-101": 62}
+_PLACES = {"YJ-01-101": 40, "YJ-01-102": 82, "YJ-10-101": 16, "YJ-19-101": 62}
 _USERS = {"YJ-01-101": "songjia", "YJ-01-102": "hengqi", "YJ-10-101": "huoyun", "YJ-19-101": "erzhong"}
 _TOWNSHIP_USERS = {"YJ-01": "yongze", "YJ-10": "xinqiao", "YJ-19": "jiaoyu"}
 _RETURNED = {
