@@ -102,6 +102,8 @@ def act_as_app_role(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def _take_role(connection: Any, _record: Any) -> None:
+        # What is worth preparing is prepared by kernel.statement; the driver would undo that on every rollback.
+        connection.prepare_threshold = None
         with connection.cursor() as cursor:
             cursor.execute("select 1 from pg_roles where rolname = %s and pg_has_role(oid, 'member')", (APP_ROLE,))
             if cursor.fetchone():

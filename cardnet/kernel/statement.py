@@ -1,11 +1,15 @@
 """Statements of the hot path: text given once, sent with numbered parameters, prepared at first use.
 
 psycopg parses `%(name)s` anew on every call of a statement that is long or has many parameters, which costs more
-than running it; here the names are numbered once. Within a transaction that has begun, a statement then goes straight
-to libpq's own call, which waits in C: the driver's waiting in Python costs more than all else it does for us.
-Everything that is not on the path of a redemption still goes through SQLAlchemy.
+than running it; here the names are numbered once, and the statement goes straight to libpq's own call, which waits
+in C: the driver's waiting in Python costs more than all else it does for us. Everything that is not on the path of a
+redemption goes through SQLAlchemy.
+
+What is prepared here outlives a rollback, as PostgreSQL has it. psycopg would deallocate everything on each rollback
+once it has prepared something of its own, so `kernel.db` tells it to prepare nothing.
 """
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -44,15 +48,8 @@ class Statement:
 
     def one_or_none(self, session: Session, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """The same, None when there is no row."""
-        line = _line(session)
-        values = [parameters[name] for name in self.names]
         try:
-            if line.pgconn.transaction_status != TransactionStatus.INTRANS:
-                # The first of a transaction: the driver begins it.
-                line.cursor.execute(self.text, values, prepare=True)
-                row: tuple[Any, ...] | None = line.cursor.fetchone()
-                return row
-            return line.execute(self, values)
+            return _line(session).execute(self, [parameters[name] for name in self.names])
         except psycopg.Error as error:
             raise DBAPIError.instance(self.text.decode(), None, error, psycopg.Error) from error
 
@@ -60,29 +57,30 @@ class Statement:
 def run(session: Session, text: str) -> None:
     """Run a statement without parameters and without an answer, such as `savepoint x`."""
     try:
-        _line(session).cursor.execute(text.encode(), prepare=False)
+        _line(session).run(text.encode())
     except psycopg.Error as error:
         raise DBAPIError.instance(text, None, error, psycopg.Error) from error
 
 
 class _Line:
-    """What this module keeps of one connection: its raw cursor, and the names under which it has prepared what."""
+    """What this module keeps of one connection: the names under which it has prepared what."""
 
-    __slots__ = ("cursor", "pgconn", "prepared", "translator")
+    __slots__ = ("connection", "names", "pgconn", "prepared", "translator")
 
     def __init__(self, connection: Any) -> None:
-        self.cursor = psycopg.RawCursor(connection)
-        self.pgconn = connection.pgconn
+        self.connection, self.pgconn = connection, connection.pgconn
         self.translator = Transformer(connection)
         self.prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
+        self.names = itertools.count()
 
     def execute(self, statement: Statement, values: list[Any]) -> tuple[Any, ...] | None:
         """The only row of a statement, or None. Raises psycopg.Error."""
+        self._begin()
         given = self.translator.dump_sequence(values, statement.formats)
         types = self.translator.types or ()
         name = self.prepared.get((statement.text, types))
         if name is None:
-            name = b"cardnet_%d" % len(self.prepared)
+            name = b"cardnet_%d" % next(self.names)
             self._must(self.pgconn.prepare(name, statement.text, types), ExecStatus.COMMAND_OK)
             self.prepared[statement.text, types] = name
         result = self.pgconn.exec_prepared(name, given, self.translator.formats)
@@ -93,14 +91,31 @@ class _Line:
         row: tuple[Any, ...] = self.translator.load_row(0, tuple)
         return row
 
+    def run(self, text: bytes) -> None:
+        """A statement without parameters or rows. Raises psycopg.Error."""
+        self._begin()
+        self._must(self.pgconn.exec_(text), ExecStatus.COMMAND_OK)
+
+    def _begin(self) -> None:
+        """What the driver does before the first statement of a transaction."""
+        if self.pgconn.transaction_status == TransactionStatus.IDLE and not self.connection.autocommit:
+            self._must(self.pgconn.exec_(b"begin"), ExecStatus.COMMAND_OK)
+
     def _must(self, result: Any, wanted: ExecStatus) -> None:
         if result.status == wanted:
             return
         if self.pgconn.status == ConnStatus.BAD:
             raise psycopg.OperationalError("the connection is lost")
-        if result.status == ExecStatus.FATAL_ERROR:
-            raise psycopg.errors.error_from_result(result, encoding=self.translator.encoding)
-        raise psycopg.InternalError(f"a statement of the hot path answered {result.status}")
+        if result.status != ExecStatus.FATAL_ERROR:
+            raise psycopg.InternalError(f"a statement of the hot path answered {result.status}")
+        error = psycopg.errors.error_from_result(result, encoding=self.translator.encoding)
+        if error.sqlstate in _OUTDATED:
+            # A migration changed what a statement returns, or somebody deallocated: prepare anew the next time.
+            self.prepared.clear()
+        raise error
+
+
+_OUTDATED = frozenset({"0A000", "26000"})
 
 
 def _line(session: Session) -> _Line:

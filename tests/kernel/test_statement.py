@@ -94,3 +94,33 @@ def test_other_threads_run_while_one_waits_for_the_database(committing_app):
         time.sleep(0.001)
     assert turns > 20
     assert time.monotonic() - begun > 0.3
+
+
+def test_what_is_prepared_outlives_a_rollback(committing_app):
+    seen = Statement("select count(*) from pg_prepared_statements where name like 'cardnet%%'")
+    with committing_app.app_context():
+        for _ in range(3):
+            with pytest.raises(DBAPIError), transaction() as session:
+                ECHO.one(session, GIVEN)
+                session.execute(text("select :n"), {"n": 1})
+                session.execute(text("select 1 / 0"))
+            with transaction() as session:
+                assert ECHO.one(session, GIVEN)[1] == 5
+                with session.begin_nested() as nested:
+                    nested.rollback()
+                assert ECHO.one(session, GIVEN)[1] == 5
+                assert seen.one(session, {})[0] <= 2
+
+
+def test_a_statement_whose_result_changed_works_again_at_the_next_try(committing_app, fresh_database):
+    everything = Statement("select * from shape")
+    with psycopg.connect(fresh_database, autocommit=True) as owner, committing_app.app_context():
+        owner.execute("create table shape as select 1 as a")
+        owner.execute("grant select on shape to cardnet_app")
+        with transaction() as session:
+            assert everything.one(session, {}) == (1,)
+        owner.execute("alter table shape add column b int default 2")
+        with pytest.raises(DBAPIError), transaction() as session:
+            everything.one(session, {})
+        with transaction() as session:
+            assert everything.one(session, {}) == (1, 2)
