@@ -189,6 +189,49 @@ def test_planted_bug_deciding_without_looking_again_loses_the_race(desk, monkeyp
         two_verdicts(desk)
 
 
+# ---- a row that arrives while its neighbours are decided ----
+
+
+def arrives_meanwhile(desk, monkeypatch):
+    """The unit passes row 2 on after the township has looked at what stands before it and before it writes."""
+    serials = desk.next_serials(2)
+
+    def two_rows_one_at_the_township(office):
+        office.give_unit("B1", 2)
+        receipt = office.submit(office.roster(*serials))
+        office.review(receipt.batch_id, "A1", rows=(1,))
+        return receipt.batch_id
+
+    batch = desk.arrange(two_rows_one_at_the_township)
+    look = reviewing._standing_before
+
+    def look_and_another_arrives(session, command):
+        found = look(session, command)
+        if command.officer.scope_path == "/C/D1/":
+            assert desk.at_once(lambda office: office.review(batch, "A1", rows=(2,)).rows) == [1]
+        return found
+
+    monkeypatch.setattr(reviewing, "_standing_before", look_and_another_arrives)
+    receipt = desk.arrange(lambda office: office.review(batch, "D1u", Verdict.REJECT, None, ("R05",)))
+    assert receipt.rows == 1
+    with desk.transaction() as session:
+        states = [str(line.state) for line in services.applications_of(session, batch)]
+    assert states == ["rejected", "in_review"]
+    assert desk.breaches() == {}
+
+
+def test_a_verdict_on_everything_decides_only_what_stood_there_when_it_looked(desk, monkeypatch):
+    arrives_meanwhile(desk, monkeypatch)
+
+
+def test_planted_bug_deciding_what_stands_there_now_takes_the_newcomer_along(desk, monkeypatch):
+    now = str(reviewing._DECIDE).replace("a.id = any(:ids)", "(a.id = any(:ids) or true)")
+    assert now != str(reviewing._DECIDE)
+    monkeypatch.setattr(reviewing, "_DECIDE", text(now))
+    with pytest.raises(AssertionError):
+        arrives_meanwhile(desk, monkeypatch)
+
+
 # ---- one card, two clerks ----
 
 

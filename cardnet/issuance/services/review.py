@@ -90,7 +90,7 @@ def review(session: Session, world: World, command: Review) -> ReviewReceipt:
             {"rows": standing.acted},
         )
     action, state, next_path = _step(command)
-    _write(session, world, command, action, state, next_path)
+    _write(session, world, command, standing, action, state, next_path)
     audit.record(
         session, world,
         audit.Act(
@@ -127,22 +127,24 @@ _SELECTED = """
 
 _GATHER = text(f"""
     with mine as (
-        select a.quota_node_id,
+        select a.id, a.quota_node_id,
                exists (select from application_event e
                         where e.application_id = a.id and e.review_path is distinct from a.review_path
                           and (e.actor_id in (:me, :other) or e.on_behalf_of in (:me, :other))) as acted
           from application a where {_SELECTED} order by a.id for no key update of a
     )
-    select quota_node_id, count(*) as found, count(*) filter (where acted) as acted
+    select quota_node_id, array_agg(id) as ids, count(*) as found, count(*) filter (where acted) as acted
       from mine group by quota_node_id""")  # noqa: S608 - the piece put in is ours
 
+# Exactly the rows that were looked at: one that came to stand here since then (a place freed elsewhere, the tier below
+# passing on) has neither been asked who acted on it nor had its place counted.
 # `submitted` stands before its own union, `in_review` before one above.
-_DECIDE = text(f"""
+_DECIDE = text("""
     with decided as (
         update application a
            set state = :state, review_path = :next_path, due_at = :due, escalated_at = null, hold_until = :hold_until,
                quota_node_id = case when :releases then null else a.quota_node_id end, events = a.events + 1
-         where {_SELECTED}
+         where a.id = any(:ids) and a.review_path = :scope and a.state in ('submitted', 'in_review')
         returning a.id, a.events, a.round, a.path
     )
     insert into application_event
@@ -150,16 +152,21 @@ _DECIDE = text(f"""
          reasons, words)
     select id, events, :at, :action, case path when :scope then 'submitted' else 'in_review' end, :state, :scope,
            round, :actor, :behalf, cast(:reasons as jsonb), :words
-      from decided""")  # noqa: S608
+      from decided""")
 
 
 @dataclass(frozen=True)
 class _Standing:
-    """What stands before the officer: how many rows, in how many the officer acted elsewhere, places held by node."""
+    """What stands before the officer, locked: which rows, in how many the officer acted elsewhere, places held by node."""
 
-    found: int
+    ids: tuple[uuid.UUID, ...]
     acted: int
     held: Mapping[uuid.UUID, int]
+
+    @property
+    def found(self) -> int:
+        """How many rows."""
+        return len(self.ids)
 
 
 def _standing_before(session: Session, command: Review) -> _Standing:
@@ -172,7 +179,8 @@ def _standing_before(session: Session, command: Review) -> _Standing:
         },
     ).all()
     held = {row.quota_node_id: row.found for row in rows if row.quota_node_id is not None}
-    return _Standing(sum(row.found for row in rows), sum(row.acted for row in rows), held)
+    ids = tuple(application_id for row in rows for application_id in row.ids)
+    return _Standing(ids, sum(row.acted for row in rows), held)
 
 
 def _selection(command: Review) -> dict[str, object]:
@@ -187,6 +195,7 @@ def _write(
     session: Session,
     world: World,
     command: Review,
+    standing: _Standing,
     action: ApplicationAction,
     state: ApplicationState,
     next_path: str | None,
@@ -197,7 +206,8 @@ def _write(
     session.execute(
         _DECIDE,
         {
-            **_selection(command),
+            "ids": list(standing.ids),
+            "scope": command.officer.scope_path,
             "state": str(state),
             "next_path": next_path,
             "at": at,
