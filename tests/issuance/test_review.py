@@ -3,10 +3,11 @@
 import pytest
 from sqlalchemy import text
 
+from cardnet.access.rules import Role
 from cardnet.issuance import rules, services
 from cardnet.issuance.rules import ApplicationAction, ApplicationState, Verdict
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from tests.make.issuance import make_office
+from tests.make.issuance import make_office, make_officer
 
 
 @pytest.fixture
@@ -60,6 +61,13 @@ def test_only_the_service_centre_issues(office, batch, session, world):
     office.approve_all_the_way(batch)
     with pytest.raises(NotAllowed, match="role_missing"):
         services.issue_cards(session, world, services.IssueCards(batch, office["D1u"]))
+
+
+def test_a_districts_role_on_an_account_of_a_unit_issues_nothing(office, batch, session, world):
+    office.approve_all_the_way(batch)
+    climber = make_officer(session, world, office.unions["B1"], "climber", Role.DISTRICT_OFFICER)
+    with pytest.raises(NotAllowed, match="role_missing"):
+        services.issue_cards(session, world, services.IssueCards(batch, climber))
 
 
 def test_the_submitter_never_approves(office, batch):

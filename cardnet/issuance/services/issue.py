@@ -25,8 +25,13 @@ from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import CardnetError, Conflict, NotAllowed
 from cardnet.kernel.vault import Vault, vault_of
 from cardnet.kernel.world import World
+from cardnet.membership import services as membership
+from cardnet.membership.rules import Tier
 
 CODE_FIELD = "activation_code"
+
+_TIER = Tier.DISTRICT
+"""The service centre's: a district's role on an account of a lower union issues nothing, as it reviews nothing."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ def issue_cards(session: Session, world: World, command: IssueCards) -> tuple[Is
     """
     batch = batch_of(session, command.batch_id)
     officer = command.officer
-    if not officer.has(Role.DISTRICT_OFFICER):
+    if not officer.has(Role.DISTRICT_OFFICER) or membership.union_of_id(session, officer.union_id).tier is not _TIER:
         raise NotAllowed("role_missing", f"{officer.display_name}不是职工援助服务中心的工作人员，不能发卡。")
     rows = _approved(session, batch, officer)
     if not rows:
