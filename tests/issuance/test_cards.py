@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from cardnet.access import services as access
-from cardnet.credential import codec, store
+from cardnet.credential import codec, cose, store
 from cardnet.credential.device import DeviceKey
 from cardnet.credential.status import Status
 from cardnet.credential.verify import Accepted, VerifyContext, Window, verify
@@ -92,6 +92,18 @@ def test_activation_binds_the_phone_and_its_code_verifies(office, card, session,
     standing = services.standing_of(session, judged.index)
     assert (standing.person_id, standing.binding_key) == (card.person_id, judged.device_key)
     assert office.breaches() == {}
+
+
+def test_the_tries_of_an_activation_are_forgotten_once_it_succeeds(card, session, world):
+    for _ in range(4):
+        assert isinstance(activate(session, world, card, "0000"), services.ActivationRefused)
+    done = activate(session, world, card, LAST4)
+    phone = DeviceKey.make(world)
+    proof = cose.sign_es256(phone.private, rules.rebind_statement(card.number))
+    mistyped = services.RebindCard(card.person_id, card.number, "0000", phone.public, proof)
+    assert services.rebind_card(session, world, mistyped).tries_left == 4
+    right = services.RebindCard(card.person_id, card.number, LAST4, phone.public, proof)
+    assert services.rebind_card(session, world, right).index != done.index
 
 
 def test_standing_says_what_benefits_need(office, session, world):
@@ -226,8 +238,6 @@ def test_a_renewal_keeps_key_and_index(card, session, world, clock):
 def test_a_lost_key_is_replaced_by_a_new_one_under_a_new_index(office, card, session, world):
     first = activate(session, world, card, LAST4)
     phone = DeviceKey.make(world)
-    from cardnet.credential import cose
-
     proof = cose.sign_es256(phone.private, rules.rebind_statement(card.number))
     command = services.RebindCard(card.person_id, card.number, LAST4, phone.public, proof)
     second = services.rebind_card(session, world, command)

@@ -246,6 +246,8 @@ def _refused(
     )
     id_right = rules.same_last4(person.id_number, id_last4)
     if code_right and id_right:
+        # The count is against guessing; who knew both has not guessed, and may mistype again next year.
+        secret.tries = 0
         return None
     counted = session.execute(
         update(ActivationCode)
