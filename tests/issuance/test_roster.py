@@ -162,3 +162,10 @@ def test_the_messy_roster_gets_exactly_what_is_expected_also_from_the_database(s
     assert (check.valid, check.declined, check.invalid) == (17, 1, 14)
     for row, wanted in zip(check.rows, expected["rows"], strict=True):
         assert (row.row, str(row.status), list(row.codes)) == (wanted["row"], wanted["status"], wanted["codes"])
+
+
+def test_a_file_name_no_column_can_hold_is_kept_without_what_makes_it_so(office, session, world):
+    office.give_unit("B1", 1)
+    command = services.SubmitRoster(office.roster(0), "名\0单\ud800.csv", "B1", office["U1"])
+    receipt = services.submit_roster(session, world, command)
+    assert services.batch_of(session, receipt.batch_id).filename == "名单.csv"

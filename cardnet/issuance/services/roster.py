@@ -256,7 +256,7 @@ def _open_batch(
             id=world.new_id(),
             union_id=unit.id,
             path=unit.path,
-            filename=command.filename[:200],
+            filename="".join(filter(str.isprintable, command.filename))[:200],
             content_sha256=sha256,
             mode=str(command.mode),
             quota_year=day_of(at).year,
