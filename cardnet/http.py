@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import structlog
 from flask import Flask, Request, Response, g, render_template, request
+from flask.json.provider import DefaultJSONProvider
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
@@ -35,6 +36,7 @@ _log = structlog.get_logger("cardnet.http")
 def install(app: Flask) -> None:
     """Give the app its error handlers, request ids, security headers and health routes."""
     _configure_logs()
+    app.json = _Json(app)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.session_interface = _PageSessions()
     app.before_request(_name_the_request)
@@ -47,6 +49,15 @@ def install(app: Flask) -> None:
     app.add_url_rule("/healthz", "healthz", lambda: {"status": "ok"})
     app.add_url_rule("/readyz", "readyz", _ready)
     app.add_url_rule("/metrics", "metrics", lambda: Response(generate_latest(), content_type=CONTENT_TYPE_LATEST))
+
+
+class _Json(DefaultJSONProvider):
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError:
+            # A hundred thousand opening brackets are no document of ours, and no fault of ours either.
+            raise ValueError("nested too deeply") from None
 
 
 def _configure_logs() -> None:

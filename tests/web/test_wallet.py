@@ -257,3 +257,8 @@ def test_a_member_sees_her_own_uses_of_this_year_and_what_they_came_to(
     assert client.get("/wallet/api/card").get_json()["still"] == "今年已为您节省 100.00 元"
     clock.advance(timedelta(days=60))
     assert client.get("/wallet/api/redemptions").get_json()["lines"] == []
+
+
+def test_a_body_nested_without_end_is_malformed(client: FlaskClient) -> None:
+    answer = client.post("/wallet/api/activate", data="[" * 100_000, content_type="application/json")
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_request")
