@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from cardnet import http, web
 from cardnet.config import Settings, settings_from
 from cardnet.kernel.db import SessionFactory, act_as_app_role, db, sqlalchemy_url
+from cardnet.kernel.errors import InvalidInput
 from cardnet.kernel.vault import Vault, vault_from_json, vault_in_folder
 from cardnet.kernel.world import World, clock_started_at, system_world
 from cardnet.merchant_api.routes import blueprint as merchant_api_blueprint
@@ -35,7 +36,7 @@ def create_app(settings: Settings | None = None, world: World | None = None) -> 
             "pool_timeout": 10,
             # A failed statement is logged without its values: they hold codes, and logs carry ids only.
             "hide_parameters": True,
-            "connect_args": {"options": "-c timezone=UTC", "prepare_threshold": 1},
+            "connect_args": {"options": "-c timezone=UTC"},
         },
     )
     db.init_app(app)
@@ -61,6 +62,9 @@ def _world(settings: Settings) -> World:
 
 
 def _vault(settings: Settings) -> Vault:
-    if settings.keyring:
-        return vault_from_json(settings.keyring)
-    return vault_in_folder(settings.data)[0]
+    try:
+        return vault_from_json(settings.keyring) if settings.keyring else vault_in_folder(settings.data)[0]
+    except ValueError as error:
+        where = "CARDNET_KEYRING" if settings.keyring else settings.data / "keyring.json"
+        # A new ring would not open what the old one sealed, so none is made in the place of a broken one.
+        raise InvalidInput("bad_keyring", f"密钥环 {where} 不能用（{error}），请换回备份的那一份。") from None

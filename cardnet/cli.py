@@ -4,14 +4,17 @@
 1 when it was refused (the document says why), 2 for wrong usage.
 """
 
+import contextlib
 import importlib
 import json
 import os
 import sys
+from collections.abc import Iterator, Sequence
 
 import click
+import psycopg
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from cardnet import create_app
 from cardnet.access import services as access
@@ -40,11 +43,21 @@ class CardnetGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
+            _must_be_text(sys.argv)
             return super().invoke(ctx)
         except CardnetError as error:
             _refuse(error)
         except OperationalError as error:
             _refuse(_unreachable(error))
+        except ProgrammingError as error:
+            if not isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+                raise
+            _refuse(InvalidInput("database_not_upgraded", "数据库还不是当前版本：请先运行 cardnet upgrade。"))
+        except OSError as error:
+            if error.filename is None:
+                raise
+            reason = f"“{error.filename}”不能读写：{error.strerror}。请核对路径和权限。"
+            _refuse(InvalidInput("file_unusable", reason))
         return None
 
 
@@ -53,7 +66,9 @@ class CardnetGroup(click.Group):
 def main(ctx: click.Context) -> None:
     """云间 cardnet：会员服务卡与普惠服务网络。"""
     if "--help" not in sys.argv and ctx.invoked_subcommand not in _WITHOUT_APP:
-        ctx.with_resource(create_app(settings_from(os.environ)).app_context())
+        settings = settings_from(os.environ)
+        with _announced_keys(settings):
+            ctx.with_resource(create_app(settings).app_context())
 
 
 @main.command()
@@ -110,7 +125,9 @@ def serve(port: int, host: str, workers: int) -> None:
 def worker() -> None:
     """启动后台任务（前台运行）：释放过期预留、日结、补密钥。"""
     importlib.import_module("cardnet.worker")
-    run_worker(libpq_url(current_settings().database()))
+    url = current_settings().database()
+    _check_version(url)
+    run_worker(libpq_url(url))
 
 
 @main.command()
@@ -119,10 +136,10 @@ def upgrade() -> None:
     settings = settings_from(os.environ)
     url = settings.database()
     _check_version(url)
-    if not settings.keyring and not (settings.data / "keyring.json").exists():
-        click.echo(f"没有给出密钥环：已在 {settings.data / 'keyring.json'} 新建一份，请妥善备份。")
+    with _announced_keys(settings):
+        app = create_app(settings)
     revision = schema.upgrade(url)
-    with create_app(settings).app_context(), transaction() as session:
+    with app.app_context(), transaction() as session:
         ensure_keys(session, current_world())
     click.echo(f"数据库已是最新版本 {revision}。")
 
@@ -186,6 +203,22 @@ def _findings(settings: Settings) -> list[tuple[str, bool]]:
             bool(settings.keyring) or (settings.data / "keyring.json").exists(),
         ),
     ]
+
+
+@contextlib.contextmanager
+def _announced_keys(settings: Settings) -> Iterator[None]:
+    """One line, beside the answer and not in it, when this start had to make the key ring."""
+    path = settings.data / "keyring.json"
+    missing = not settings.keyring and not path.exists()
+    yield
+    if missing:
+        click.echo(f"没有给出密钥环：已在 {path} 新建一份，请妥善备份。", err=True)
+
+
+def _must_be_text(words: Sequence[str]) -> None:
+    """Bytes that are no UTF-8 reach us as halves of surrogate pairs, which no database and no JSON takes."""
+    if not all(word.isascii() or word.encode(errors="replace").decode() == word for word in words):
+        raise InvalidInput("text_unusable", "命令里有不是 UTF-8 的文字（也可能是文件名），请改用 UTF-8 再试。")
 
 
 def _check_version(url: str) -> None:

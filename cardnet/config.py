@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from cardnet.kernel.db import sqlalchemy_url
 from cardnet.kernel.errors import InvalidInput
 
 RUNNING_DEMO = "running.json"
@@ -59,12 +63,20 @@ def settings_from(env: Mapping[str, str]) -> Settings:
 
 
 def _database_url(url: str | None) -> str | None:
-    if url and not url.startswith(("postgresql://", "postgres://")):
+    if url and not (url.startswith(("postgresql://", "postgres://")) and _is_url(url)):
         raise InvalidInput(
             "bad_setting",
             "CARDNET_DATABASE_URL 应写成 postgresql://用户:密码@主机:5432/数据库（只支持 PostgreSQL 15 以上）。",
         )
     return url or None
+
+
+def _is_url(url: str) -> bool:
+    try:
+        make_url(sqlalchemy_url(url))
+    except (ArgumentError, ValueError):
+        return False
+    return True
 
 
 def _running_demo(data: Path) -> str | None:
@@ -82,7 +94,7 @@ def _clock(text: str | None) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
-    if at is None or at.tzinfo is None:
+    if at is None or at.tzinfo is None or not 2000 <= at.year < 3000:
         raise InvalidInput("bad_setting", f"CARDNET_CLOCK={text}: write it like 2026-11-24T09:00:00+08:00.")
     return at
 

@@ -25,6 +25,10 @@ def test_a_running_demonstration_lends_its_database(tmp_path):
         ("CARDNET_RATE_LIMITS", "perhaps"),
         ("CARDNET_DATABASE_URL", "sqlite:///x.db"),
         ("CARDNET_DATABASE_URL", "云间"),
+        ("CARDNET_DATABASE_URL", "postgresql://host:notaport/db"),
+        ("CARDNET_DATABASE_URL", "postgresql://[::1/db"),
+        ("CARDNET_CLOCK", "9999-12-31T23:59:59+00:00"),
+        ("CARDNET_CLOCK", "0001-01-01T00:00:00+08:00"),
     ],
 )
 def test_a_setting_that_cannot_be_read_is_named(tmp_path, name, value):

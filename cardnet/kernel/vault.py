@@ -8,6 +8,7 @@ HMAC-SHA-256 under a key of its own: equal values have equal indexes, and nothin
 import hmac
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def vault_from_json(text: str) -> Vault:
         ring = json.loads(text)
         keys = {int(name): bytes.fromhex(key) for name, key in ring["keys"].items()}
         vault = Vault(keys, int(ring["current"]), bytes.fromhex(ring["index"]))
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not a key ring: {error}") from None
     if vault.current not in keys or any(len(key) != 32 for key in (*keys.values(), vault.index_key)):
         raise ValueError("every key of the ring has 32 bytes, and `current` names one of them")
@@ -80,11 +81,15 @@ def vault_in_folder(folder: Path) -> tuple[Vault, bool]:
     except FileNotFoundError:
         folder.mkdir(parents=True, exist_ok=True)
     ring = {"current": 1, "keys": {"1": os.urandom(32).hex()}, "index": os.urandom(32).hex()}
+    descriptor, whole = tempfile.mkstemp(prefix=".keyring-", dir=folder)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(ring, file)
+        # Under its name it is never seen half written, and whichever of two processes is first, its ring counts.
+        os.link(whole, path)
+        made = True
     except FileExistsError:
-        # Another process made it between our look and our open: theirs counts.
-        return vault_from_json(path.read_text()), False
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(ring, file)
-    return vault_from_json(path.read_text()), True
+        made = False
+    finally:
+        Path(whole).unlink()
+    return vault_from_json(path.read_text()), made

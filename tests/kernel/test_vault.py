@@ -1,5 +1,6 @@
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,14 @@ def test_a_key_ring_made_in_a_folder_is_the_owners_alone_and_stays(tmp_path):
     assert (made, made_again) == (True, False)
     assert first == again
     assert stat.S_IMODE((tmp_path / "keyring.json").stat().st_mode) == 0o600
+
+
+def test_of_many_who_make_it_at_once_all_read_the_ring_of_one(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        rings = list(pool.map(lambda _: vault_in_folder(tmp_path), range(32)))
+    assert [made for _, made in rings].count(True) == 1
+    assert len({ring.index_key for ring, _ in rings}) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["keyring.json"]
 
 
 @pytest.mark.parametrize(
