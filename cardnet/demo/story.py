@@ -102,6 +102,8 @@ def _known(data: Path, url: str) -> dict[str, Any] | None:
 
 
 def _tell(data: Path) -> dict[str, Any]:
+    # What an earlier database held is over; a story broken off must not be taken for a whole one at the next start.
+    (data / running.DEMO_DATA).unlink(missing_ok=True)
     holders = _spring()
     tills = _contracts()
     for sale in trading.autumn(holders):
