@@ -13,5 +13,5 @@ if ! system_node; then
 fi
 cd frontend
 echo "cardnet: 正在编译手机页面 …"
-npm ci --silent --no-audit --no-fund || die "npm ci 没有成功：请检查到 npm 软件源的网络后再试。"
+npm ci --loglevel error --no-audit --no-fund >/dev/null || die "npm ci 没有成功：请看上面的提示（网络，或 package-lock.json 与 package.json 不一致）。"
 npm run --silent build || die "手机页面没有编译成功：请看上面的提示。"
