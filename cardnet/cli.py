@@ -84,9 +84,9 @@ def demo(port: int, fresh: bool) -> None:  # noqa: FBT001 - click hands flags ov
     with running.database(settings, given_url=given, fresh=fresh) as place:
         prepared = load(place.url, settings)
         running.save_demo_data(settings.data, prepared.document)
-        with running.served(settings, place, port) as url:
-            click.echo(prepared.welcome(url))
-            running.wait_for_interrupt()
+        with running.served(settings, place, port) as served:
+            click.echo(prepared.welcome(served.url))
+            running.wait_for_interrupt(served.children)
             click.echo("正在停止 …")
 
 
@@ -104,7 +104,8 @@ def demo_data(as_json: bool) -> None:  # noqa: FBT001
         code = totp_code(account["totp_secret"], at)
         click.echo(f"账号 {account['username']}  密码 {account['password']}  此刻的动态口令 {code}")
     for merchant in document["merchants"]:
-        click.echo(f"商户 {merchant['code']} {merchant['name']}")
+        tokens = "、".join(terminal["token"] for terminal in merchant["terminals"])
+        click.echo(f"商户 {merchant['code']} {merchant['name']}  终端密钥 {tokens}")
     for card in document["cards"]:
         if card["state"] == "delivered":
             click.echo(f"可激活的卡 {card['number']}  激活码 {card['activation_code']}  证件后四位 {card['id_last4']}")

@@ -10,14 +10,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cardnet.config import RUNNING_DEMO, Settings
 from cardnet.kernel import postgres
-from cardnet.kernel.errors import Conflict, InvalidInput, NotFound
+from cardnet.kernel.errors import Conflict, InvalidInput, NotFound, Unavailable
 
 DATABASE = "cardnet_demo"
 DEMO_DATA = "demo-data.json"
@@ -32,6 +32,14 @@ class Place:
 
     url: str
     server: postgres.EmbeddedServer | None
+
+
+@dataclass(frozen=True)
+class Running:
+    """A served demonstration: its address, and the processes that serve it."""
+
+    url: str
+    children: tuple[subprocess.Popen[bytes], ...]
 
 
 @contextlib.contextmanager
@@ -71,8 +79,8 @@ def free_port(port: int) -> None:
 
 
 @contextlib.contextmanager
-def served(settings: Settings, place: Place, port: int) -> Iterator[str]:
-    """The web server and the worker as child processes; both are stopped when the block ends. Yields the address."""
+def served(settings: Settings, place: Place, port: int) -> Iterator[Running]:
+    """The web server and the worker as child processes; both are stopped when the block ends."""
     url = f"http://127.0.0.1:{port}"
     env = {**os.environ, "CARDNET_DATABASE_URL": place.url, "CARDNET_DATA": str(settings.data)}
     children = [
@@ -83,7 +91,7 @@ def served(settings: Settings, place: Place, port: int) -> Iterator[str]:
     _write_private(note, {"pid": os.getpid(), "url": url, "database_url": place.url})
     try:
         _wait_until_ready(url, children[0])
-        yield url
+        yield Running(url, tuple(children))
     finally:
         note.unlink(missing_ok=True)
         for child in children:
@@ -104,15 +112,19 @@ def web_command(port: int, host: str = "127.0.0.1", workers: int = 2) -> list[st
     ]
 
 
-def wait_for_interrupt() -> None:
-    """Sleep until Ctrl-C or SIGTERM."""
+def wait_for_interrupt(children: Iterable[subprocess.Popen[bytes]]) -> None:
+    """Sleep until Ctrl-C or SIGTERM. Raises Unavailable("child_ended") when one of `children` ends by itself."""
 
     def stop(_signal: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
+    # A shell that starts us in the background makes us ignore Ctrl-C; whoever sends it means it.
+    signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     with contextlib.suppress(KeyboardInterrupt):
-        signal.pause()
+        while all(child.poll() is None for child in children):
+            time.sleep(0.5)
+        raise Unavailable("child_ended", "网页服务或后台任务意外停止了：请看上面的日志，再重新启动。")
 
 
 def save_demo_data(data: Path, document: dict[str, Any]) -> None:

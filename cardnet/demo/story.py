@@ -59,7 +59,7 @@ class Prepared:
             "试一试：",
             f"  1. 以 songjia 登录 {url}/console，上传 {self.data / _SAMPLES / '松嘉环卫新进人员.csv'}",
             f"  2. 打开 {url}/wallet，卡号 {card['number']}，激活码 {card['activation_code']}，证件后四位 {card['id_last4']}",
-            f"  3. 打开 {url}/till，终端令牌 {till['terminals'][0]['token']}，体检 380 元，扫会员的码",
+            f"  3. 打开 {url}/till，配对时粘贴终端密钥 {till['terminals'][0]['token']}，体检 380 元，扫会员的码",
             f"  4. 以 jingban 登录 {url}/finance，看百禾超市 10 月为什么差 5.00 元",
             f"  5. 以 zhuxi 登录 {url}/overview，一页看全年",
             "",
