@@ -1,8 +1,11 @@
 """One mask per field and context, so that two screens cannot be laid side by side to read a person."""
 
-_COMPOUND = frozenset(
-    ["欧阳", "太史", "端木", "上官", "司马", "东方", "独孤", "南宫", "万俟", "闻人", "夏侯", "诸葛", "尉迟", "公羊", "赫连", "澹台", "皇甫", "宗政", "濮阳", "公冶", "太叔", "申屠", "公孙", "慕容", "仲孙", "钟离", "长孙", "宇文", "司徒", "鲜于", "司空", "令狐"]
+_PAIRS = (
+    "欧阳太史端木上官司马东方独孤南宫万俟闻人夏侯诸葛尉迟公羊赫连澹台皇甫宗政濮阳"
+    "公冶太叔申屠公孙慕容仲孙钟离长孙宇文司徒鲜于司空令狐"
 )
+_COMPOUND = frozenset(_PAIRS[start : start + 2] for start in range(0, len(_PAIRS), 2))
+"""Surnames of two characters."""
 
 
 def name_for_merchant(name: str) -> str:
