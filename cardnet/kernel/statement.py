@@ -65,30 +65,31 @@ def run(session: Session, text: str) -> None:
 class _Line:
     """What this module keeps of one connection: the names under which it has prepared what."""
 
-    __slots__ = ("connection", "names", "pgconn", "prepared", "translator")
+    __slots__ = ("connection", "names", "pgconn", "prepared")
 
     def __init__(self, connection: Any) -> None:
         self.connection, self.pgconn = connection, connection.pgconn
-        self.translator = Transformer(connection)
         self.prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
         self.names = itertools.count()
 
     def execute(self, statement: Statement, values: list[Any]) -> tuple[Any, ...] | None:
         """The only row of a statement, or None. Raises psycopg.Error."""
         self._begin()
-        given = self.translator.dump_sequence(values, statement.formats)
-        types = self.translator.types or ()
+        # A translator serves one statement and its result, as in the driver's own cursors.
+        translator = Transformer(self.connection)
+        given = translator.dump_sequence(values, statement.formats)
+        types = translator.types or ()
         name = self.prepared.get((statement.text, types))
         if name is None:
             name = b"cardnet_%d" % next(self.names)
             self._must(self.pgconn.prepare(name, statement.text, types), ExecStatus.COMMAND_OK)
             self.prepared[statement.text, types] = name
-        result = self.pgconn.exec_prepared(name, given, self.translator.formats)
+        result = self.pgconn.exec_prepared(name, given, translator.formats)
         self._must(result, ExecStatus.TUPLES_OK)
         if result.ntuples == 0:
             return None
-        self.translator.set_pgresult(result)
-        row: tuple[Any, ...] = self.translator.load_row(0, tuple)
+        translator.set_pgresult(result)
+        row: tuple[Any, ...] = translator.load_row(0, tuple)
         return row
 
     def run(self, text: bytes) -> None:
@@ -108,7 +109,7 @@ class _Line:
             raise psycopg.OperationalError("the connection is lost")
         if result.status != ExecStatus.FATAL_ERROR:
             raise psycopg.InternalError(f"a statement of the hot path answered {result.status}")
-        error = psycopg.errors.error_from_result(result, encoding=self.translator.encoding)
+        error = psycopg.errors.error_from_result(result, encoding=self.connection.info.encoding)
         if error.sqlstate in _OUTDATED:
             # A migration changed what a statement returns, or somebody deallocated: prepare anew the next time.
             self.prepared.clear()
