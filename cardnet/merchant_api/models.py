@@ -19,7 +19,8 @@ class IdempotencyKey(Base):
 
     __tablename__ = "idempotency_key"
     __table_args__ = (
-        Index(None, "created_at"),
+        # Rows come in the order of time, so a range index finds the old ones and costs a redemption nothing.
+        Index(None, "created_at", postgresql_using="brin"),
         CheckConstraint(
             "(status is null) = (body is null) and (status is null) = (media_type is null)", name="answer_whole"
         ),

@@ -27,4 +27,4 @@ def upgrade() -> None:
         ),
         postgresql_with={"fillfactor": 60},
     )
-    op.create_index("ix_idempotency_key_created_at", "idempotency_key", ["created_at"])
+    op.create_index("ix_idempotency_key_created_at", "idempotency_key", ["created_at"], postgresql_using="brin")
