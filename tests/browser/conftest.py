@@ -71,10 +71,10 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright) -> str:
-    """The path of a Chromium; the test is skipped, saying so, where there is none."""
+    """The path of a Chromium; without one the test fails, saying what to do."""
     if found := find_chromium(playwright):
         return found
-    pytest.skip("没有 Chromium：请运行 scripts/browser.sh，或把 CARDNET_CHROMIUM 设为它的路径。")
+    pytest.fail("没有 Chromium：请运行 scripts/browser.sh，或把 CARDNET_CHROMIUM 设为它的路径。")
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +109,7 @@ def new_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture(scope="session")
 def built_pages() -> None:
-    """The scripts of wallet and till; without them their tests are skipped, saying so."""
+    """The scripts of wallet and till; without them their tests fail, saying what to do."""
     for name in ("wallet", "till"):
         if not (DIST / name / "manifest.json").exists():
-            pytest.skip("手机页面还没有编译：请运行 make pages。")
+            pytest.fail("手机页面还没有编译：请运行 make pages。")

@@ -14,10 +14,6 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "frontend" / "src"
 WORDS = {"wallet": wallet.words, "till": till.words}
 
-needs_build = pytest.mark.skipif(
-    not (ROOT / "cardnet/web/static/dist/till/manifest.json").exists(), reason="make pages was not run"
-)
-
 
 @pytest.mark.parametrize("name", ["wallet", "till"])
 def test_every_sentence_a_script_says_is_in_the_list_and_every_one_of_the_list_is_said(app: Flask, name: str) -> None:
@@ -39,7 +35,6 @@ def _chosen(source: str) -> set[str]:
     }
 
 
-@needs_build
 @pytest.mark.parametrize("name", ["wallet", "till"])
 def test_a_page_is_the_same_at_every_visit_and_sets_no_cookie(client: FlaskClient, name: str) -> None:
     first, second = client.get(f"/{name}"), client.get(f"/{name}")
@@ -49,7 +44,6 @@ def test_a_page_is_the_same_at_every_visit_and_sets_no_cookie(client: FlaskClien
     assert first.headers["Cache-Control"] == "no-cache"
 
 
-@needs_build
 @pytest.mark.parametrize("name", ["wallet", "till"])
 def test_a_page_has_no_inline_script_or_style_and_nothing_of_another_host(client: FlaskClient, name: str) -> None:
     page = client.get(f"/{name}").text
@@ -60,7 +54,6 @@ def test_a_page_has_no_inline_script_or_style_and_nothing_of_another_host(client
     assert "'unsafe-inline'" not in client.get(f"/{name}").headers["Content-Security-Policy"]
 
 
-@needs_build
 @pytest.mark.parametrize("name", ["wallet", "till"])
 def test_the_worker_may_hold_its_page_and_names_files_that_exist(client: FlaskClient, name: str) -> None:
     answer = client.get(f"/{name}/sw.js")
@@ -76,7 +69,6 @@ def test_the_worker_may_hold_its_page_and_names_files_that_exist(client: FlaskCl
     assert not any("/api" in file["url"] for file in shell["files"])
 
 
-@needs_build
 def test_a_changed_word_is_a_new_worker_and_an_unchanged_one_is_not(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,7 +78,6 @@ def test_a_changed_word_is_a_new_worker_and_an_unchanged_one_is_not(
     assert client.get("/wallet/sw.js").data != before
 
 
-@needs_build
 @pytest.mark.parametrize("name", ["wallet", "till"])
 def test_the_manifest_makes_the_page_installable(client: FlaskClient, name: str) -> None:
     answer = client.get(f"/{name}/manifest.webmanifest")
