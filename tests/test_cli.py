@@ -94,3 +94,12 @@ def test_a_report_that_cannot_be_written_is_named(run, fresh_database, tmp_path)
     words = ("roster", "check", roster, "--unit", "YJ-01-001", "--report", report, "--json")
     assert refusal(run(*words)) == "file_unusable"
     assert str(report) in run(*words)[1]
+
+
+def test_an_account_gets_only_roles_of_its_unions_tier(run, empty_database):
+    run("upgrade", database_url=empty_database)
+    run("organisations", "import", ACCEPTANCE / "organisations.csv")
+    finance_in_a_unit = run("accounts", "create", "a", "--role", "finance_maker", "--union", "YJ-01-001", "--json")
+    assert refusal(finance_in_a_unit) == "role_of_other_tier"
+    made = run("accounts", "create", "lin.fang", "--role", "unit_officer", "--union", "YJ-01-001", "--json")
+    assert (made[0], json.loads(made[1])["username"]) == (0, "lin.fang")

@@ -7,6 +7,8 @@ from datetime import date
 
 from stdnum.cn.ric import calc_check_digit
 
+from cardnet.access.rules import Role
+
 
 class Tier(enum.StrEnum):
     """How high a union stands: the district, a township or bureau (镇、街道、委、局), a unit (基层工会)."""
@@ -14,6 +16,11 @@ class Tier(enum.StrEnum):
     DISTRICT = "district"
     TOWNSHIP = "township"
     UNIT = "unit"
+
+
+def tier_of_role(role: Role) -> Tier:
+    """Where an account with this role belongs. Finance, audit, chair and administration are the district's."""
+    return {Role.UNIT_OFFICER: Tier.UNIT, Role.TOWNSHIP_OFFICER: Tier.TOWNSHIP}.get(role, Tier.DISTRICT)
 
 
 class IdType(enum.StrEnum):
