@@ -12,7 +12,7 @@ from tests.make.finance import open_shop
 @pytest.fixture(scope="session")
 def shop_template(server, template, data_folder):
     """The name of a database with M1001, four members with phones and the health check; and the shop itself."""
-    name = template.replace("template", "shop")
+    name = template.replace("template", "settled_shop")
     # The day before, so that no id made here is made again by a test's world.
     world = MovableWorld(START - timedelta(days=1)).world()
     app = make_app(server.make_database(name, template), data_folder, world)
