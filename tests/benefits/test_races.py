@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from cardnet.benefits import services
 from cardnet.benefits.services import writes
 from cardnet.benefits.words import ProgramKind
-from cardnet.kernel.errors import Conflict
+from cardnet.kernel.errors import Conflict, Unavailable
 from cardnet.kernel.statement import Statement
 from tests.make.benefits import (
     all_at_once,
@@ -282,7 +282,9 @@ def test_mixed_transactions_never_deadlock(committing_app, world, seed):
         venue = (shop.venue, other)[number % 2]
         hold = number % 4 == 1
         command = shop.command(member, 9_000 + number, venue=venue, service_code="health_check", capture=not hold)
-        record = in_transaction(committing_app, lambda session: services.redeem(session, world, command))
+        record = as_a_till(
+            lambda: in_transaction(committing_app, lambda session: services.redeem(session, world, command))
+        )
         if record.refused:
             return record
         if hold and number % 8 == 1:
@@ -299,6 +301,16 @@ def test_mixed_transactions_never_deadlock(committing_app, world, seed):
     assert len(results) == 96
     with committed(committing_app) as session:
         assert breaches(session) == {}
+
+
+def as_a_till(send):
+    """A till that hears `busy` (503, retry the same) sends the same again: 24 at one trimming limit keep losing guards."""
+    for _ in range(50):
+        try:
+            return send()
+        except Unavailable as error:
+            assert (error.code, error.retry) == ("busy", "same_key")
+    raise AssertionError("fifty times busy")
 
 
 def in_transaction(app, act):
