@@ -224,8 +224,3 @@ def resident_check_digit(body: str) -> str:
 def path_of(parent_path: str, code: str) -> str:
     """The path of a union below `parent_path` (`` for the root)."""
     return f"{parent_path or '/'}{code}/"
-
-
-def codes_of(path: str) -> tuple[str, ...]:
-    """The codes of a path, root first; the route an application takes is this in reverse."""
-    return tuple(path.strip("/").split("/"))

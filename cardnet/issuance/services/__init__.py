@@ -14,13 +14,11 @@ from cardnet.issuance.services.activation import (
 )
 from cardnet.issuance.services.batches import (
     ApplicationLine,
-    BatchProgress,
     BatchView,
     OriginalFinding,
     OriginalRow,
     applications_of,
     batch_of,
-    batches_in,
     original_rows,
 )
 from cardnet.issuance.services.cards import (
@@ -64,7 +62,6 @@ __all__ = [
     "Activation",
     "ActivationRefused",
     "ApplicationLine",
-    "BatchProgress",
     "BatchView",
     "CardCounts",
     "CardFace",
@@ -97,7 +94,6 @@ __all__ = [
     "allocate_quota",
     "applications_of",
     "batch_of",
-    "batches_in",
     "card_counts",
     "card_of_number",
     "cards_of_batch",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from cardnet.issuance.models import Batch
@@ -34,15 +34,6 @@ class BatchView:
     invalid: int
     submitted_by: uuid.UUID
     submitted_at: datetime
-
-
-@dataclass(frozen=True)
-class BatchProgress:
-    """A batch with its applications counted by state, those inside one scope only; `mine` stand before that scope."""
-
-    batch: BatchView
-    states: Mapping[ApplicationState, int]
-    mine: int
 
 
 @dataclass(frozen=True)
@@ -88,42 +79,6 @@ def batch_of(session: Session, batch_id: uuid.UUID) -> BatchView:
     if batch is None:
         raise NotFound("batch_unknown", f"没有批次 {batch_id}，请核对批次号。")
     return _view(batch)
-
-
-def batches_in(session: Session, path: str, limit: int = 50) -> tuple[BatchProgress, ...]:
-    """The newest batches with an application under `path`, or sent in from there."""
-    batches = session.scalars(
-        select(Batch)
-        .where(
-            text(
-                "left(batch.path, length(:path)) = :path or exists (select from application a "
-                "where a.batch_id = batch.id and left(a.path, length(:path)) = :path)"
-            ).bindparams(path=path)
-        )
-        .order_by(Batch.submitted_at.desc(), Batch.id.desc())
-        .limit(limit)
-    ).all()
-    counted = _counted(session, [batch.id for batch in batches], path)
-    return tuple(
-        BatchProgress(
-            _view(batch),
-            {ApplicationState(row.state): row.applications for row in counted if row.batch_id == batch.id},
-            sum(row.mine for row in counted if row.batch_id == batch.id),
-        )
-        for batch in batches
-    )
-
-
-def _counted(session: Session, batch_ids: list[uuid.UUID], path: str) -> list[Row[Any]]:
-    return list(
-        session.execute(
-            text("""
-                select batch_id, state, count(*) as applications, count(*) filter (where review_path = :path) as mine
-                  from application where batch_id = any(:ids) and left(path, length(:path)) = :path
-                 group by batch_id, state"""),
-            {"ids": batch_ids, "path": path},
-        )
-    )
 
 
 _LINES = text("""
