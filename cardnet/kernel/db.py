@@ -18,6 +18,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from cardnet.kernel.statement import send_waiting_on
+
 APP_ROLE = "cardnet_app"
 """Connections act as this role, so that grants hold even where the login is a superuser."""
 
@@ -109,6 +111,8 @@ def act_as_app_role(engine: Engine) -> None:
             if cursor.fetchone():
                 cursor.execute(f"set role {APP_ROLE}")
         connection.commit()
+
+    send_waiting_on(engine)
 
 
 def sqlalchemy_url(url: str) -> str:

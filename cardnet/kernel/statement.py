@@ -1,9 +1,14 @@
-"""Statements of the hot path: text given once, sent with numbered parameters, prepared at first use.
+"""Statements of the hot path: text given once, sent with numbered parameters, prepared at first use, few journeys.
 
 psycopg parses `%(name)s` anew on every call of a statement that is long or has many parameters, which costs more
 than running it; here the names are numbered once, and the statement goes straight to libpq's own call, which waits
 in C: the driver's waiting in Python costs more than all else it does for us. Everything that is not on the path of a
 redemption goes through SQLAlchemy.
+
+Going to the server and back costs as much as a small statement. So what nobody waits for (`Statement.later`) stays
+here until something is asked, and travels with it: the transaction's `begin` before its first statement, a savepoint
+before the write it guards, a last update before the `commit`. The order is the order of the calls, always: what
+SQLAlchemy sends meanwhile lets go whatever waits first (`send_waiting_on`).
 
 What is prepared here outlives a rollback, as PostgreSQL has it. psycopg would deallocate everything on each rollback
 once it has prepared something of its own, so `kernel.db` tells it to prepare nothing.
@@ -11,14 +16,20 @@ once it has prepared something of its own, so `kernel.db` tells it to prepare no
 
 import itertools
 import re
-from collections.abc import Mapping
-from typing import Any
+import select
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+
+Row = tuple[Any, ...]
+Settle = Callable[[Row | None, DBAPIError | None], None]
+"""Hears the row (None: no row) or the error of a statement that went later; may raise what its caller should see."""
 
 _NAME = re.compile(r"%\((\w+)\)s|%%")
 
@@ -39,84 +50,194 @@ class Statement:
         self.names = tuple(numbers)
         self.formats = [PyFormat.AUTO] * len(numbers)
 
-    def one(self, session: Session, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+    def one(self, session: Session, parameters: Mapping[str, Any]) -> Row:
         """Run it in the session's transaction and give its only row. Raises DBAPIError as SQLAlchemy would."""
         row = self.one_or_none(session, parameters)
         if row is None:
             raise LookupError("the statement gave no row")
         return row
 
-    def one_or_none(self, session: Session, parameters: Mapping[str, Any]) -> tuple[Any, ...] | None:
-        """The same, None when there is no row."""
-        try:
-            return _line(session).execute(self, [parameters[name] for name in self.names])
-        except psycopg.Error as error:
-            raise DBAPIError.instance(self.text.decode(), None, error, psycopg.Error) from error
+    def one_or_none(self, session: Session, parameters: Mapping[str, Any]) -> Row | None:
+        """The same, None when there is no row (or the statement gives none, such as `savepoint`)."""
+        return _line(session).ask(self, [parameters[name] for name in self.names])
+
+    def later(self, session: Session, parameters: Mapping[str, Any], settle: Settle | None = None) -> None:
+        """Run it before whatever the session asks next, at the latest before its commit, whose answer settles it.
+
+        An error that `settle` does not turn into another one is raised there.
+        """
+        _line(session).waiting.append(_Sent(self, [parameters[name] for name in self.names], settle))
+
+    def soon(self, session: Session, parameters: Mapping[str, Any]) -> Callable[[], Row | None]:
+        """Ask with whatever is asked next: what is returned gives the row (None: no row), and asks now if it must."""
+        rows: list[Row | None] = []
+        self.later(session, parameters, lambda row, _: rows.append(row))
+
+        def answer() -> Row | None:
+            if not rows:
+                settled(session)
+            return rows[0]
+
+        return answer
 
 
-def run(session: Session, text: str) -> None:
-    """Run a statement without parameters and without an answer, such as `savepoint x`."""
-    try:
-        _line(session).run(text.encode())
-    except psycopg.Error as error:
-        raise DBAPIError.instance(text, None, error, psycopg.Error) from error
+def settled(session: Session) -> None:
+    """Nothing waits any more; raises what was waiting to be raised."""
+    _line(session).let_go()
+
+
+def send_waiting_on(engine: Engine) -> None:
+    """Keep the order of calls on this engine's connections between this module and SQLAlchemy."""
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _before(connection: Connection, *_: Any) -> None:
+        if line := connection.info.get(_LINE):
+            line.let_go()
+
+    @event.listens_for(engine, "commit")
+    def _commit(connection: Connection) -> None:
+        line = connection.info.get(_LINE)
+        if line and any(sent.settle for sent in line.waiting):
+            line.let_go()  # who hears its row may still say no
+        if line and line.waiting:
+            line.ask(_COMMIT, [])
+
+    @event.listens_for(engine, "rollback")
+    @event.listens_for(engine, "rollback_savepoint")
+    def _rollback(connection: Connection, *_: Any) -> None:
+        if line := connection.info.get(_LINE):
+            line.waiting.clear()
+
+
+class _Sent(NamedTuple):
+    statement: Statement
+    values: list[Any]
+    settle: Settle | None = None
 
 
 class _Line:
-    """What this module keeps of one connection: the names under which it has prepared what."""
+    """What this module keeps of one connection: what waits, and the names under which it has prepared what."""
 
-    __slots__ = ("connection", "names", "pgconn", "prepared")
+    __slots__ = ("connection", "names", "pgconn", "prepared", "socket", "waiting")
 
     def __init__(self, connection: Any) -> None:
         self.connection, self.pgconn = connection, connection.pgconn
         self.prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
         self.names = itertools.count()
+        self.waiting: list[_Sent] = []
+        self.socket = select.poll()
+        self.socket.register(self.pgconn.socket, select.POLLIN)
 
-    def execute(self, statement: Statement, values: list[Any]) -> tuple[Any, ...] | None:
-        """The only row of a statement, or None. Raises psycopg.Error."""
-        self._begin()
-        # A translator serves one statement and its result, as in the driver's own cursors.
-        translator = Transformer(self.connection)
-        given = translator.dump_sequence(values, statement.formats)
+    def ask(self, statement: Statement, values: list[Any]) -> Row | None:
+        """All that waits, then this statement: its only row, or None."""
+        self.waiting.append(_Sent(statement, values))
+        return self.let_go()
+
+    def let_go(self) -> Row | None:
+        """Send all that waits in one journey and settle it in order; the last one's row. Raises DBAPIError."""
+        if not self.waiting:
+            return None
+        flight, self.waiting = self.waiting, []
+        if self.pgconn.transaction_status == TransactionStatus.IDLE and not self.connection.autocommit:
+            flight.insert(0, _BEGIN)
+        row = None
+        for sent, answer in zip(flight, self._fly(flight), strict=False):
+            row, error = (None, _wrapped(sent, answer)) if isinstance(answer, psycopg.Error) else (answer, None)
+            if sent.settle:
+                sent.settle(row, error)
+            if error:
+                raise error from error.orig
+        return row
+
+    def _fly(self, flight: Sequence[_Sent]) -> list[Row | psycopg.Error | None]:
+        """The statements' rows; an error ends the list, for the server skips what comes after it."""
+        try:
+            # A translator serves one statement and its result, as in the driver's own cursors.
+            translators = [Transformer(self.connection) for _ in flight]
+            calls = [self._bound(sent, translator) for sent, translator in zip(flight, translators, strict=True)]
+            results = self._pipe(calls) if len(calls) > 1 else [self.pgconn.exec_prepared(*calls[0])]
+        except psycopg.Error as error:
+            return [error]
+        answers: list[Row | psycopg.Error | None] = []
+        for result, translator in zip(results, translators, strict=True):
+            failed = self._error_of(result)
+            answers.append(failed or _row_of(result, translator))
+            if failed:
+                break
+        return answers
+
+    def _bound(self, sent: _Sent, translator: Any) -> tuple[bytes, Sequence[Any], Sequence[int] | None]:
+        """Name, values and formats of a prepared statement. Raises psycopg.Error when it cannot be prepared."""
+        statement = sent.statement
+        given = translator.dump_sequence(sent.values, statement.formats)
         types = translator.types or ()
         name = self.prepared.get((statement.text, types))
         if name is None:
             name = b"cardnet_%d" % next(self.names)
-            self._must(self.pgconn.prepare(name, statement.text, types), ExecStatus.COMMAND_OK)
+            if error := self._error_of(self.pgconn.prepare(name, statement.text, types)):
+                raise error
             self.prepared[statement.text, types] = name
-        result = self.pgconn.exec_prepared(name, given, translator.formats)
-        self._must(result, ExecStatus.TUPLES_OK)
-        if result.ntuples == 0:
+        return name, given, translator.formats
+
+    def _pipe(self, calls: Sequence[tuple[bytes, Sequence[Any], Sequence[int] | None]]) -> list[Any]:
+        """Send everything, then read everything. A line lost on the way is closed, so that the pool drops it."""
+        pgconn = self.pgconn
+        try:
+            pgconn.enter_pipeline_mode()
+            for call in calls:
+                pgconn.send_query_prepared(*call)
+            pgconn.pipeline_sync()
+            results = []
+            for _ in calls:
+                results.append(self._next())
+                self._next()  # the end of this statement's results
+            self._next()  # the sync
+            pgconn.exit_pipeline_mode()
+        except psycopg.Error:
+            pgconn.finish()
+            raise
+        return results
+
+    def _next(self) -> Any:
+        """The next result of a pipeline. libpq's own call would wait without letting other threads run."""
+        pgconn = self.pgconn
+        while pgconn.is_busy():
+            pgconn.flush()
+            self.socket.poll()
+            pgconn.consume_input()
+        return pgconn.get_result()
+
+    def _error_of(self, result: Any) -> psycopg.Error | None:
+        if result is None or self.pgconn.status == ConnStatus.BAD:
+            return psycopg.OperationalError("the connection is lost")
+        if result.status in _FINE:
             return None
-        translator.set_pgresult(result)
-        row: tuple[Any, ...] = translator.load_row(0, tuple)
-        return row
-
-    def run(self, text: bytes) -> None:
-        """A statement without parameters or rows. Raises psycopg.Error."""
-        self._begin()
-        self._must(self.pgconn.exec_(text), ExecStatus.COMMAND_OK)
-
-    def _begin(self) -> None:
-        """What the driver does before the first statement of a transaction."""
-        if self.pgconn.transaction_status == TransactionStatus.IDLE and not self.connection.autocommit:
-            self._must(self.pgconn.exec_(b"begin"), ExecStatus.COMMAND_OK)
-
-    def _must(self, result: Any, wanted: ExecStatus) -> None:
-        if result.status == wanted:
-            return
-        if self.pgconn.status == ConnStatus.BAD:
-            raise psycopg.OperationalError("the connection is lost")
         if result.status != ExecStatus.FATAL_ERROR:
-            raise psycopg.InternalError(f"a statement of the hot path answered {result.status}")
+            return psycopg.InternalError(f"a statement of the hot path answered {result.status}")
         error = psycopg.errors.error_from_result(result, encoding=self.connection.info.encoding)
         if error.sqlstate in _OUTDATED:
             # A migration changed what a statement returns, or somebody deallocated: prepare anew the next time.
             self.prepared.clear()
-        raise error
+        return error
 
 
+_BEGIN, _COMMIT = _Sent(Statement("begin"), []), Statement("commit")
+_FINE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 _OUTDATED = frozenset({"0A000", "26000"})
+
+
+def _row_of(result: Any, translator: Any) -> Row | None:
+    if result.ntuples == 0:
+        return None
+    translator.set_pgresult(result)
+    row: Row = translator.load_row(0, tuple)
+    return row
+
+
+def _wrapped(sent: _Sent, error: psycopg.Error) -> DBAPIError:
+    wrapped = DBAPIError.instance(sent.statement.text.decode(), None, error, psycopg.Error)
+    assert isinstance(wrapped, DBAPIError)
+    return wrapped
 
 
 def _line(session: Session) -> _Line:
@@ -124,17 +245,21 @@ def _line(session: Session) -> _Line:
 
     Remembered for the transaction, because asking a session for its connection costs as much as binding a statement.
     """
-    transaction = session.get_transaction()
     known = session.info.get(_LINE)
-    if known is not None and known[0] is transaction and transaction is not None:
+    if known is not None and known[0] is _innermost(session):
         line: _Line = known[1]
         return line
     connection: Any = session.connection().connection
     line = connection.info.get(_LINE)
     if line is None:
         line = connection.info[_LINE] = _Line(connection.driver_connection)
-    session.info[_LINE] = (session.get_transaction(), line)
+    session.info[_LINE] = (_innermost(session), line)
     return line
+
+
+def _innermost(session: Session) -> Any:
+    """A nested transaction begins, with its savepoint, when the session is asked for its connection the first time."""
+    return session.get_nested_transaction() or session.get_transaction()
 
 
 _LINE = "cardnet.line"

@@ -11,12 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from cardnet.kernel.db import transaction
-from cardnet.kernel.statement import Statement, run
+from cardnet.kernel.statement import Statement, settled
 
 ECHO = Statement(
     "select %(id)s::uuid, %(n)s::bigint, %(word)s::text, %(bytes)s::bytea, %(day)s::date, %(at)s::timestamptz, "
     "%(yes)s::boolean, %(n)s::bigint + 1, '100 %%'"
 )
+SAVEPOINT, BACK = Statement("savepoint here"), Statement("rollback to savepoint here")
 GIVEN = {
     "id": uuid.UUID(int=7),
     "n": 5,
@@ -53,13 +54,13 @@ def test_errors_are_those_sqlalchemy_would_raise_and_a_savepoint_heals_them(sess
         (broken, {"id": uuid.UUID(int=1)}, IntegrityError),
         (wrong, {"zero": 0}, DBAPIError),
     ):
-        run(session, "savepoint here")
+        SAVEPOINT.one_or_none(session, {})
         with pytest.raises(kind) as caught:
             statement.one(session, given)
         assert isinstance(caught.value.orig, psycopg.Error)
         with pytest.raises(DBAPIError):
             ECHO.one(session, GIVEN)
-        run(session, "rollback to savepoint here")
+        BACK.one_or_none(session, {})
         assert ECHO.one(session, GIVEN)[1] == 5
 
 
@@ -109,7 +110,7 @@ def test_what_is_prepared_outlives_a_rollback(committing_app):
                 with session.begin_nested() as nested:
                     nested.rollback()
                 assert ECHO.one(session, GIVEN)[1] == 5
-                assert seen.one(session, {})[0] <= 2
+                assert seen.one(session, {})[0] <= 3
 
 
 def test_a_statement_whose_result_changed_works_again_at_the_next_try(committing_app, fresh_database):
@@ -124,3 +125,107 @@ def test_a_statement_whose_result_changed_works_again_at_the_next_try(committing
             everything.one(session, {})
         with transaction() as session:
             assert everything.one(session, {}) == (1, 2)
+
+
+NOTE = Statement("insert into rule_parameter_note (word) values (%(word)s) on conflict do nothing returning word")
+NOTES = Statement("select string_agg(word, ' ' order by at) from rule_parameter_note")
+
+
+@pytest.fixture
+def notes(fresh_database):
+    """A table that remembers in which order words came, none twice; says what is committed."""
+    with psycopg.connect(fresh_database, autocommit=True) as owner:
+        owner.execute("create table rule_parameter_note (at bigint generated always as identity, word text unique)")
+        owner.execute("grant all on rule_parameter_note to cardnet_app")
+        yield lambda: owner.execute("select array_agg(word order by at) from rule_parameter_note").fetchone()[0] or []
+
+
+def test_what_goes_later_goes_before_whatever_is_asked_next_by_whichever_way(committing_app, notes):
+    with committing_app.app_context(), transaction() as session:
+        NOTE.later(session, {"word": "a"})
+        SAVEPOINT.later(session, {})
+        NOTE.later(session, {"word": "b"})
+        assert NOTES.one(session, {}) == ("a b",)
+        NOTE.later(session, {"word": "c"})
+        session.execute(text("insert into rule_parameter_note (word) values ('d')"))
+        NOTE.later(session, {"word": "e"})
+        settled(session)
+        assert session.scalar(text(NOTES.text.decode())) == "a b c d e"
+        NOTE.later(session, {"word": "f"})
+        assert notes() == []
+    assert notes() == ["a", "b", "c", "d", "e", "f"]
+
+
+def test_its_row_or_its_absence_settles_it_and_may_stop_what_follows(committing_app, notes):
+    class Known(Exception):
+        pass
+
+    def insist(row, error):
+        assert error is None
+        if row is None:
+            raise Known
+
+    with committing_app.app_context():
+        with transaction() as session:
+            NOTE.later(session, {"word": "a"}, insist)
+        with transaction() as session:
+            NOTE.later(session, {"word": "a"}, insist)
+            with pytest.raises(Known):
+                NOTES.one(session, {})
+            # The transaction is sound: what was asked together was answered together.
+            assert NOTES.one(session, {}) == ("a",)
+        with pytest.raises(Known), transaction() as session:
+            NOTE.later(session, {"word": "b"})
+            NOTE.later(session, {"word": "a"}, insist)
+    assert notes() == ["a"]
+
+
+def test_an_error_on_the_way_is_raised_where_it_shows_and_nothing_is_kept(committing_app, notes):
+    wrong = Statement("select 1 / %(zero)s::int")
+    heard = []
+    with committing_app.app_context():
+        with transaction() as session, pytest.raises(DBAPIError) as caught:
+            try:
+                NOTE.later(session, {"word": "a"})
+                wrong.later(session, {"zero": 0}, lambda row, error: heard.append((row, type(error.orig))))
+                NOTE.later(session, {"word": "b"}, lambda *_: heard.append("skipped by the server"))
+                NOTES.one(session, {})
+            finally:
+                session.rollback()
+        assert isinstance(caught.value.orig, psycopg.errors.DivisionByZero)
+        with pytest.raises(DBAPIError), transaction() as session:
+            NOTE.later(session, {"word": "c"})
+            wrong.later(session, {"zero": 0})
+        with pytest.raises(RuntimeError), transaction() as session:
+            NOTE.later(session, {"word": "d"})
+            raise RuntimeError
+        with transaction() as session:
+            assert NOTES.one(session, {}) == (None,)
+    assert heard == [(None, psycopg.errors.DivisionByZero)]
+    assert notes() == []
+
+
+def test_a_savepoint_rolled_back_by_sqlalchemy_forgets_what_waited_in_it(committing_app, notes):
+    with committing_app.app_context(), transaction() as session:
+        NOTE.one(session, {"word": "a"})
+        with session.begin_nested() as nested:
+            NOTE.later(session, {"word": "b"})
+            nested.rollback()
+        assert NOTES.one(session, {}) == ("a",)
+    assert notes() == ["a"]
+
+
+@pytest.mark.parametrize("at_commit", [False, True])
+def test_a_connection_lost_with_statements_under_way_is_an_operational_error(committing_app, notes, at_commit):
+    with committing_app.app_context():
+        with pytest.raises(OperationalError), transaction() as session:
+            NOTE.later(session, {"word": "a"})
+            with psycopg.connect(committing_app.config["SQLALCHEMY_DATABASE_URI"].replace("+psycopg", "")) as other:
+                pid = Statement("select pg_backend_pid()").one(session, {})[0]
+                other.execute("select pg_terminate_backend(%s, 5000)", (pid,))
+            NOTE.later(session, {"word": "b"})
+            if not at_commit:
+                NOTES.one(session, {})
+        with transaction() as session:
+            assert ECHO.one(session, GIVEN)[1] == 5
+    assert notes() == []

@@ -30,13 +30,19 @@ def answer(body: bytes = b"{}", subject: uuid.UUID | None = None) -> Answer:
     return Answer(201, "application/json", body, subject)
 
 
-def never() -> Answer:
-    raise AssertionError("done twice")
+def never(session):
+    """Work that must not get past its first question."""
+
+    def work() -> Answer:
+        session.execute(text("select 1"))
+        raise AssertionError("done twice")
+
+    return work
 
 
 def test_a_repeat_gets_the_stored_bytes_and_does_nothing(session, world):
     first = once(session, world, claim(), lambda: answer(b"first"))
-    again = once(session, world, claim(), never)
+    again = once(session, world, claim(), never(session))
     assert not first.replayed
     assert again == Answer(201, "application/json", b"first", None, replayed=True)
 
@@ -44,7 +50,7 @@ def test_a_repeat_gets_the_stored_bytes_and_does_nothing(session, world):
 def test_a_key_with_another_request_is_refused(session, world):
     once(session, world, claim(), answer)
     with pytest.raises(KeyReused, match="idempotency_key_reused"):
-        once(session, world, claim(print_of=b"2" * 32), never)
+        once(session, world, claim(print_of=b"2" * 32), never(session))
 
 
 def test_another_merchant_may_use_the_same_key(session, world):
@@ -69,7 +75,7 @@ def test_a_buried_key_answers_whatever_comes_under_it(session, world):
     known = bury(session, world, VENUE, "O" * 16, GONE)
     assert known.tombstone
     for print_of in (b"1" * 32, b"2" * 32):
-        late = once(session, world, claim("O" * 16, print_of), never)
+        late = once(session, world, claim("O" * 16, print_of), never(session))
         assert (late.status, late.body, late.replayed) == (409, b"gone", True)
 
 
@@ -163,7 +169,7 @@ def test_whoever_waits_longer_than_two_seconds_is_told_to_come_back(racing_app, 
     assert sum(got == "request_in_progress" for got in found) == 31
     assert time.monotonic() - started < 4
     with racing_app.app_context(), transaction() as session:
-        assert once(session, world, claim("s" * 16), never).replayed
+        assert once(session, world, claim("s" * 16), never(session)).replayed
     assert effects(racing_app) == 1
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
 from cardnet.benefits import document
@@ -145,7 +145,7 @@ def _units(terms: Terms, pools: Mapping[str, PoolView]) -> dict[str, PoolUnit]:
     return {limit.pool: pools[limit.pool].unit for limit in terms.limits if limit.pool is not None}
 
 
-_CATALOGUES: "weakref.WeakKeyDictionary[Engine, Catalogue]" = weakref.WeakKeyDictionary()
+_CATALOGUES: "weakref.WeakKeyDictionary[Engine | Connection, Catalogue]" = weakref.WeakKeyDictionary()
 """One for each database this process talks to."""
 
 _LOAD = """
@@ -159,7 +159,7 @@ order by 3 nulls first, 9"""
 
 def catalogue_of(session: Session) -> Catalogue:
     """The catalogue of this session's database as the process last read it; it may be old by now."""
-    found = _CATALOGUES.get(session.connection().engine)
+    found = _CATALOGUES.get(session.get_bind())
     return found if found is not None else reload(session)
 
 
@@ -191,5 +191,5 @@ def reload(session: Session) -> Catalogue:
         if "pool" in limit
     }
     fresh = Catalogue(token, programs, parameters, pools_of_codes(session, named) if named else {})
-    _CATALOGUES[session.connection().engine] = fresh
+    _CATALOGUES[session.get_bind()] = fresh
     return fresh

@@ -1,7 +1,7 @@
 """What a decision needs from the database, read in one statement."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -17,7 +17,7 @@ from cardnet.benefits.terms import Count, CounterKey, Member, full_years
 from cardnet.benefits.words import Scope
 from cardnet.credential.verify import Accepted
 from cardnet.issuance.rules import Standing
-from cardnet.kernel.arrays import array
+from cardnet.issuance.services import PERSON_OF_INDEX
 from cardnet.kernel.statement import Statement
 from cardnet.ledger.rules import Account, AccountCode, DayState
 from cardnet.merchants.rules import Venue
@@ -36,77 +36,65 @@ class Facts:
 
 
 _HEAD = """
-select (select token from rule_generation), (select state from business_day where day = %(today)s),
+{who}select (select token from rule_generation), (select state from business_day where day = %(today)s),
   exists (select from ledger_account where id = %(payable)s)"""
 _REFERENCE = """,
   (select redemption_id from merchant_reference where merchant_id = %(merchant_id)s and merchant_ref = %(merchant_ref)s)"""
 _PROOF = """,
   exists (select from proof_used where card_index = %(card_index)s and proof_id = %(proof_id)s
           and (redemption_id is not null or terminal_id <> %(terminal_id)s))"""
-_PERSON = """,
-  (select json_agg(json_build_array(k.i, u.used_n + u.held_n, u.used_fen + u.held_fen))
-   from unnest(%(programs)s::uuid[], %(limits)s::text[], %(periods)s::text[]) with ordinality as k(program_id, limit_code, period, i)
-   join usage u on u.person_id = %(person_id)s and u.program_id = k.program_id and u.limit_code = k.limit_code
-     and u.period = k.period)"""
-_SHARED = """,
-  (select json_agg(json_build_array(k.i, u.used_n + u.held_n, u.used_fen + u.held_fen))
-   from unnest(%(s_programs)s::uuid[], %(s_limits)s::text[], %(s_periods)s::text[], %(s_scopes)s::text[], %(s_keys)s::text[])
-     with ordinality as k(program_id, limit_code, period, scope, scope_key, i)
-   join shared_counter u using (program_id, limit_code, period, scope, scope_key))"""
+_COUNT = ", (select array[u.used_n + u.held_n, u.used_fen + u.held_fen] from {table} u where {key})"
+_PERSON_KEY = "u.person_id = (select person_id from who)"
+_PERSON = ("program_id", "uuid"), ("limit_code", "text"), ("period", "text")
+_SHARED = *_PERSON, ("scope", "text"), ("scope_key", "text")
 
 
 def read_facts(
-    session: Session,
-    venue: Venue,
-    code: Accepted | None,
-    merchant_ref: str | None,
-    person_id: uuid.UUID | None,
-    keys: "Keys",
-    today: date,
+    session: Session, venue: Venue, code: Accepted | None, merchant_ref: str | None, keys: "Keys", today: date
 ) -> Facts:
     """One statement: rule generation, business day, fences, and every counter a candidate looks at."""
     asked: dict[str, Any] = {"today": today, "payable": payable_account(venue.merchant_id).id}
-    statement = _HEAD
-    if merchant_ref is None:
-        statement += ", null"
-    else:
-        statement += _REFERENCE
+    if merchant_ref is not None:
         asked |= {"merchant_id": venue.merchant_id, "merchant_ref": merchant_ref}
-    if code is None or code.proof_id is None:
-        statement += ", false"
-    else:
-        statement += _PROOF
-        asked |= {"card_index": Int8(code.index), "proof_id": code.proof_id, "terminal_id": venue.terminal_id}
-    if keys.person:
-        statement += _PERSON
+    if code is not None:
+        asked["card_index"] = Int8(code.index)
+        if code.proof_id is not None:
+            asked |= {"proof_id": code.proof_id, "terminal_id": venue.terminal_id}
+    for number, (program_id, key) in enumerate((*keys.person, *keys.shared)):
         asked |= {
-            "person_id": person_id,
-            "programs": array(program_id for program_id, _ in keys.person),
-            "limits": array(key.limit for _, key in keys.person),
-            "periods": array(key.period for _, key in keys.person),
+            f"program_id_{number}": program_id,
+            f"limit_code_{number}": key.limit,
+            f"period_{number}": key.period,
         }
-    else:
-        statement += ", null"
-    if keys.shared:
-        statement += _SHARED
-        asked |= {
-            "s_programs": array(program_id for program_id, _ in keys.shared),
-            "s_limits": array(key.limit for _, key in keys.shared),
-            "s_periods": array(key.period for _, key in keys.shared),
-            "s_scopes": array(key.scope.value for _, key in keys.shared),
-            "s_keys": array(key.scope_key for _, key in keys.shared),
-        }
-    else:
-        statement += ", null"
-    token, state, payable, reference, taken, person, shared = _prepared(statement).one(session, asked)
-    counts = {keys.person[i - 1][1]: Count(n, fen) for i, n, fen in person or ()}
-    counts |= {keys.shared[i - 1][1]: Count(n, fen) for i, n, fen in shared or ()}
-    return Facts(token, DayState(state) if state else DayState.OPEN, payable, reference, taken, counts)
+        if number >= len(keys.person):
+            asked |= {f"scope_{number}": key.scope.value, f"scope_key_{number}": key.scope_key}
+    shape = (merchant_ref is not None, "proof_id" in asked, len(keys.person), len(keys.shared))
+    token, state, payable, reference, taken, *counts = _statement(*shape).one(session, asked)
+    found = zip((*keys.person, *keys.shared), counts, strict=True)
+    return Facts(
+        token,
+        DayState(state) if state else DayState.OPEN,
+        payable,
+        reference,
+        taken,
+        {key: Count(*count) for (_, key), count in found if count is not None},
+    )
 
 
-@lru_cache(maxsize=64)
-def _prepared(text: str) -> Statement:
+@lru_cache(maxsize=256)
+def _statement(reference: bool, proof: bool, person: int, shared: int) -> Statement:  # noqa: FBT001 - a shape
+    """One look into an index for each counter: a join would be planned anew for every number of them."""
+    who = f"with who as materialized ({PERSON_OF_INDEX})\n" if person else ""
+    text = _HEAD.format(who=who) + (_REFERENCE if reference else ", null") + (_PROOF if proof else ", false")
+    for number in range(person):
+        text += _COUNT.format(table="usage", key=" and ".join((_PERSON_KEY, *_equal(_PERSON, number))))
+    for number in range(person, person + shared):
+        text += _COUNT.format(table="shared_counter", key=" and ".join(_equal(_SHARED, number)))
     return Statement(text)
+
+
+def _equal(columns: Iterable[tuple[str, str]], number: int) -> list[str]:
+    return [f"u.{name} = %({name}_{number})s::{kind}" for name, kind in columns]
 
 
 def payable_account(merchant_id: uuid.UUID) -> Account:
@@ -136,11 +124,16 @@ def keys_of(candidates: Iterable[Candidate], scope_keys: Mapping[Scope, str], ev
     return Keys(tuple(person), tuple(shared))
 
 
-def scope_keys_of(session: Session, offer: Offer, venue: Venue, standing: Standing) -> dict[Scope, str]:
-    """Whose counters are meant, for the scopes the candidates use. The person's own needs no name: it is theirs."""
+def scope_keys_of(session: Session, offer: Offer, venue: Venue, who: Callable[[], Standing | None]) -> dict[Scope, str]:
+    """Whose counters are meant, for the scopes the candidates use. The person's own needs no name: it is theirs.
+
+    `who` is asked only where a counter belongs to the unit or the family of whoever stands behind the code.
+    """
     keys = {Scope.PERSON: "", Scope.PROGRAM: ""}
     if Scope.MERCHANT in offer.scopes:
         keys[Scope.MERCHANT] = str(venue.merchant_id)
+    if not offer.scopes & {Scope.ORG_UNIT, Scope.FAMILY} or (standing := who()) is None:
+        return keys
     if Scope.ORG_UNIT in offer.scopes:
         keys[Scope.ORG_UNIT] = standing.unit_path or ""
     if Scope.FAMILY in offer.scopes:

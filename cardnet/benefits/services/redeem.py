@@ -11,6 +11,7 @@ the next-best combination, or a refusal that is stored. Nothing is repeated that
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy.orm import Session
 
@@ -35,17 +36,19 @@ from cardnet.benefits.terms import Case
 from cardnet.benefits.words import Scope
 from cardnet.credential.verify import Accepted
 from cardnet.issuance.rules import Standing
-from cardnet.issuance.services import note_printed_use, standing_of
+from cardnet.issuance.services import note_printed_use, standing_soon
 from cardnet.kernel.calendar import day_of, local
 from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, Unavailable
 from cardnet.kernel.money import MAX_FEN
-from cardnet.kernel.statement import run
+from cardnet.kernel.statement import Statement
 from cardnet.kernel.world import World
 from cardnet.ledger.rules import DayState
 from cardnet.ledger.services import day_is_closing, take, take_exactly
 
 _ATTEMPTS = 8
 """Lost guards in a row before we say that it is too busy; each one means that somebody else has won."""
+
+_SAVEPOINT, _UNDO = Statement("savepoint redemption"), Statement("rollback to savepoint redemption")
 
 
 def redeem(session: Session, world: World, command: Redeem) -> RedemptionRecord:
@@ -111,7 +114,7 @@ class _Sight:
         self.today = day_of(at)
         self.event_on = command.purchase.service_on or self.today
         self.code = command.code if isinstance(command.code, Accepted) else None
-        self.standing: Standing | None = standing_of(session, self.code.index, self.event_on) if self.code else None
+        self._standing = standing_soon(session, self.code.index, self.event_on) if self.code else lambda: None
         self.catalogue = catalogue.catalogue_of(session)
         self.scope_keys: Mapping[Scope, str] = {}
 
@@ -128,11 +131,15 @@ class _Sight:
         venue = self.command.venue
         self.offer = self.catalogue.offer(venue.merchant_code, venue.merchant_category, self.event_on, self.today)
         keys = Keys()
-        if self.standing is not None:
-            self.scope_keys = scope_keys_of(self.session, self.offer, venue, self.standing)
+        if self.code is not None:
+            self.scope_keys = scope_keys_of(self.session, self.offer, venue, lambda: self.standing)
             keys = keys_of(self.offer.candidates, self.scope_keys, self.event_on, self.today)
-        person_id = self.standing.person_id if self.standing else None
-        self.facts = read_facts(self.session, venue, self.code, self.merchant_ref, person_id, keys, self.today)
+        self.facts = read_facts(self.session, venue, self.code, self.merchant_ref, keys, self.today)
+
+    @cached_property
+    def standing(self) -> Standing | None:
+        """Who stands behind the code; asked together with the first facts."""
+        return self._standing()
 
     def refusal(self) -> Reason | None:
         """Why the code or the card behind it may not be used: first what the card says, then what paper needs besides."""
@@ -178,12 +185,12 @@ def _write(
     writing = writes.prepare(world, command, sight.standing, case, sight.offer.parameters, decided, pools, sight.at)
     if writing.accounts and not sight.facts.payable_known:
         writes.make_accounts(session, writing)
-    run(session, "savepoint redemption")
+    _SAVEPOINT.later(session, {})
     if not any(trims for _, _, trims in writing.pools):
         won, day = writes.write_at_once(session, writing)
         if won and _use_paper(session, world, sight, writing.id, capture=command.capture):
             return _landed(writing.id, day)
-        run(session, "rollback to savepoint redemption")
+        _UNDO.one_or_none(session, {})
         if not writing.pools:
             return {}
     short = _write_in_turn(session, world, writing, sight.at)
@@ -191,7 +198,7 @@ def _write(
         if _use_paper(session, world, sight, short, capture=command.capture):
             return short
         short = {}
-    run(session, "rollback to savepoint redemption")
+    _UNDO.one_or_none(session, {})
     return short
 
 

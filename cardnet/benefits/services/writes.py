@@ -10,10 +10,10 @@ each of the few shapes once.
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from psycopg.types.numeric import Int8
@@ -30,17 +30,18 @@ from cardnet.issuance.rules import Standing
 from cardnet.kernel.arrays import array
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.statement import Statement
+from cardnet.kernel.values import values_parameters, values_text
 from cardnet.kernel.world import World
 from cardnet.ledger.rules import Account, AccountCode, EntryKind, PostingLine, move
 from cardnet.ledger.services import (
-    POST_LINES,
-    POST_ONE,
-    TAKE_SLICES,
     PoolView,
     ensure_accounts,
     entry_parameters,
     pool_account,
-    slice_of,
+    post_entry,
+    post_lines,
+    slices_parameters,
+    take_slices,
 )
 
 # ---- guards ----
@@ -68,21 +69,20 @@ _GUARD = """
   returning 1)"""
 
 _PERSON_KEY = "person_id, program_id, limit_code, period"
+_PERSON_TYPES = ("uuid", "text", "text", "bigint", "bigint", "bigint")
 _PERSON = """person as (
   insert into usage as u (person_id, program_id, limit_code, period, used_n, held_n, used_fen, held_fen, max_n, max_fen)
   select %(person_id)s, program_id, limit_code, period, %(use)s, 1 - %(use)s, fen * %(use)s, fen * (1 - %(use)s), max_n, max_fen
-  from unnest(%(u_programs)s::uuid[], %(u_limits)s::text[], %(u_periods)s::text[], %(u_fen)s::bigint[], %(u_max_n)s::bigint[],
-    %(u_max_fen)s::bigint[]) as t(program_id, limit_code, period, fen, max_n, max_fen) {when}
+  from ({values}) as t(program_id, limit_code, period, fen, max_n, max_fen) {when}
   order by program_id, limit_code, period {guard}"""
 
 _SHARED_KEY = "program_id, limit_code, period, scope, scope_key"
+_SHARED_TYPES = ("uuid", "text", "text", "text", "text", "bigint", "bigint", "bigint")
 _SHARED = """shared as (
   insert into shared_counter as u (program_id, limit_code, period, scope, scope_key, used_n, held_n, used_fen, held_fen,
     max_n, max_fen)
   select program_id, limit_code, period, scope, scope_key, %(use)s, 1 - %(use)s, fen * %(use)s, fen * (1 - %(use)s), max_n, max_fen
-  from unnest(%(s_programs)s::uuid[], %(s_limits)s::text[], %(s_periods)s::text[], %(s_scopes)s::text[], %(s_keys)s::text[],
-    %(s_fen)s::bigint[], %(s_max_n)s::bigint[], %(s_max_fen)s::bigint[])
-    as t(program_id, limit_code, period, scope, scope_key, fen, max_n, max_fen) {when}
+  from ({values}) as t(program_id, limit_code, period, scope, scope_key, fen, max_n, max_fen) {when}
   order by program_id, limit_code, period, scope, scope_key {guard}"""
 
 # ---- rows ----
@@ -105,12 +105,12 @@ _OUTBOX = """outbox_row as (
   insert into outbox_event (id, kind, subject_id, merchant_id, payload, created_at)
   select %(outbox_id)s, %(outbox_kind)s, %(id)s, %(merchant_id)s, '{{}}'::jsonb, %(at)s {when})"""
 
+_BENEFIT_TYPES = ("uuid", "uuid", "bigint", "bigint", "jsonb", "jsonb")
 _BENEFITS = """benefit_rows as (
   insert into redemption_benefit (redemption_id, program_id, rule_version_id, benefit_fen, union_fen, merchant_fen,
     refunded_fen, refunded_union_fen, lines, takes)
-  select %(id)s, program_id, version_id, fen, union_fen, fen - union_fen, 0, 0, lines::jsonb, takes::jsonb
-  from unnest(%(b_programs)s::uuid[], %(b_versions)s::uuid[], %(b_fen)s::bigint[], %(b_union)s::bigint[],
-    %(b_lines)s::text[], %(b_takes)s::text[]) as t(program_id, version_id, fen, union_fen, lines, takes) {when})"""
+  select %(id)s, program_id, version_id, fen, union_fen, fen - union_fen, 0, 0, lines, takes
+  from ({values}) as t(program_id, version_id, fen, union_fen, lines, takes) {when})"""
 
 _LINES = """line_rows as (
   insert into redemption_line (redemption_id, line_no, amount_fen, category, benefit_fen)
@@ -118,13 +118,13 @@ _LINES = """line_rows as (
   from unnest(%(l_no)s::bigint[], %(l_fen)s::bigint[], %(l_category)s::text[], %(l_benefit)s::bigint[])
     as t(line_no, amount_fen, category, benefit_fen) {when})"""
 
+_ENTRY_TYPES = ("uuid", "text", "text", "text", "text", "bigint")
 _ENTRIES = """usage_rows as (
   insert into usage_entry (redemption_id, act, program_id, limit_code, person_id, scope, scope_key, period, used_n, held_n,
     used_fen, held_fen)
   select %(id)s, 0, program_id, limit_code, %(person_id)s, scope, scope_key, period, %(use)s, 1 - %(use)s, fen * %(use)s,
     fen * (1 - %(use)s)
-  from unnest(%(e_programs)s::uuid[], %(e_limits)s::text[], %(e_scopes)s::text[], %(e_keys)s::text[], %(e_periods)s::text[],
-    %(e_fen)s::bigint[]) as t(program_id, limit_code, scope, scope_key, period, fen) {when})"""
+  from ({values}) as t(program_id, limit_code, scope, scope_key, period, fen) {when})"""
 
 # A refused attempt pins its proof to this terminal; it does not consume it.
 _SEEN = """seen as (
@@ -136,64 +136,77 @@ _DAY = "(select state from business_day where day = %(today)s)"
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Which parts a statement has."""
+    """Which parts a statement has, and how many rows those with several have."""
 
     reference: bool = False
     proof: bool = False
-    person: bool = False
-    shared: bool = False
-    pools: bool = False
+    person: int = 0
+    shared: int = 0
+    pools: int = 0
     guards: bool = True
     rows: bool = True
+    benefits: int = 0
     lines: bool = False
-    entries: bool = False
-    posting: bool = False
-    refused: bool = False
+    entries: int = 0
+    postings: int = 0
     seen: bool = False
 
 
 @lru_cache(maxsize=256)
 def _statement(shape: Shape) -> Statement:
-    parts: list[str] = []
-    before: list[str] = []
-
-    def when(keyword: str = "where") -> str:
-        return f"{keyword} " + " and ".join(before) if before else ""
-
-    if shape.guards:
-        for name, wanted, text, count in (
-            ("reference", shape.reference, _REFERENCE, "1"),
-            ("proof", shape.proof, _PROOF, "1"),
-            ("person", shape.person, _PERSON, "%(u_count)s"),
-            ("shared", shape.shared, _SHARED, "%(s_count)s"),
-        ):
-            if wanted:
-                key = _PERSON_KEY if name == "person" else _SHARED_KEY
-                parts.append(text.format(when=when(), guard=_GUARD.format(key=key)))
-                # The text is made of the constants of this module alone.
-                before.append(f"(select count(*) from {name}) = {count}")  # noqa: S608
-        if shape.pools:
-            parts.append("pools as (" + TAKE_SLICES.format(when=when("and")) + ")")
-            before.append("(select count(*) from pools) = %(p_count)s")
+    guards = _guards(shape) if shape.guards else []
+    won = guards[-1][2] if guards else "true"
+    parts = [text for _, text, _ in guards]
     if shape.rows:
-        if before:
-            parts.append("won as materialized (select 1 as yes where " + " and ".join(before) + ")")
-            before[:] = ["exists (select from won)"]
-        rows = [_REDEMPTION, _DECISION, _OUTBOX]
-        if not shape.refused:
-            rows.append(_BENEFITS)
-        if shape.lines:
-            rows.append(_LINES)
-        if shape.entries:
-            rows.append(_ENTRIES)
-        parts.extend(row.format(when=when()) for row in rows)
-        if shape.posting:
-            parts.append("entry_row as (" + POST_ONE.format(when=when()) + ")")
-            parts.append("posting_rows as (" + POST_LINES.format(when=when()) + ")")
-        if shape.seen:
-            parts.append(_SEEN)
-    won = " and ".join(before) if before else "true"
+        parts += _rows(shape, f"where {won}")
     return Statement("with " + ",\n".join(parts) + f"\nselect {won}, {_DAY}")
+
+
+def _guards(shape: Shape) -> list[tuple[str, str, str]]:
+    """Name, text and condition of each guard. Who has won one has won all before it: each hangs on the last alone."""
+    guards: list[tuple[str, str, str]] = []
+
+    def add(name: str, count: int, text: Callable[[str], str]) -> None:
+        won = f"exists (select from {name})" if count == 1 else f"(select count(*) from {name}) = {count}"  # noqa: S608
+        guards.append((name, text(guards[-1][2] if guards else "true"), won))
+
+    if shape.reference:
+        add("reference", 1, lambda _: _REFERENCE)
+    if shape.proof:
+        add("proof", 1, lambda before: _PROOF.format(when=f"where {before}"))
+    for name, count, types, key, template in (
+        ("person", shape.person, _PERSON_TYPES, _PERSON_KEY, _PERSON),
+        ("shared", shape.shared, _SHARED_TYPES, _SHARED_KEY, _SHARED),
+    ):
+        if count:
+            values, guard = values_text(name, types, count), _GUARD.format(key=key)
+            add(name, count, partial(_counter, template, values, guard))
+    if shape.pools:
+        add("pools", shape.pools, lambda before: "pools as (" + take_slices(shape.pools, before) + ")")
+    return guards
+
+
+def _counter(template: str, values: str, guard: str, before: str) -> str:
+    return template.format(values=values, when=f"where {before}", guard=guard)
+
+
+def _rows(shape: Shape, when: str) -> list[str]:
+    """The rows of a redemption, each hanging on `when`."""
+    rows = [_REDEMPTION.format(when=when), _DECISION.format(when=when), _OUTBOX.format(when=when)]
+    for name, count, types, template in (
+        ("benefit", shape.benefits, _BENEFIT_TYPES, _BENEFITS),
+        ("entry", shape.entries, _ENTRY_TYPES, _ENTRIES),
+    ):
+        if count:
+            rows.append(template.format(values=values_text(name, types, count), when=when))
+    if shape.lines:
+        rows.append(_LINES.format(when=when))
+    if shape.postings:
+        rows.append("entry_row as (" + post_entry(when) + ")")
+        rows.append("posting_rows as (" + post_lines(shape.postings, when) + ")")
+    if shape.seen:
+        rows.append(_SEEN)
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +253,10 @@ def prepare(
         for take in takes
         if take.key.scope is not Scope.PERSON
     )
+    entries = [
+        (ids[take.key.program], take.key.limit, take.key.scope.value, take.key.scope_key, take.key.period, take.fen)
+        for take in takes
+    ]
     drawn = _drawn(decided, pools)
     numbers = [line.line_no for line in command.purchase.lines]
     discount, subsidy = kind_sums(decided.granted)
@@ -256,49 +273,27 @@ def prepare(
         "hold_expires_at": None if command.capture else hold_end(command, at),
         "outbox_kind": "redemption.captured" if command.capture else "redemption.held",
         "use": Int8(command.capture),
-        "b_programs": array(granted.candidate.program_id for granted in decided.granted),
-        "b_versions": array(granted.candidate.version_id for granted in decided.granted),
-        "b_fen": array(granted.fen for granted in decided.granted),
-        "b_union": array(granted.union_fen for granted in decided.granted),
-        "b_lines": array(_compact(list(zip(numbers, one.line_fen, strict=False))) for one in decided.granted),
-        "b_takes": array(
-            _compact([[str(pools[pool].id), pools[pool].unit.value, amount] for pool, amount in granted.pools])
-            for granted in decided.granted
-        ),
         **decision_parameters(case, parameters, decided),
         **_order_lines(command.purchase, decided.granted),
     }
-    if person:
-        given |= _columns(person, "u_programs", "u_limits", "u_periods", "u_fen", "u_max_n", "u_max_fen")
-        given["u_count"] = Int8(len(person))
-    if shared:
-        columns = ("s_programs", "s_limits", "s_periods", "s_scopes", "s_keys", "s_fen", "s_max_n", "s_max_fen")
-        given |= _columns(shared, *columns)
-        given["s_count"] = Int8(len(shared))
-    if takes:
-        rows = [
-            (ids[t.key.program], t.key.limit, t.key.scope.value, t.key.scope_key, t.key.period, t.fen) for t in takes
-        ]
-        given |= _columns(rows, "e_programs", "e_limits", "e_scopes", "e_keys", "e_periods", "e_fen")
-    if drawn:
-        given |= {
-            "pool_ids": array(pool.id for pool, _, _ in drawn),
-            "pool_slices": array(slice_of(world, pool.slices) for pool, _, _ in drawn),
-            "pool_amounts": array(amount for _, amount, _ in drawn),
-            "p_count": Int8(len(drawn)),
-        }
+    given |= values_parameters("benefit", [_benefit_row(one, numbers, pools) for one in decided.granted])
+    given |= values_parameters("person", person)
+    given |= values_parameters("shared", shared)
+    given |= values_parameters("entry", entries)
+    given |= slices_parameters(world, [(pool, amount) for pool, amount, _ in drawn])
     if lines:
         given |= entry_parameters(world.new_id(), EntryKind.CAPTURE if command.capture else EntryKind.HOLD, lines)
     assert isinstance(command.code, Accepted)
     shape = Shape(
         reference=command.merchant_ref is not None,
         proof=command.code.proof_id is not None,
-        person=bool(person),
-        shared=bool(shared),
-        pools=bool(drawn),
+        person=len(person),
+        shared=len(shared),
+        pools=len(drawn),
+        benefits=len(decided.granted),
         lines=bool(command.purchase.lines),
-        entries=bool(takes),
-        posting=bool(lines),
+        entries=len(entries),
+        postings=len(lines),
     )
     accounts = (
         (payable_account(command.venue.merchant_id),) if any(line.account.ledger == "cny" for line in lines) else ()
@@ -313,13 +308,12 @@ def write_at_once(session: Session, writing: Writing) -> tuple[bool, str | None]
 
 def write_guards(session: Session, writing: Writing) -> bool:
     """Every guard but the pools, which the caller takes one by one before `write_rows`."""
-    from_guards = _without(writing.shape, pools=False, rows=False)
-    return _run(session, from_guards, writing.parameters)[0]
+    return _run(session, replace(writing.shape, pools=0, rows=False), writing.parameters)[0]
 
 
 def write_rows(session: Session, writing: Writing) -> str | None:
     """The rows alone, after all guards are won. Says the business day's state."""
-    return _run(session, _without(writing.shape, guards=False), writing.parameters)[1]
+    return _run(session, replace(writing.shape, guards=False), writing.parameters)[1]
 
 
 def write_refusal(
@@ -346,7 +340,7 @@ def write_refusal(
         **_order_lines(command.purchase, ()),
     }
     seen = isinstance(command.code, Accepted) and command.code.proof_id is not None
-    shape = Shape(guards=False, refused=True, seen=seen, lines=bool(command.purchase.lines))
+    shape = Shape(guards=False, seen=seen, lines=bool(command.purchase.lines))
     _run(session, shape, given)
     refused_id: uuid.UUID = given["id"]
     return refused_id
@@ -410,10 +404,6 @@ def _run(session: Session, shape: Shape, given: Mapping[str, Any]) -> tuple[bool
     return won, state
 
 
-def _without(shape: Shape, **changes: bool) -> Shape:
-    return Shape(**{name: changes.get(name, getattr(shape, name)) for name in Shape.__slots__})
-
-
 def _redemption(world: World, command: Redeem, standing: Standing | None, at: datetime) -> dict[str, Any]:
     venue, code, purchase = command.venue, command.code, command.purchase
     accepted = code if isinstance(code, Accepted) else None
@@ -441,6 +431,13 @@ def _redemption(world: World, command: Redeem, standing: Standing | None, at: da
         "code_text": command.code_text[:700].replace("\0", ""),
         "amount_fen": Int8(purchase.amount_fen),
     }
+
+
+def _benefit_row(one: Granted, numbers: Sequence[int], pools: Mapping[str, PoolView]) -> tuple[Any, ...]:
+    candidate = one.candidate
+    lines = _compact(list(zip(numbers, one.line_fen, strict=False)))
+    takes = _compact([[str(pools[pool].id), pools[pool].unit.value, amount] for pool, amount in one.pools])
+    return candidate.program_id, candidate.version_id, one.fen, one.union_fen, lines, takes
 
 
 def _order_lines(purchase: Purchase, granted: Sequence[Granted]) -> dict[str, Any]:
@@ -515,10 +512,6 @@ def decision_parameters(case: Case, parameters: Mapping[str, int], decided: Deci
 def card_decision_parameters(code: str) -> dict[str, Any]:
     """The decision when the card or the code itself was the reason: no candidate was looked at."""
     return {"inputs": _compact({"card": code}), "candidates": "[]", "chosen": "[]"}
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], *names: str) -> dict[str, str]:
-    return {name: array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -55,9 +55,10 @@ from cardnet.issuance.services.quota import (
 )
 from cardnet.issuance.services.review import Review, ReviewReceipt, review
 from cardnet.issuance.services.roster import CheckRoster, RosterReceipt, SubmitRoster, check_roster, submit_roster
-from cardnet.issuance.services.standing import holder_confirms, standing_of
+from cardnet.issuance.services.standing import PERSON_OF_INDEX, holder_confirms, standing_of, standing_soon
 
 __all__ = [
+    "PERSON_OF_INDEX",
     "ActivateCard",
     "Activation",
     "ActivationRefused",
@@ -117,6 +118,7 @@ __all__ = [
     "revoke_card",
     "spread_quota",
     "standing_of",
+    "standing_soon",
     "submit_roster",
     "suspend_card",
     "transfer_quota",

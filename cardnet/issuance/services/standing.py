@@ -1,7 +1,9 @@
 """Who stands behind a card index: the one statement on the path of every redemption."""
 
+from collections.abc import Callable
 from datetime import date
 
+from psycopg.types.numeric import Int8
 from sqlalchemy import Date, bindparam, case, select
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.orm import Session
@@ -9,7 +11,7 @@ from sqlalchemy.orm import Session
 from cardnet.issuance.models import Binding, Card
 from cardnet.issuance.rules import BindingState, CardState, Standing, same_last4
 from cardnet.kernel.masking import name_for_merchant
-from cardnet.kernel.statement import Statement
+from cardnet.kernel.statement import Row, Statement
 from cardnet.kernel.vault import vault_of
 from cardnet.membership import services as membership
 
@@ -49,12 +51,27 @@ _STANDING = Statement(str(_QUERY.compile(dialect=psycopg.dialect())))  # type: i
 _STILL_OPEN = date.max
 
 
+PERSON_OF_INDEX = """
+select card.person_id from binding join card on card.id = binding.card_id
+where binding.card_index = %(card_index)s and binding.recycled_at is null"""
+"""Whose card it is, as part of a larger statement that is sent together with the question for the standing."""
+
+
 def standing_of(session: Session, index: int, on: date | None = None) -> Standing | None:
     """The standing behind `index`; None when no binding ever had it (`not_issued`).
 
     `on` is the day whose membership and tags count (the event's day); None takes those that have no end.
     """
-    row = _STANDING.one_or_none(session, {"index": index, "on": on or _STILL_OPEN})
+    return standing_soon(session, index, on)()
+
+
+def standing_soon(session: Session, index: int, on: date | None = None) -> Callable[[], Standing | None]:
+    """The same, asked together with what the session asks next; what is returned says it."""
+    row = _STANDING.soon(session, {"index": Int8(index), "on": on or _STILL_OPEN})
+    return lambda: _standing(session, index, row())
+
+
+def _standing(session: Session, index: int, row: Row | None) -> Standing | None:
     if row is None:
         return None
     (

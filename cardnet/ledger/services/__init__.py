@@ -10,16 +10,15 @@ from cardnet.ledger.services.days import (
     writers_gone,
 )
 from cardnet.ledger.services.entries import (
-    POST_LINES,
-    POST_ONE,
     EntryDraft,
     day_is_closing,
     ensure_accounts,
     entry_parameters,
     post,
+    post_entry,
+    post_lines,
 )
 from cardnet.ledger.services.pools import (
-    TAKE_SLICES,
     Appropriate,
     MakePool,
     PoolLevel,
@@ -32,15 +31,13 @@ from cardnet.ledger.services.pools import (
     pool_levels,
     pools_of_codes,
     pools_of_ids,
-    slice_of,
+    slices_parameters,
     take,
     take_exactly,
+    take_slices,
 )
 
 __all__ = [
-    "POST_LINES",
-    "POST_ONE",
-    "TAKE_SLICES",
     "AccountBalance",
     "Appropriate",
     "EntryDraft",
@@ -66,9 +63,12 @@ __all__ = [
     "pools_of_codes",
     "pools_of_ids",
     "post",
-    "slice_of",
+    "post_entry",
+    "post_lines",
+    "slices_parameters",
     "take",
     "take_exactly",
+    "take_slices",
     "trial_balance",
     "writers_gone",
 ]

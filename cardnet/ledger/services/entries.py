@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from cardnet.kernel.arrays import array
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import Unavailable
+from cardnet.kernel.values import values_parameters, values_text
 from cardnet.kernel.world import World
 from cardnet.ledger.rules import OWNER_OF, Account, DayState, EntryKind, PostingLine, balanced
 
@@ -45,30 +45,33 @@ select * from unnest(%(entries)s::uuid[], %(lines)s::smallint[], %(accounts)s::u
 
 _DAY = "select state from business_day where day = %(day)s"
 
-POST_ONE = """
+
+def post_entry(when: str) -> str:
+    """One entry of a redemption as part of a larger statement; `when` is the condition it hangs on."""
+    return f"""
   insert into entry (id, person_id, kind, source, source_id, accepted_at)
   select %(entry_id)s, %(person_id)s::uuid, %(entry_kind)s, 'redemption', %(id)s, %(at)s {when}"""
-"""One entry of a redemption as part of a larger statement; `{when}` is the condition it hangs on."""
 
-POST_LINES = """
+
+_LINE_TYPES = ("smallint", "uuid", "text", "bigint")
+
+
+def post_lines(count: int, when: str) -> str:
+    """Its `count` postings, as another part; the parameters of both come from `entry_parameters`."""
+    return f"""
   insert into posting (entry_id, line, account_id, ledger, amount)
   select %(entry_id)s, line, account_id, ledger, amount
-  from unnest(%(posting_accounts)s::uuid[], %(posting_ledgers)s::text[], %(posting_amounts)s::bigint[])
-    with ordinality as u(account_id, ledger, amount, line) {when}"""
-"""Its postings; the parameters of both come from `entry_parameters`."""
+  from ({values_text("o", _LINE_TYPES, count)}) as o(line, account_id, ledger, amount) {when}"""  # noqa: S608
 
 
 def entry_parameters(entry_id: uuid.UUID, kind: EntryKind, lines: Sequence[PostingLine]) -> dict[str, Any]:
-    """Parameters of `POST_ONE` and `POST_LINES`. Raises ValueError when the lines do not balance."""
+    """Parameters of `post_entry` and `post_lines`. Raises ValueError when the lines do not balance."""
     if lines and not balanced(lines):
         raise ValueError("an entry has at least two lines, none zero, and balances in each ledger")
-    return {
-        "entry_id": entry_id,
-        "entry_kind": kind.value,
-        "posting_accounts": array(line.account.id for line in lines),
-        "posting_ledgers": array(line.account.ledger.value for line in lines),
-        "posting_amounts": array(line.amount for line in lines),
-    }
+    postings = (
+        (number, line.account.id, line.account.ledger.value, line.amount) for number, line in enumerate(lines, 1)
+    )
+    return {"entry_id": entry_id, "entry_kind": kind.value} | values_parameters("o", postings)
 
 
 def ensure_accounts(session: Session, accounts: Iterable[Account]) -> None:

@@ -8,12 +8,14 @@ found to be exhausted. Takes of several pools go in the order of pool ids, after
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from cardnet.kernel.errors import InvalidInput, NotFound
 from cardnet.kernel.money import MAX_FEN
+from cardnet.kernel.values import values_parameters, values_text
 from cardnet.kernel.world import World
 from cardnet.ledger.models import Pool, PoolSlice
 from cardnet.ledger.rules import (
@@ -175,16 +177,30 @@ def pool_levels(session: Session, codes: Iterable[str] | None = None) -> list[Po
 
 # ---- taking and giving back ----
 
-TAKE_SLICES = """
-  update pool_slice s set available = s.available - t.amount
-  from (select p.pool_id, p.no, w.amount
-        from pool_slice p join unnest(%(pool_ids)s::uuid[], %(pool_slices)s::smallint[], %(pool_amounts)s::bigint[])
-          as w(pool_id, no, amount) on p.pool_id = w.pool_id and p.no = w.no
-        where p.available >= w.amount {when} order by p.pool_id for update of p) t
-  where s.pool_id = t.pool_id and s.no = t.no and s.available >= t.amount
-  returning 1"""
-"""The first try of several pools as part of a larger statement: one slice each, drawn by `slice_of`; `{when}` is
-one more condition. The rows are locked in the order of pool ids; fewer rows than pools means: take each by `take`."""
+_SLICE_TYPES = ("uuid", "smallint", "bigint")
+
+
+def take_slices(count: int, when: str) -> str:
+    """The first try of `count` pools as part of a larger statement: one slice each; `when` is one more condition.
+
+    The rows are locked in the order of pool ids; fewer rows than pools means: take each by `take`. The parameters
+    come from `slices_parameters`.
+    """
+    wanted = values_text("p", _SLICE_TYPES, count)
+    drawn = f"({wanted}) as w(pool_id, no, amount)"
+    if count > 1:
+        drawn = f"""(select p.pool_id, p.no, w.amount from pool_slice p join {drawn} on p.pool_id = w.pool_id and p.no = w.no
+        where p.available >= w.amount and {when} order by p.pool_id for update of p) w"""  # noqa: S608
+    return f"""
+  update pool_slice s set available = s.available - w.amount from {drawn}
+  where s.pool_id = w.pool_id and s.no = w.no and s.available >= w.amount and {when}
+  returning 1"""  # noqa: S608
+
+
+def slices_parameters(world: World, wanted: Iterable[tuple[PoolView, int]]) -> dict[str, Any]:
+    """One slice of each pool, drawn by lot, and the amount to take from it; pools in the order of their ids."""
+    return values_parameters("p", ((pool.id, slice_of(world, pool.slices), amount) for pool, amount in wanted))
+
 
 _ONE = """
 update pool_slice set available = available - %(amount)s

@@ -8,14 +8,15 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psycopg
 from psycopg.types.numeric import Int2
 from sqlalchemy import delete, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from cardnet.kernel.statement import Statement
+from cardnet.kernel.statement import Row, Statement, settled
 from cardnet.kernel.world import World
 from cardnet.merchant_api.models import IdempotencyKey
 from cardnet.merchant_api.rules import KEY_LIFE, LONGEST_WAIT_MS, REVERSE, Answer, InProgress, KeyReused
@@ -70,23 +71,36 @@ def once(session: Session, world: World, claim: Claim, work: Callable[[], Answer
 
     Raises KeyReused("idempotency_key_reused") when the key came with another request before, and
     InProgress("request_in_progress") when that request is still at work after two seconds. What `work` raises
-    leaves no trace of the key once the caller's transaction has rolled back.
+    leaves no trace of the key once the caller's transaction has rolled back. The key is taken with the first thing
+    `work` asks the database, which must be a question: where the key is kept already, work gets no further.
     """
-    if not _take(session, world, claim, None):
+    try:
+        _TAKE.later(session, _row_of(world, claim, None), _taken)
+        answer = work()
+        settled(session)
+    except _Kept:
         return _replay(session, claim)
-    answer = work()
-    _ANSWER.one(
-        session,
-        {
-            "merchant_id": claim.merchant_id,
-            "key": claim.key,
-            "status": Int2(answer.status),
-            "media_type": answer.media_type,
-            "body": answer.body,
-            "subject_id": answer.subject_id,
-        },
-    )
+    kept = {
+        "merchant_id": claim.merchant_id,
+        "key": claim.key,
+        "status": Int2(answer.status),
+        "media_type": answer.media_type,
+        "body": answer.body,
+        "subject_id": answer.subject_id,
+    }
+    _ANSWER.later(session, kept)
     return answer
+
+
+class _Kept(Exception):
+    """The key is there already."""
+
+
+def _taken(row: Row | None, error: DBAPIError | None) -> None:
+    if error is not None and isinstance(error.orig, psycopg.errors.LockNotAvailable):
+        raise InProgress("request_in_progress", "同一请求正在处理，请用同一个 Idempotency-Key 稍后再试。") from None
+    if error is None and row is None:
+        raise _Kept
 
 
 def bury(session: Session, world: World, venue: Venue, original_key: str, answer: Answer) -> KeptKey | None:
@@ -94,9 +108,14 @@ def bury(session: Session, world: World, venue: Venue, original_key: str, answer
 
     None when that is done now; what is known of the key when something came before. Waits like `once`.
     """
-    if _take(session, world, Claim(venue.merchant_id, venue.terminal_id, original_key, REVERSE, None), answer):
-        return None
-    return key_of(session, venue.merchant_id, original_key)
+    settled(session)  # our own key first: a repeated reversal must not get as far as writing this
+    tombstone = Claim(venue.merchant_id, venue.terminal_id, original_key, REVERSE, None)
+    _TAKE.later(session, _row_of(world, tombstone, answer), _taken)
+    try:
+        settled(session)
+    except _Kept:
+        return key_of(session, venue.merchant_id, original_key)
+    return None
 
 
 def key_of(session: Session, merchant_id: uuid.UUID, key: str) -> KeptKey | None:
@@ -124,9 +143,9 @@ def forget_keys(session: Session, world: World, limit: int = 10_000) -> int:
     return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
-def _take(session: Session, world: World, claim: Claim, answer: Answer | None) -> bool:
-    """Whether the key is ours now. Waits for whoever holds it, two seconds at most."""
-    values = {
+def _row_of(world: World, claim: Claim, answer: Answer | None) -> dict[str, Any]:
+    """What `_TAKE` writes: the claim, and the answer where it is known before the request has come."""
+    return {
         "longest_wait": str(LONGEST_WAIT_MS),
         "merchant_id": claim.merchant_id,
         "key": claim.key,
@@ -138,12 +157,6 @@ def _take(session: Session, world: World, claim: Claim, answer: Answer | None) -
         "media_type": answer.media_type if answer else None,
         "body": answer.body if answer else None,
     }
-    try:
-        return _TAKE.one_or_none(session, values) is not None
-    except OperationalError as error:
-        if isinstance(error.orig, psycopg.errors.LockNotAvailable):
-            raise InProgress("request_in_progress", "同一请求正在处理，请用同一个 Idempotency-Key 稍后再试。") from None
-        raise
 
 
 def _replay(session: Session, claim: Claim) -> Answer:
