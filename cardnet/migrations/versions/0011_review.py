@@ -1,0 +1,8 @@
+"""Placeholder of review."""
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    pass
