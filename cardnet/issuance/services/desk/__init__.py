@@ -1,0 +1,47 @@
+"""What lies on an officer's desk: work that waits, batches with their rows and history, cards. Reads only.
+
+Everything is bounded by the officer's scope (a path): a batch of a whole district shows a township its own rows.
+People come with the seals opened, because who must decide about a row has to see whose it is; pages mask the rest.
+"""
+
+from cardnet.issuance.services.desk.batches import BatchFilter, BatchLine, batch_of, batch_units, batches
+from cardnet.issuance.services.desk.cards import (
+    CardEventLine,
+    CardFilter,
+    CardLine,
+    card_history,
+    card_of_id,
+    find_cards,
+)
+from cardnet.issuance.services.desk.history import HistoryLine, application_history, batch_history
+from cardnet.issuance.services.desk.listing import Listed
+from cardnet.issuance.services.desk.rows import RowFilter, RowLine, batch_rows, row_numbers, row_of
+from cardnet.issuance.services.desk.tasks import Task, tasks_of
+from cardnet.issuance.services.desk.turns import batch_turns, turns
+
+__all__ = [
+    "BatchFilter",
+    "BatchLine",
+    "CardEventLine",
+    "CardFilter",
+    "CardLine",
+    "HistoryLine",
+    "Listed",
+    "RowFilter",
+    "RowLine",
+    "Task",
+    "application_history",
+    "batch_history",
+    "batch_of",
+    "batch_rows",
+    "batch_turns",
+    "batch_units",
+    "batches",
+    "card_history",
+    "card_of_id",
+    "find_cards",
+    "row_numbers",
+    "row_of",
+    "tasks_of",
+    "turns",
+]

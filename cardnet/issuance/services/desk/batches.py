@@ -1,0 +1,142 @@
+"""Batches as an officer sees them: only what lies in their scope is counted."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.orm import Session
+
+from cardnet.access import services as access
+from cardnet.access.rules import Principal
+from cardnet.issuance.rules import ApplicationState
+from cardnet.issuance.services.desk.listing import Listed, within
+from cardnet.kernel.errors import NotFound
+from cardnet.membership import services as membership
+from cardnet.membership.rules import UnionNode
+
+
+@dataclass(frozen=True)
+class BatchLine:
+    """One roster in a list. `states` counts its applications inside the scope; `mine` those that wait for the reader."""
+
+    batch_id: uuid.UUID
+    filename: str
+    union: UnionNode
+    path: str
+    mode: str
+    rows: int
+    valid: int
+    declined: int
+    invalid: int
+    submitted_by: uuid.UUID
+    submitter: str
+    submitted_at: datetime
+    states: Mapping[ApplicationState, int]
+    mine: int
+    due_at: datetime | None
+
+    @property
+    def applications(self) -> int:
+        """How many requests of the batch lie in the scope."""
+        return sum(self.states.values())
+
+
+@dataclass(frozen=True)
+class BatchFilter:
+    """Which batches: under `path` (within the scope), only those with rows that wait for me, or in one of `states`."""
+
+    path: str | None = None
+    only_mine: bool = False
+    states: frozenset[ApplicationState] = frozenset()
+
+
+_BATCHES = """
+    select b.*, c.states, coalesce(c.mine, 0) as mine, c.due_at, count(*) over () as total
+      from batch b
+      left join lateral (
+          select jsonb_object_agg(s.state, s.count) as states, sum(s.mine) as mine, min(s.due_at) as due_at
+            from (select a.state, count(*) as count,
+                         count(*) filter (where a.review_path = :scope and a.submitted_by <> :me) as mine,
+                         min(a.due_at) filter (where a.review_path = :scope) as due_at
+                    from application a
+                   where a.batch_id = b.id and starts_with(a.path, :under)
+                   group by a.state) s
+      ) c on true
+     where (starts_with(b.path, :under) or c.states is not null)
+       and (not cast(:only_mine as boolean) or c.mine > 0)
+       and (cardinality(cast(:states as text[])) = 0 or c.states ?| cast(:states as text[]))
+       and (cast(:batch as uuid) is null or b.id = :batch)
+     order by b.submitted_at desc, b.id desc
+     limit :limit offset :offset"""
+
+
+def batches(
+    session: Session, officer: Principal, wanted: BatchFilter | None = None, *, limit: int = 50, offset: int = 0
+) -> Listed:
+    """The rosters that touch this officer's scope, newest first."""
+    wanted = wanted or BatchFilter()
+    return _batches(session, officer, wanted, None, limit, offset)
+
+
+def batch_of(session: Session, officer: Principal, batch_id: uuid.UUID) -> BatchLine:
+    """One roster. Raises NotFound("batch_unknown"), also when nothing of it lies in the scope."""
+    found = _batches(session, officer, BatchFilter(), batch_id, 1, 0).items
+    if not found:
+        raise NotFound("batch_unknown", "没有这个批次，或者不在您的管理范围内。")
+    line: BatchLine = found[0]
+    return line
+
+
+def _batches(
+    session: Session, officer: Principal, wanted: BatchFilter, batch_id: uuid.UUID | None, limit: int, offset: int
+) -> Listed:
+    given = {
+        "scope": officer.scope_path,
+        "me": officer.account_id,
+        "under": within(officer, wanted.path),
+        "only_mine": wanted.only_mine,
+        "states": sorted(wanted.states),
+        "batch": batch_id,
+        "limit": limit,
+        "offset": offset,
+    }
+    rows = session.execute(text(_BATCHES), given).mappings().all()
+    unions = membership.unions_of_ids(session, {row["union_id"] for row in rows})
+    names = access.display_names(session, [row["submitted_by"] for row in rows])
+    items = tuple(_batch_line(row, unions, names) for row in rows)
+    return Listed(items, rows[0]["total"] if rows else 0)
+
+
+def _batch_line(row: RowMapping, unions: Mapping[uuid.UUID, UnionNode], names: Mapping[uuid.UUID, str]) -> BatchLine:
+    states = {ApplicationState(state): count for state, count in (row["states"] or {}).items()}
+    return BatchLine(
+        row["id"],
+        row["filename"],
+        unions[row["union_id"]],
+        row["path"],
+        row["mode"],
+        row["rows"],
+        row["valid"],
+        row["declined"],
+        row["invalid"],
+        row["submitted_by"],
+        names.get(row["submitted_by"], ""),
+        row["submitted_at"],
+        states,
+        int(row["mine"]),
+        row["due_at"],
+    )
+
+
+_UNITS = """
+    select a.union_id, count(*) as rows from application a
+     where a.batch_id = :batch and starts_with(a.path, :scope) group by a.union_id"""
+
+
+def batch_units(session: Session, officer: Principal, batch_id: uuid.UUID) -> tuple[tuple[UnionNode, int], ...]:
+    """The units named in a batch, with how many applications each has, in the order of the tree."""
+    rows = session.execute(text(_UNITS), {"batch": batch_id, "scope": officer.scope_path}).all()
+    unions = membership.unions_of_ids(session, {row.union_id for row in rows})
+    return tuple(sorted(((unions[row.union_id], row.rows) for row in rows), key=lambda pair: pair[0].path))
