@@ -4,7 +4,7 @@ import enum
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from cardnet.kernel.errors import Conflict
 
@@ -113,6 +113,20 @@ class BindingState(enum.StrEnum):
     LIVE = "live"
     SUSPENDED = "suspended"
     REVOKED = "revoked"
+
+
+RENEWAL_WINDOW_DAYS = 90
+"""So long before its last day a card may be renewed; the new one begins the day after."""
+
+
+def first_day_of_renewal(valid_to: date, today: date) -> date:
+    """The day after the old card's last, or today when that is past: no day has two cards, none is given away."""
+    return max(valid_to + timedelta(days=1), today)
+
+
+def may_renew(valid_to: date, today: date) -> bool:
+    """Whether the last day is near enough, or past."""
+    return valid_to - today <= timedelta(days=RENEWAL_WINDOW_DAYS)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,21 @@ def activation_code(chance: bytes) -> str:
     return "".join(CODE_ALPHABET[byte & 31] for byte in chance[:CODE_LENGTH])
 
 
+REBIND_DIGITS = 6
+REBIND_MINUTES = 15
+"""So long the officer's six digits are good: the member stands in front of the desk."""
+
+
+def rebind_code(chance: bytes) -> str:
+    """Six digits out of eight random bytes; the remainder of 2^64 by a million favours none noticeably."""
+    return f"{int.from_bytes(chance[:8], 'big') % 10**REBIND_DIGITS:06d}"
+
+
+def is_rebind_code(code: str) -> bool:
+    """Whether this is an officer's 重绑码 and no activation code: six digits."""
+    return len(code) == REBIND_DIGITS and code.isascii() and code.isdigit()
+
+
 def typed_code(text: str) -> str:
     """An activation code as people type it, in the form it was made: spaces and dashes out, capitals."""
     return re.sub(r"[\s\-]", "", text).upper()
