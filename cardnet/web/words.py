@@ -59,8 +59,12 @@ CHECK_STATES = {
 ACTIONS = {
     "submit": lazy_gettext("提交"),
     "queue": lazy_gettext("候补"),
+    "offer": lazy_gettext("通知递补"),
     "take_place": lazy_gettext("递补"),
+    "decline": lazy_gettext("放弃递补"),
     "lapse": lazy_gettext("作废"),
+    "carry_over": lazy_gettext("转入下年"),
+    "requeue": lazy_gettext("转为候补"),
     "pass_on": lazy_gettext("审核通过"),
     "approve": lazy_gettext("审核通过"),
     "return": lazy_gettext("退回"),

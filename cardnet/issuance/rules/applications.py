@@ -56,8 +56,12 @@ class ApplicationAction(enum.StrEnum):
 
     SUBMIT = "submit"
     QUEUE = "queue"
+    OFFER = "offer"
     TAKE_PLACE = "take_place"
+    DECLINE = "decline"
     LAPSE = "lapse"
+    CARRY_OVER = "carry_over"
+    REQUEUE = "requeue"
     PASS_ON = "pass_on"  # noqa: S105 - a step, not a password
     APPROVE = "approve"
     RETURN = "return"
@@ -68,10 +72,13 @@ class ApplicationAction(enum.StrEnum):
 
 
 _A, _S = ApplicationAction, ApplicationState
+_LIVE = (_S.SUBMITTED, _S.IN_REVIEW, _S.RETURNED, _S.APPROVED, _S.WAITLISTED)
 APPLICATION_STEPS: Mapping[tuple[ApplicationState, ApplicationAction], ApplicationState] = {
     (_S.DRAFT, _A.SUBMIT): _S.SUBMITTED,
     (_S.DRAFT, _A.QUEUE): _S.WAITLISTED,
+    (_S.WAITLISTED, _A.OFFER): _S.WAITLISTED,
     (_S.WAITLISTED, _A.TAKE_PLACE): _S.SUBMITTED,
+    (_S.WAITLISTED, _A.DECLINE): _S.LAPSED,
     (_S.WAITLISTED, _A.LAPSE): _S.LAPSED,
     (_S.SUBMITTED, _A.PASS_ON): _S.IN_REVIEW,
     (_S.IN_REVIEW, _A.PASS_ON): _S.IN_REVIEW,
@@ -89,6 +96,9 @@ APPLICATION_STEPS: Mapping[tuple[ApplicationState, ApplicationAction], Applicati
     (_S.WAITLISTED, _A.WITHDRAW): _S.WITHDRAWN,
     (_S.RETURNED, _A.LAPSE): _S.LAPSED,
     (_S.APPROVED, _A.ISSUE): _S.ISSUED,
+    # A quota year ends: the place moves to the new year with its application, or the application stands in line there.
+    **{(state, _A.CARRY_OVER): state for state in _LIVE},
+    **{(state, _A.REQUEUE): _S.WAITLISTED for state in _LIVE},
 }
 """Everything not listed is refused."""
 
@@ -121,8 +131,12 @@ APPLICATION_WORDS: Mapping[ApplicationState, str] = {
 ACTION_WORDS: Mapping[ApplicationAction, str] = {
     _A.SUBMIT: "提交",
     _A.QUEUE: "候补",
+    _A.OFFER: "通知递补",
     _A.TAKE_PLACE: "递补",
+    _A.DECLINE: "放弃递补",
     _A.LAPSE: "作废",
+    _A.CARRY_OVER: "转入下年",
+    _A.REQUEUE: "转为候补",
     _A.PASS_ON: "审核通过",
     _A.APPROVE: "审核通过",
     _A.RETURN: "退回",
