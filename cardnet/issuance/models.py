@@ -245,6 +245,14 @@ class Application(Base):
         Index(None, "hold_until", postgresql_where=text("hold_until is not null")),
         Index(None, "quota_node_id", postgresql_where=text("quota_node_id is not null")),
         Index(None, "review_path", "batch_id", postgresql_where=text("review_path is not null")),
+        # What lies before one union, the most urgent first: the review list of thirty thousand rows.
+        Index(None, "review_path", "due_at", "id", postgresql_where=text("review_path is not null")),
+        Index(
+            "ix_application_overdue",
+            "due_at",
+            postgresql_where=text("review_path is not null and escalated_at is null"),
+        ),
+        Index("ix_application_returned", "hold_until", postgresql_where=text("state = 'returned'")),
         Index(None, "person_id"),
         Index(None, "union_id"),
     )
@@ -490,3 +498,6 @@ class Binding(Base):
     revoked_at: Mapped[datetime | None]
     recycled_at: Mapped[datetime | None]
     print_run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("print_run.id"))
+
+
+from cardnet.issuance import models_review  # noqa: E402, F401 - registered with the rest
