@@ -71,6 +71,8 @@ ACTIONS = {
     "reject": lazy_gettext("不予通过"),
     "resubmit": lazy_gettext("重新提交"),
     "withdraw": lazy_gettext("撤回"),
+    "confirm": lazy_gettext("单位确认"),
+    "escalate": lazy_gettext("超期提醒"),
     "issue": lazy_gettext("发卡"),
 }
 

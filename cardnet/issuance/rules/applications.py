@@ -68,6 +68,8 @@ class ApplicationAction(enum.StrEnum):
     REJECT = "reject"
     RESUBMIT = "resubmit"
     WITHDRAW = "withdraw"
+    CONFIRM = "confirm"
+    ESCALATE = "escalate"
     ISSUE = "issue"
 
 
@@ -82,6 +84,9 @@ APPLICATION_STEPS: Mapping[tuple[ApplicationState, ApplicationAction], Applicati
     (_S.WAITLISTED, _A.LAPSE): _S.LAPSED,
     (_S.SUBMITTED, _A.PASS_ON): _S.IN_REVIEW,
     (_S.IN_REVIEW, _A.PASS_ON): _S.IN_REVIEW,
+    (_S.SUBMITTED, _A.CONFIRM): _S.IN_REVIEW,
+    (_S.SUBMITTED, _A.ESCALATE): _S.SUBMITTED,
+    (_S.IN_REVIEW, _A.ESCALATE): _S.IN_REVIEW,
     (_S.SUBMITTED, _A.APPROVE): _S.APPROVED,
     (_S.IN_REVIEW, _A.APPROVE): _S.APPROVED,
     (_S.SUBMITTED, _A.RETURN): _S.RETURNED,
@@ -96,6 +101,8 @@ APPLICATION_STEPS: Mapping[tuple[ApplicationState, ApplicationAction], Applicati
     (_S.WAITLISTED, _A.WITHDRAW): _S.WITHDRAWN,
     (_S.RETURNED, _A.LAPSE): _S.LAPSED,
     (_S.APPROVED, _A.ISSUE): _S.ISSUED,
+    # Who got a card by another way between approval and issue.
+    (_S.APPROVED, _A.REJECT): _S.REJECTED,
     # A quota year ends: the place moves to the new year with its application, or the application stands in line there.
     **{(state, _A.CARRY_OVER): state for state in _LIVE},
     **{(state, _A.REQUEUE): _S.WAITLISTED for state in _LIVE},
@@ -143,5 +150,7 @@ ACTION_WORDS: Mapping[ApplicationAction, str] = {
     _A.REJECT: "不予通过",
     _A.RESUBMIT: "重新提交",
     _A.WITHDRAW: "撤回",
+    _A.CONFIRM: "单位确认",
+    _A.ESCALATE: "超期提醒",
     _A.ISSUE: "发卡",
 }
