@@ -11,6 +11,8 @@ from cardnet.access.services.accounts import (
     disable_account,
     display_names,
     principal_of_username,
+    principals_of_ids,
+    principals_under,
 )
 from cardnet.access.services.members import (
     end_member_session,
@@ -59,6 +61,8 @@ __all__ = [
     "principal_of_session",
     "principal_of_token",
     "principal_of_username",
+    "principals_of_ids",
+    "principals_under",
     "prolong_member_session",
     "session_of_token",
     "sessions_of",

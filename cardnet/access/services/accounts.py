@@ -1,7 +1,7 @@
 """Making staff accounts and looking them up."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import select, update
@@ -188,6 +188,28 @@ def principal_of_username(session: Session, username: str) -> Principal:
     if account is None or account.state != AccountState.ACTIVE:
         raise _unknown(username)
     return principal_of(account)
+
+
+def principals_of_ids(session: Session, account_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Principal]:
+    """The active accounts among these."""
+    if not account_ids:
+        return {}
+    query = select(Account).where(Account.id.in_(set(account_ids)), Account.state == AccountState.ACTIVE)
+    return {account.id: principal_of(account) for account in session.scalars(query)}
+
+
+def principals_under(session: Session, path: str, *roles: Role) -> tuple[Principal, ...]:
+    """The active accounts of the union at `path` and below that hold one of `roles`, by union, then by name."""
+    query = (
+        select(Account)
+        .where(
+            Account.state == AccountState.ACTIVE,
+            Account.scope_path.startswith(path, autoescape=True),
+            Account.roles.overlap(sorted(roles)),
+        )
+        .order_by(Account.scope_path, Account.username)
+    )
+    return tuple(principal_of(account) for account in session.scalars(query))
 
 
 def principal_of(account: Account) -> Principal:
