@@ -14,6 +14,9 @@ from cardnet.membership.services.people import (
     members_under,
     names,
     people,
+    people_named,
+    people_of_document,
+    people_with_tags,
     person_of_id,
 )
 from cardnet.membership.services.register import (
@@ -48,6 +51,9 @@ __all__ = [
     "members_under",
     "names",
     "people",
+    "people_named",
+    "people_of_document",
+    "people_with_tags",
     "person_of_id",
     "result_workbook",
     "route_of",

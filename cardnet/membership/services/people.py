@@ -1,5 +1,6 @@
 """People, their memberships, tags and answers: bulk in, bulk out, always set-based."""
 
+import functools
 import uuid
 from collections.abc import Callable, Collection
 from datetime import date
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from cardnet.kernel.errors import NotFound
 from cardnet.kernel.vault import Vault, vault_of
+from cardnet.membership.cleaning import name_of
 from cardnet.membership.models import Consent, Membership, Person, Tag, Union
 from cardnet.membership.rules import (
     MEMBER_KINDS,
@@ -31,9 +33,12 @@ ID_NUMBER, NAME, PHONE = "person.id_number", "person.name", "person.phone"
 
 
 def key_of(session: Session) -> Callable[[IdType, str], bytes]:
-    """The function that gives a document's blind index: the key of a person everywhere outside this package."""
+    """The function that gives a document's blind index: the key of a person everywhere outside this package.
+
+    It remembers what it was asked, since a check looks up every document of a file and then judges it.
+    """
     vault = vault_of(session)
-    return lambda id_type, number: person_key(vault, id_type, number)
+    return functools.cache(lambda id_type, number: person_key(vault, id_type, number))
 
 
 def person_key(vault: Vault, id_type: IdType, number: str) -> bytes:
@@ -99,6 +104,26 @@ def people(session: Session, ids: Collection[uuid.UUID], on: date | None = None)
         .where(Person.id == func.any(list(ids)))
     )
     return {person.id: _view(vault, person, membership, union) for person, membership, union in session.execute(query)}
+
+
+def people_named(session: Session, name: str) -> set[uuid.UUID]:
+    """Everybody of exactly this name, as it is typed: a name is sealed, so there is no looking for part of one."""
+    sealed_as = vault_of(session).index(NAME, name_of(name))
+    return set(session.scalars(select(Person.id).where(Person.name_index == sealed_as, Person.merged_into_id.is_(None))))
+
+
+def people_of_document(session: Session, number: str) -> set[uuid.UUID]:
+    """Who has this document's number, of whatever kind of document."""
+    vault = vault_of(session)
+    keys = [person_key(vault, id_type, number) for id_type in IdType]
+    query = select(Person.id).where(Person.id_number_index == func.any(keys), Person.merged_into_id.is_(None))
+    return set(session.scalars(query))
+
+
+def people_with_tags(session: Session, kinds: Collection[str], on: date) -> set[uuid.UUID]:
+    """Everybody who has one of these standings on a day."""
+    query = select(Tag.person_id).where(Tag.kind.in_(kinds), Tag.from_ <= on, or_(Tag.to.is_(None), Tag.to > on))
+    return set(session.scalars(query))
 
 
 def person_of_id(session: Session, person_id: uuid.UUID) -> PersonView:
