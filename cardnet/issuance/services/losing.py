@@ -84,8 +84,9 @@ def _change(session: Session, world: World, command: ChangeCard, action: CardAct
     channel = "office" if command.officer else "self"
     actor_id = command.officer.account_id if command.officer else None
     move(session, world, card, action, state, channel, actor_id, command.reason)
-    change = {"before": {"state": str(before)}, "after": {"state": str(state), "channel": channel}}
-    audit.record(session, world, audit.Act(f"card.{action}", "card", str(card.id), actor_id, **change))
+    after = {"state": str(state), "channel": channel}
+    act = audit.Act(f"card.{action}", "card", str(card.id), actor_id, before={"state": str(before)}, after=after)
+    audit.record(session, world, act)
     session.flush()
     return view_of(card)
 

@@ -9,24 +9,31 @@ from cardnet.issuance.services.desk.cards import (
     CardEventLine,
     CardFilter,
     CardLine,
+    CardMore,
     card_history,
+    card_more,
+    card_numbers,
     card_of_id,
     find_cards,
 )
 from cardnet.issuance.services.desk.history import HistoryLine, application_history, batch_history
 from cardnet.issuance.services.desk.listing import Listed
+from cardnet.issuance.services.desk.receipts import SHOWN, ReceiptLine, newest_receipts, receipt_lines
 from cardnet.issuance.services.desk.rows import RowFilter, RowLine, batch_rows, row_numbers, row_of
 from cardnet.issuance.services.desk.tasks import Task, tasks_of
 from cardnet.issuance.services.desk.turns import batch_turns, turns
 
 __all__ = [
+    "SHOWN",
     "BatchFilter",
     "BatchLine",
     "CardEventLine",
     "CardFilter",
     "CardLine",
+    "CardMore",
     "HistoryLine",
     "Listed",
+    "ReceiptLine",
     "RowFilter",
     "RowLine",
     "Task",
@@ -38,8 +45,12 @@ __all__ = [
     "batch_units",
     "batches",
     "card_history",
+    "card_more",
+    "card_numbers",
     "card_of_id",
     "find_cards",
+    "newest_receipts",
+    "receipt_lines",
     "row_numbers",
     "row_of",
     "tasks_of",

@@ -1,4 +1,4 @@
-"""Cards of a scope: found by number, by state, by batch."""
+"""Cards of a scope: found by number, by person, by state, by batch; and everything one card's page shows."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -49,17 +49,43 @@ class CardEventLine:
 
 @dataclass(frozen=True)
 class CardFilter:
-    """Which cards: by whole number, by its last digits, under `path`, in one of `states`, of one batch."""
+    """Which cards: by whole number, by its last digits, of these people, under `path`, in one of `states`, of one batch.
+
+    `unsigned` leaves those nobody has signed for, `ends_by` those whose last day is no later and that were not renewed.
+    """
 
     number: str = ""
     ending: str = ""
     path: str | None = None
     states: frozenset[CardState] = field(default_factory=frozenset)
     batch_id: uuid.UUID | None = None
+    person_ids: frozenset[uuid.UUID] | None = None
+    unsigned: bool = False
+    ends_by: date | None = None
+
+
+@dataclass(frozen=True)
+class CardMore:
+    """What hangs on one card: the phone, the print, the cards before and after it, and who reminded its holder."""
+
+    phone_bound_at: datetime | None
+    printed_at: datetime | None
+    print_until: datetime | None
+    before: tuple[uuid.UUID, str] | None
+    after: tuple[uuid.UUID, str, CardState, date] | None
+    reminded: int
+    last_reminded_at: datetime | None
+    activated_channel: str | None
+    activated_union: UnionNode | None
 
 
 _CARDS = """
     select c.*, a.batch_id, a.row, count(*) over () as total
+      {which}
+     order by a.batch_id desc nulls last, a.row, c.number
+     limit :limit offset :offset"""
+
+_WHICH = """
       from card c left join application a on a.id = c.application_id
      where c.union_id = any(cast(:unions as uuid[]))
        and (cast(:number as text) = '' or c.number = :number)
@@ -67,13 +93,24 @@ _CARDS = """
        and (cardinality(cast(:states as text[])) = 0 or c.state = any(cast(:states as text[])))
        and (cast(:batch as uuid) is null or a.batch_id = :batch)
        and (cast(:card as uuid) is null or c.id = :card)
-     order by a.batch_id desc nulls last, a.row, c.number
-     limit :limit offset :offset"""
+       and (cast(:people as uuid[]) is null or c.person_id = any(cast(:people as uuid[])))
+       and (not cast(:unsigned as boolean)
+            or (c.delivered_at is null and c.state in ('ordered', 'produced', 'active')))
+       and (cast(:ends_by as date) is null
+            or (c.valid_to <= :ends_by and c.state in ('ordered', 'produced', 'delivered', 'active')
+                and not exists (select from card n where n.replaces_id = c.id)))"""
 
 
 def find_cards(session: Session, officer: Principal, wanted: CardFilter, *, limit: int = 50, offset: int = 0) -> Listed:
     """Cards of the officer's scope."""
     return _cards(session, officer, wanted, None, limit, offset)
+
+
+def card_numbers(session: Session, officer: Principal, wanted: CardFilter) -> tuple[str, ...]:
+    """The numbers of all these cards: what "all under this filter" means for an act on many."""
+    unions = membership.unions_under(session, within(officer, wanted.path))
+    given = _given(wanted, [union.id for union in unions], None)
+    return tuple(session.scalars(text(f"select c.number {_WHICH} order by c.number"), given))
 
 
 def card_of_id(session: Session, officer: Principal, card_id: uuid.UUID) -> CardLine:
@@ -89,20 +126,25 @@ def _cards(
     session: Session, officer: Principal, wanted: CardFilter, card_id: uuid.UUID | None, limit: int, offset: int
 ) -> Listed:
     unions = {union.id: union for union in membership.unions_under(session, within(officer, wanted.path))}
-    given = {
-        "unions": list(unions),
+    given = {**_given(wanted, list(unions), card_id), "limit": limit, "offset": offset}
+    rows = session.execute(text(_CARDS.format(which=_WHICH)), given).mappings().all()
+    people = membership.people(session, {row["person_id"] for row in rows})
+    items = tuple(_card_line(row, people, unions) for row in rows)
+    return Listed(items, rows[0]["total"] if rows else 0)
+
+
+def _given(wanted: CardFilter, unions: list[uuid.UUID], card_id: uuid.UUID | None) -> dict[str, object]:
+    return {
+        "unions": unions,
         "number": wanted.number,
         "ending": wanted.ending,
         "states": sorted(wanted.states),
         "batch": wanted.batch_id,
         "card": card_id,
-        "limit": limit,
-        "offset": offset,
+        "people": None if wanted.person_ids is None else list(wanted.person_ids),
+        "unsigned": wanted.unsigned,
+        "ends_by": wanted.ends_by,
     }
-    rows = session.execute(text(_CARDS), given).mappings().all()
-    people = membership.people(session, {row["person_id"] for row in rows})
-    items = tuple(_card_line(row, people, unions) for row in rows)
-    return Listed(items, rows[0]["total"] if rows else 0)
 
 
 def _card_line(
@@ -139,4 +181,35 @@ def card_history(session: Session, card_id: uuid.UUID) -> tuple[CardEventLine, .
             row["words"] or "",
         )
         for row in rows
+    )
+
+
+_MORE = """
+    select c.activated_channel, c.activated_union_id, b.id as before_id, b.number as before_number,
+           n.id as after_id, n.number as after_number, n.state as after_state, n.valid_from as after_from,
+           d.bound_at, p.bound_at as printed_at, p.credential_expires_at as print_until, r.reminded, r.last_reminded_at
+      from card c
+      left join card b on b.id = c.replaces_id
+      left join card n on n.replaces_id = c.id
+      left join binding d on d.card_id = c.id and d.kind = 'device' and d.state <> 'revoked'
+      left join binding p on p.card_id = c.id and p.kind = 'printed' and p.state <> 'revoked'
+      cross join lateral (select count(*) as reminded, max(at) as last_reminded_at
+                            from card_reminder where card_id = c.id) r
+     where c.id = :card"""
+
+
+def card_more(session: Session, card_id: uuid.UUID) -> CardMore:
+    """What hangs on a card that `card_of_id` has let the officer see."""
+    row = session.execute(text(_MORE), {"card": card_id}).one()
+    unions = membership.unions_of_ids(session, {row.activated_union_id} if row.activated_union_id else set())
+    return CardMore(
+        row.bound_at,
+        row.printed_at,
+        row.print_until,
+        (row.before_id, row.before_number) if row.before_id else None,
+        (row.after_id, row.after_number, CardState(row.after_state), row.after_from) if row.after_id else None,
+        row.reminded,
+        row.last_reminded_at,
+        row.activated_channel,
+        unions.get(row.activated_union_id),
     )
