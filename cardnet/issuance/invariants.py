@@ -16,10 +16,10 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         """
         select n.year, n.kind, sum(n.received - n.passed_down) as in_tree, g.granted
           from quota_node n
-          join (select r.year, r.kind, sum(e.received) as granted
+          left join (select r.year, r.kind, sum(e.received) as granted
                   from quota_entry e join quota_node r on r.id = e.node_id
                  where e.kind = 'grant' group by r.year, r.kind) g using (year, kind)
-         group by n.year, n.kind, g.granted having sum(n.received - n.passed_down) <> g.granted
+         group by n.year, n.kind, g.granted having sum(n.received - n.passed_down) <> coalesce(g.granted, 0)
         """,
     ),
     "Q3": (
@@ -65,7 +65,10 @@ INVARIANTS: dict[str, tuple[str, str]] = {
          where a.quota_node_id is null and a.kind = 'new' and a.state in ('submitted', 'in_review', 'approved')
         union all
         select a.id, null, null from application a join quota_node n on n.id = a.quota_node_id
-         where n.union_id <> a.union_id or n.year <> a.quota_year
+         where n.union_id <> a.union_id or n.year <> a.quota_year or n.kind <> 'new_card'
+        union all
+        select a.id, null, null from application a
+         where (a.offer_until is not null) <> (a.state = 'waitlisted' and a.quota_node_id is not null)
         """,
     ),
     "Q6": (
@@ -75,8 +78,12 @@ INVARIANTS: dict[str, tuple[str, str]] = {
           from quota_node n
           join application a on a.union_id = n.union_id and a.quota_year = n.year
                and a.state = 'waitlisted' and a.offer_until is null
-         where n.kind = 'new_card' and n.received - n.passed_down - n.held - n.used > 0
+         where n.kind = 'new_card' and n.received - n.passed_down - n.held - n.used > 0 and not n.closed
          group by n.id
+        union all
+        select a.id, 0, 1 from application a
+          join quota_year y on y.year = a.quota_year and y.kind = 'new_card' and y.state = 'closed'
+         where a.kind = 'new' and a.state in ('submitted', 'in_review', 'returned', 'approved', 'waitlisted')
         """,
     ),
     "Q7": (

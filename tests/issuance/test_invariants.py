@@ -22,6 +22,10 @@ TAMPERED = [
     ("Q5", "update application set state = 'withdrawn', review_path = null where state = 'submitted'"),
     ("Q5", "update quota_node set held = held - 1 where held > 0"),
     ("Q6", "update quota_node set received = received + 3 where held > 0"),
+    ("Q2", "alter table quota_entry disable trigger quota_entry_append_only; delete from quota_entry where kind = 'grant'"),
+    ("Q5", "alter table application drop constraint ck_application_offer; update application set offer_until = null where offer_until is not null"),
+    ("Q5", "update quota_node set kind = 'recuperation' where held > 0"),
+    ("Q6", "update quota_year set state = 'closed'"),
     ("Q7", "update quota_node set received = received + 1, passed_down = passed_down + 1 where parent_id is null"),
     ("Q7", "insert into quota_entry (id, node_id, kind, held, at) select gen_random_uuid(), id, 'hold', 1, now() from quota_node limit 1"),
     ("K1", "alter table card drop constraint ex_card_one_usable; update card set state = 'active' where state = 'replaced'"),
@@ -49,7 +53,9 @@ def lived_in(committing_app, world, fresh_database):
             last4,
         )
         office.give_unit("B1", 1)
-        office.submit(office.roster(5, 6))
+        office.submit(office.roster(5, 6, 7))
+        # Row 6 gets an offer, row 7 goes on waiting.
+        office.give_unit("B1", 1)
     return fresh_database
 
 

@@ -154,10 +154,13 @@ def test_a_rejection_gives_the_place_to_the_next_in_line(office, session, world)
     receipt = office.review(first.batch_id, "A1", Verdict.REJECT, reasons=("R08",))
     assert receipt.moved_up == 1
     lines = services.applications_of(session, waiting.batch_id)
+    # The first in line has an offer and no number in the line any more.
     assert [(line.state, line.place) for line in lines] == [
-        (ApplicationState.SUBMITTED, None),
+        (ApplicationState.WAITLISTED, None),
         (ApplicationState.WAITLISTED, 1),
     ]
+    office.accept("U1")
+    assert services.applications_of(session, waiting.batch_id)[0].state is ApplicationState.SUBMITTED
     assert office.breaches() == {}
 
 

@@ -1,6 +1,7 @@
 """Officers, quota, rosters and cards for tests of any package, made through the real services."""
 
 import itertools
+import uuid
 from dataclasses import dataclass, field
 
 from sqlalchemy import text
@@ -90,6 +91,16 @@ class Office:
     ) -> services.ReviewReceipt:  # fmt: skip
         command = services.Review(batch_id, self[officer], verdict, rows, reasons)  # type: ignore[arg-type]
         return services.review(self.session, self.world, command)
+
+    def accept(self, officer: str, *applications: uuid.UUID) -> services.Answered:
+        """The people with an offer take their places; without `applications` all in the officer's scope."""
+        command = services.AnswerOffers(self[officer], applications or None)
+        return services.accept_offers(self.session, self.world, command)
+
+    def decline(self, officer: str, *applications: uuid.UUID) -> services.Answered:
+        """They do not; the places go on."""
+        command = services.AnswerOffers(self[officer], applications or None)
+        return services.decline_offers(self.session, self.world, command)
 
     def approve_all_the_way(self, batch_id: object) -> None:
         for officer in ("A1", "D1u", "C1"):

@@ -83,9 +83,10 @@ def batch_of(session: Session, batch_id: uuid.UUID) -> BatchView:
 
 _LINES = text("""
     select a.id, a.row, a.person_id, a.union_id, a.path, a.state, a.review_path, a.round, a.due_at,
-           case when a.state = 'waitlisted' then
+           case when a.state = 'waitlisted' and a.offer_until is null then
                (select count(*) from application w
                  where w.union_id = a.union_id and w.quota_year = a.quota_year and w.state = 'waitlisted'
+                   and w.offer_until is null
                    and (w.priority, w.queued_at, w.row, w.id) <= (a.priority, a.queued_at, a.row, a.id)) end as place
       from application a
      where a.batch_id = :batch and left(a.path, length(:path)) = :path
