@@ -134,7 +134,7 @@ def _draw_card(canvas: Canvas, card: PrintedCard) -> None:
     canvas.doForm(_shared_by_a_unit(canvas, card))
     fonts.draw(canvas, _MARGIN, 34 * mm, card.name, _size_for(card.name, 16))
     fonts.draw(canvas, _MARGIN, 17.4 * mm, grouped(card.number), 12)
-    _draw_code(canvas, card.code_text, CARD_WIDTH - _MARGIN - QR_SIDE, 9.5 * mm)
+    draw_mask(canvas, mask_of(card.code_text, "Q"), CARD_WIDTH - _MARGIN - QR_SIDE, 9.5 * mm, QR_SIDE)
 
 
 def _shared_by_a_unit(canvas: Canvas, card: PrintedCard) -> str:
@@ -174,9 +174,9 @@ def _in_words(day: date) -> str:
     return f"{day.year}年{day.month}月{day.day}日"
 
 
-def _mask(code_text: str) -> tuple[int, str]:
-    """The code's dots a side, and its mask: deflated, as hexadecimal, for a picture inside a page's own text."""
-    code = zxingcpp.create_barcode(code_text, zxingcpp.BarcodeFormat.QRCode, ec_level="Q")
+def mask_of(text: str, level: str) -> tuple[int, str]:
+    """A QR's dots a side, and its mask: deflated, as hexadecimal, for a picture inside a page's own text."""
+    code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level=level)
     picture: Any = zxingcpp.write_barcode_to_image(code, scale=1, add_quiet_zones=False)
     # A byte a module, 0 where it is dark: as eight dots of one bit they are the module, eight times wider.
     modules, light = picture.shape[0], memoryview(picture).tobytes()
@@ -184,10 +184,11 @@ def _mask(code_text: str) -> tuple[int, str]:
     return modules * _DOTS, zlib.compress(rows, 1).hex()
 
 
-def _draw_code(canvas: Canvas, code_text: str, x: float, y: float) -> None:
-    dots, mask = _mask(code_text)
+def draw_mask(canvas: Canvas, mask: tuple[int, str], x: float, y: float, side: float) -> None:
+    """Draw a mask in the colour of the moment, `side` wide and high from its lower left corner."""
+    dots, bits = mask
     # A picture in the page's own text: 30,000 objects beside the pages would be the larger part of the file.
     canvas._code.append(
-        f"q {QR_SIDE:.3f} 0 0 {QR_SIDE:.3f} {x:.3f} {y:.3f} cm BI /W {dots} /H {dots} /BPC 1 /IM true /I false "
-        f"/F [/AHx /Fl] ID {mask}> EI Q"
+        f"q {side:.3f} 0 0 {side:.3f} {x:.3f} {y:.3f} cm BI /W {dots} /H {dots} /BPC 1 /IM true /I false "
+        f"/F [/AHx /Fl] ID {bits}> EI Q"
     )
