@@ -17,7 +17,7 @@ from cardnet.membership.cleaning import heading_of
 from cardnet.membership.columns import Column
 from cardnet.membership.roster import CheckedRow, RosterCheck, RowStatus, Severity
 from cardnet.membership.sheet import Header
-from cardnet.membership.spreadsheet import MAX_CELL_CHARS, Cell
+from cardnet.membership.table import MAX_CELL_CHARS, Cell
 
 STATUS, REASON = "状态", "原因"
 STATUS_WORDS = {

@@ -24,6 +24,7 @@ from cardnet.issuance.rules import ApplicationState, RosterMode
 from cardnet.issuance.services.applications import OpenBatch, apply_rows
 from cardnet.issuance.services.batches import CELLS_FIELD
 from cardnet.issuance.services.bulk import copy_rows
+from cardnet.issuance.services.year_end import quota_year_of
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import InvalidInput, NotAllowed
@@ -107,7 +108,8 @@ def submit_roster(session: Session, world: World, command: SubmitRoster) -> Rost
         first = _batch_of_bytes(session, unit.id, sha256)
         assert first is not None
         return _resumed(session, first)
-    people = membership.save_people(session, world, [row.person for row in checked.rows if row.person is not None])
+    named = [(row.key, row.person) for row in checked.rows if row.key is not None and row.person is not None]
+    people = membership.save_people(session, world, [person for _, person in named], [key for key, _ in named])
     _write_roster_rows(session, batch.id, checked, people)
     rows = [row for row in checked.rows if row.status in (RowStatus.VALID, RowStatus.WARNING)]
     counts = apply_rows(session, world, batch, rows, people)
@@ -143,7 +145,8 @@ def _must_cover(officer: Principal, unit: UnionNode) -> None:
 
 def _check(session: Session, world: World, content: bytes, filename: str, unit: UnionNode) -> RosterCheck:
     at = day_of(world.now())
-    sheet = roster.read_sheet(content, filename)
+    identified = roster.identify(roster.read_sheet(content, filename), at)
+    key = membership.key_of(session)
     units, unit_names = membership.unit_codes(session)
     context = RosterContext(
         units=units,
@@ -151,11 +154,11 @@ def _check(session: Session, world: World, content: bytes, filename: str, unit: 
         default_unit=unit.code if unit.tier is Tier.UNIT else None,
         scope_path=unit.path,
         on=at,
-        known=_known(session, membership.known_in_sheet(session, sheet, world), at),
-        quota_free=_quota_free(session, unit, at.year),
-        key_of=membership.key_of(session),
+        known=_known(session, membership.known_in_sheet(session, world, identified, key), at),
+        quota_free=_quota_free(session, unit, quota_year_of(session, at)),
+        key_of=key,
     )
-    return roster.check(sheet, context)
+    return roster.check(identified, context)
 
 
 def _known(session: Session, members: Mapping[bytes, KnownMember], on: date) -> dict[bytes, KnownPerson]:
@@ -250,6 +253,7 @@ def _open_batch(
 ) -> OpenBatch | None:
     """Insert the batch; None when the same bytes arrived at the same moment and were first."""
     at = world.now()
+    year = quota_year_of(session, day_of(at))
     batch_id = session.scalar(
         insert(Batch)
         .values(
@@ -259,7 +263,7 @@ def _open_batch(
             filename="".join(filter(str.isprintable, command.filename))[:200],
             content_sha256=sha256,
             mode=str(command.mode),
-            quota_year=day_of(at).year,
+            quota_year=year,
             columns=[column.value for column, _ in sorted(checked.sheet.header.columns.items(), key=lambda c: c[1])],
             rows=len(checked.rows),
             valid=checked.valid,
@@ -271,7 +275,7 @@ def _open_batch(
         .on_conflict_do_nothing()
         .returning(Batch.id)
     )
-    return None if batch_id is None else OpenBatch(batch_id, day_of(at).year, at, command.officer)
+    return None if batch_id is None else OpenBatch(batch_id, year, at, command.officer)
 
 
 _ROW_COLUMNS = {

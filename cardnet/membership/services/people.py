@@ -109,7 +109,9 @@ def people(session: Session, ids: Collection[uuid.UUID], on: date | None = None)
 def people_named(session: Session, name: str) -> set[uuid.UUID]:
     """Everybody of exactly this name, as it is typed: a name is sealed, so there is no looking for part of one."""
     sealed_as = vault_of(session).index(NAME, name_of(name))
-    return set(session.scalars(select(Person.id).where(Person.name_index == sealed_as, Person.merged_into_id.is_(None))))
+    return set(
+        session.scalars(select(Person.id).where(Person.name_index == sealed_as, Person.merged_into_id.is_(None)))
+    )
 
 
 def people_of_document(session: Session, number: str) -> set[uuid.UUID]:

@@ -1,6 +1,7 @@
 """The member register (会员名册): every member of a unit, card or not, so that "who has no card" has an answer."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -14,15 +15,15 @@ from cardnet.membership.models import Union
 from cardnet.membership.roster import (
     FileKind,
     FindingCode,
+    Identified,
     KnownPerson,
     RosterCheck,
     RosterContext,
-    Sheet,
     check,
-    identities,
+    identify,
     read_sheet,
 )
-from cardnet.membership.rules import KnownMember
+from cardnet.membership.rules import IdType, KnownMember
 from cardnet.membership.services.people import key_of, known_members
 from cardnet.membership.services.saving import save_people
 from cardnet.membership.services.unions import union_of_code
@@ -64,10 +65,11 @@ def unit_codes(session: Session) -> tuple[dict[str, str], dict[str, str]]:
     return units, {word: code for word, code in names.items() if word not in shared}
 
 
-def known_in_sheet(session: Session, sheet: Sheet, world: World) -> dict[bytes, KnownMember]:
+def known_in_sheet(
+    session: Session, world: World, identified: Identified, key: Callable[[IdType, str], bytes]
+) -> dict[bytes, KnownMember]:
     """What membership knows today of the people a file names, by blind index."""
-    today, key = day_of(world.now()), key_of(session)
-    return known_members(session, {key(*document) for document in identities(sheet, today)}, today)
+    return known_members(session, {key(*document) for document in identified.whole()}, day_of(world.now()))
 
 
 def _known(member: KnownMember) -> KnownPerson:
@@ -81,20 +83,21 @@ def import_register(session: Session, world: World, command: ImportRegister) -> 
     Raises NotFound("unit_unknown"), or InvalidInput when the file cannot be read.
     """
     unit = union_of_code(session, command.unit_code)
-    sheet = read_sheet(command.content, command.filename)
-    before = known_in_sheet(session, sheet, world)
+    today, key = day_of(world.now()), key_of(session)
+    identified = identify(read_sheet(command.content, command.filename), today)
+    before = known_in_sheet(session, world, identified, key)
     units, unit_names = unit_codes(session)
     context = RosterContext(
         units=units,
         unit_names=unit_names,
         default_unit=unit.code,
         scope_path=unit.path,
-        on=day_of(world.now()),
-        known={key: _known(m) for key, m in before.items()},
-        key_of=key_of(session),
+        on=today,
+        known={index: _known(member) for index, member in before.items()},
+        key_of=key,
         file=FileKind.REGISTER,
     )
-    checked = check(sheet, context)
+    checked = check(identified, context)
     elsewhere = {f.row for f in checked.findings if f.code is FindingCode.MEMBER_ELSEWHERE}
     ours = [row for row in checked.rows if row.person and row.row not in elsewhere]
     save_people(session, world, [row.person for row in ours if row.person])
