@@ -63,7 +63,7 @@ def test_an_offer_that_runs_out_goes_to_the_next_in_line_each_place_once(office,
     for expected in (ids[1], ids[2], ids[3]):
         assert waiting(office)[0].application_id == expected
         clock.advance(timedelta(days=7) - timedelta(microseconds=1))
-        assert services.lapse_overdue(session, world) == services.Lapsed(0, 0, 0)
+        assert services.lapse_overdue(session, world) == services.Lapsed(0, 0)
         clock.advance(timedelta(microseconds=1))
         with pytest.raises(Conflict, match="offer_gone"):
             office.accept("U1")
@@ -71,7 +71,7 @@ def test_an_offer_that_runs_out_goes_to_the_next_in_line_each_place_once(office,
         assert office.breaches() == {}
     assert waiting(office) == ()
     assert (office.quota("B1").held, office.quota("B1").free) == (0, 1)
-    assert services.lapse_overdue(session, world) == services.Lapsed(0, 0, 0)
+    assert services.lapse_overdue(session, world) == services.Lapsed(0, 0)
 
 
 def test_whoever_gave_a_place_up_gets_it_back_only_at_the_end_of_the_line(office, line):
@@ -128,19 +128,6 @@ def test_the_year_may_give_people_more_time_to_answer(office, line, session, wor
     ):
         with pytest.raises(error):
             services.set_offer_days(session, world, year, days, officer)
-
-
-def test_a_return_nobody_mended_loses_its_place_after_ten_days(office, line, session, world, clock):
-    held, ids = line
-    office.review(held, "A1", Verdict.RETURN, reasons=("R03",))
-    clock.advance(timedelta(days=10) - timedelta(seconds=1))
-    assert services.lapse_overdue(session, world).returns == 0
-    clock.advance(timedelta(seconds=1))
-    lapsed = services.lapse_overdue(session, world)
-    assert (lapsed.returns, lapsed.moved_up) == (1, 1)
-    assert services.applications_of(session, held)[0].state is ApplicationState.LAPSED
-    assert waiting(office)[0].application_id == ids[1]
-    assert office.breaches() == {}
 
 
 def test_a_hundred_places_at_once_go_to_the_first_hundred_of_each_line(office, session):

@@ -55,7 +55,7 @@ def test_s17_year_end_and_waiting_list(office, session, world, clock, free_in_20
     offered = services.waiting_list(session, 2025, "/C/").lines[0]
     assert (offered.batch_id, offered.offer_until) == (z, at(2026, 1, 11))
     clock.set(at(2026, 1, 11))
-    assert services.lapse_overdue(session, world) == services.Lapsed(1, 0, 1)
+    assert services.lapse_overdue(session, world) == services.Lapsed(1, 1)
     assert (line_of(office, z).state, line_of(office, y).state) == ("lapsed", "rejected")
     assert services.waiting_list(session, 2025, "/C/").lines[0].batch_id == w
     office.accept("U1")

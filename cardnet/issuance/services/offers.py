@@ -1,20 +1,21 @@
 """The waiting list and its offers: a place held for the next in line until answered, and each place offered once.
 
 An accepted offer enters review; one declined or run out ends its application, and the same transaction offers the
-place to the next. A returned application that was not mended in time loses its place the same way.
+place to the next. Locks go as everywhere: nodes before the rows that wait.
 """
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.issuance import rules
 from cardnet.issuance.rules import ApplicationAction, ApplicationState, QuotaKind
-from cardnet.issuance.services.waiting import release_places, review_deadline
+from cardnet.issuance.services.waiting import lock_nodes, release_places, review_deadline
 from cardnet.kernel import audit
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from cardnet.kernel.world import World
@@ -40,10 +41,9 @@ class Answered:
 
 @dataclass(frozen=True)
 class Lapsed:
-    """What the clock ended: offers nobody answered, returns nobody mended, and places offered on."""
+    """What the clock ended: offers nobody answered in time, and how many of their places were offered on."""
 
     offers: int
-    returns: int
     moved_up: int
 
 
@@ -99,29 +99,26 @@ _ACCEPT = text("""
     insert into application_event (application_id, seq, at, action, from_state, to_state, round, actor_id)
     select id, events, :at, :action, 'waitlisted', :state, round, :actor from taken""")
 
-# Ends offers or returns and says which places they held.
+_DECLINED = """
+    state = 'waitlisted' and offer_until > :at and left(path, length(:scope)) = :scope
+    and (cast(:ids as uuid[]) is null or id = any(cast(:ids as uuid[])))"""
+_RUN_OUT = "state = 'waitlisted' and offer_until <= :at"
+
+_NODES = "select distinct quota_node_id from application where {which}"
+
+# Ends offers and says which places they held.
 _END = """
     with mine as (
-        select id, quota_node_id, state from application where {which} order by id for no key update
+        select id, quota_node_id from application where {which} order by id for no key update
     ), ended as (
-        update application a
-           set state = 'lapsed', quota_node_id = null, offer_until = null, hold_until = null, events = a.events + 1
+        update application a set state = :state, quota_node_id = null, offer_until = null, events = a.events + 1
           from mine where a.id = mine.id
-        returning a.id, a.events, a.round, mine.state as before, mine.quota_node_id as node_id
+        returning a.id, a.events, a.round, mine.quota_node_id as node_id
     ), told as (
         insert into application_event (application_id, seq, at, action, from_state, to_state, round, actor_id)
-        select id, events, :at, :action, before, 'lapsed', round, :actor from ended
+        select id, events, :at, :action, 'waitlisted', :state, round, :actor from ended
     )
     select node_id, count(*) as places from ended group by node_id"""
-
-_DECLINE = text(
-    _END.format(
-        which="state = 'waitlisted' and offer_until > :at and left(path, length(:scope)) = :scope "
-        "and (cast(:ids as uuid[]) is null or id = any(cast(:ids as uuid[])))"
-    )
-)
-_RUN_OUT = text(_END.format(which="state = 'waitlisted' and offer_until <= :at"))
-_NOT_MENDED = text(_END.format(which="state = 'returned' and hold_until <= :at"))
 
 
 def accept_offers(session: Session, world: World, command: AnswerOffers) -> Answered:
@@ -148,18 +145,15 @@ def decline_offers(session: Session, world: World, command: AnswerOffers) -> Ans
     Raises as `accept_offers`.
     """
     _must_be_officer(command.officer)
-    held = _end(session, world, _DECLINE, ApplicationAction.DECLINE, **_asked(command))
+    held = _end(session, world, _DECLINED, ApplicationAction.DECLINE, _asked(command))
     moved = release_places(session, world, held, None, command.officer.account_id)
     return _answered(session, world, command, "waiting.decline", sum(held.values()), moved)
 
 
 def lapse_overdue(session: Session, world: World) -> Lapsed:
-    """End the offers whose time is over and the returns whose places are. Run by the worker; finds what is due."""
-    offers = _end(session, world, _RUN_OUT, ApplicationAction.LAPSE, actor=None)
-    returns = _end(session, world, _NOT_MENDED, ApplicationAction.LAPSE, actor=None)
-    held = {node: offers.get(node, 0) + returns.get(node, 0) for node in offers.keys() | returns.keys()}
-    moved = release_places(session, world, held, None, None)
-    return Lapsed(sum(offers.values()), sum(returns.values()), moved)
+    """End the offers whose time is over and offer their places on. Run by the worker; finds what is due."""
+    held = _end(session, world, _RUN_OUT, ApplicationAction.LAPSE, {"actor": None})
+    return Lapsed(sum(held.values()), release_places(session, world, held, None, None))
 
 
 def set_priority(session: Session, world: World, command: SetPriority) -> None:
@@ -263,10 +257,17 @@ def _asked(command: AnswerOffers) -> dict[str, object]:
 
 
 def _end(
-    session: Session, world: World, statement: TextClause, action: ApplicationAction, **asked: object
+    session: Session, world: World, which: str, action: ApplicationAction, asked: Mapping[str, object]
 ) -> dict[uuid.UUID, int]:
-    rows = session.execute(statement, {"at": world.now(), "action": str(action), **asked}).all()
-    return {row.node_id: row.places for row in rows if row.node_id is not None}
+    """End the offers found and give the places they held, by node."""
+    given = {**asked, "at": world.now()}
+    nodes = session.scalars(text(_NODES.format(which=which)), given).all()
+    if not nodes:
+        return {}
+    lock_nodes(session, nodes)
+    state = str(rules.next_application_state(ApplicationState.WAITLISTED, action))
+    rows = session.execute(text(_END.format(which=which)), {**given, "action": str(action), "state": state}).all()
+    return {row.node_id: row.places for row in rows}
 
 
 def _answered(

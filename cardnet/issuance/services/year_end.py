@@ -214,8 +214,8 @@ _WAITERS = text("""
 
 def _move_applications(session: Session, world: World, command: CloseYear, into: int) -> YearEnd:
     year, actor = command.year, command.officer.account_id if command.officer else None
-    lock = text(f"select a.id from application a where {_HOLDS} order by a.id for no key update")  # noqa: S608
-    session.execute(lock, {"year": year}).all()
+    lock = f"select a.id from application a where {_HOLDS} {{more}} order by a.id for no key update"  # noqa: S608
+    session.execute(text(lock.format(more="and a.state <> 'waitlisted'")), {"year": year}).all()
     unions = set(
         session.scalars(
             text(
@@ -227,8 +227,8 @@ def _move_applications(session: Session, world: World, command: CloseYear, into:
     )
     ensure_nodes(session, world, into, QuotaKind.NEW_CARD, unions)
     _lock_and_close_nodes(session, year, into, command.kind)
-    # Nobody can take or give up a place of the year any more; what came in since the first look is locked now.
-    session.execute(lock, {"year": year}).all()
+    # Nobody can take or give up a place of the year any more; offers, and what came in since the first look, now.
+    session.execute(text(lock.format(more="")), {"year": year}).all()
     holds = session.execute(_ASSIGN, {"year": year, "next": into}).all()
     carried, requeued = [row for row in holds if row.carries], [row for row in holds if not row.carries]
     _carry(session, world, into, actor, carried)
