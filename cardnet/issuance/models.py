@@ -252,6 +252,11 @@ class Application(Base):
             "due_at",
             postgresql_where=text("review_path is not null and escalated_at is null"),
         ),
+        Index(
+            "ix_application_escalated",
+            "review_path",
+            postgresql_where=text("review_path is not null and escalated_at is not null"),
+        ),
         Index("ix_application_returned", "hold_until", postgresql_where=text("state = 'returned'")),
         Index(None, "person_id"),
         Index(None, "union_id"),

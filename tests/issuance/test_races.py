@@ -15,7 +15,7 @@ from cardnet.issuance.rules import Verdict
 from cardnet.issuance.services import replacing
 from cardnet.kernel.errors import CardnetError, Conflict
 from tests.make import membership as make_membership
-from tests.make.issuance import activate
+from tests.make.issuance import activate, lines_of
 from tests.make.racing import ROUNDS, Desk
 
 # The package of services has a function of the same name.
@@ -43,7 +43,7 @@ def two_verdicts(desk):
     assert (losers[0].code, losers[0].detail["by"]) == ("already_decided", first)
     with desk.transaction() as session:
         decided = "select count(*) from application_event where review_path = '/C/D1/' and application_id = any(:ids)"
-        ids = [line.application_id for line in services.applications_of(session, batch)]
+        ids = [line.application_id for line in lines_of(session, batch)]
         assert session.scalar(text(decided), {"ids": ids}) == 1
         audited = "select count(*) from audit_event where subject_id = :batch and after->>'at' = '/C/D1/'"
         assert session.scalar(text(audited), {"batch": str(batch)}) == 1
@@ -95,9 +95,9 @@ def arrives_meanwhile(desk, monkeypatch):
     batch = desk.arrange(two_rows_one_at_the_township)
     look = reviewing._standing_before
 
-    def look_and_another_arrives(session, command):
-        found = look(session, command)
-        if command.officer.scope_path == "/C/D1/":
+    def look_and_another_arrives(session, officer, *more):
+        found = look(session, officer, *more)
+        if officer.scope_path == "/C/D1/":
             assert desk.at_once(lambda office: office.review(batch, "A1", rows=(2,)).rows) == [1]
         return found
 
@@ -105,7 +105,7 @@ def arrives_meanwhile(desk, monkeypatch):
     receipt = desk.arrange(lambda office: office.review(batch, "D1u", Verdict.REJECT, None, ("R05",)))
     assert receipt.rows == 1
     with desk.transaction() as session:
-        states = [str(line.state) for line in services.applications_of(session, batch)]
+        states = [str(line.state) for line in lines_of(session, batch)]
     assert states == ["rejected", "in_review"]
     assert desk.breaches() == {}
 

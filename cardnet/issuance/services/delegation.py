@@ -8,9 +8,8 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import psycopg
 from sqlalchemy import or_, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from cardnet.access import services as access
@@ -79,25 +78,21 @@ def give_delegation(session: Session, world: World, command: GiveDelegation) -> 
     for person in (giver, deputy):
         if not person.has(*OFFICER_ROLES):
             raise NotAllowed("delegate_not_officer", f"{person.display_name}不是工会审核人员，不能委托或受托审核。")
-    delegation = Delegation(
-        id=world.new_id(), giver_id=giver.account_id, deputy_id=deputy.account_id, from_at=command.from_at,
-        to_at=command.to_at, reason=command.reason.strip()[:200], given_by=command.by.account_id, given_at=at,
-        ended_at=None, ended_by=None,
+    delegation_id: uuid.UUID | None = session.scalar(
+        insert(Delegation)
+        .values(
+            id=world.new_id(), giver_id=giver.account_id, deputy_id=deputy.account_id, from_at=command.from_at,
+            to_at=command.to_at, reason=command.reason.strip()[:200], given_by=command.by.account_id, given_at=at,
+        )
+        .on_conflict_do_nothing()
+        .returning(Delegation.id)
     )  # fmt: skip
-    session.add(delegation)
-    try:
-        with session.begin_nested():
-            session.flush()
-    except IntegrityError as error:
-        if isinstance(error.orig, psycopg.errors.ExclusionViolation):
-            raise Conflict(
-                "delegation_overlaps", f"{giver.display_name}在这段时间已委托了别人，请先结束那次委托。"
-            ) from None
-        raise
+    if delegation_id is None:
+        raise Conflict("delegation_overlaps", f"{giver.display_name}在这段时间已委托了别人，请先结束那次委托。")
     audit.record(
         session, world,
         audit.Act(
-            "delegation.give", "delegation", str(delegation.id), actor_id=command.by.account_id,
+            "delegation.give", "delegation", str(delegation_id), actor_id=command.by.account_id,
             on_behalf_of=giver.account_id if giver.account_id != command.by.account_id else None,
             after={
                 "giver": str(giver.account_id), "deputy": str(deputy.account_id),
@@ -105,7 +100,7 @@ def give_delegation(session: Session, world: World, command: GiveDelegation) -> 
             },
         ),
     )  # fmt: skip
-    return delegation.id
+    return delegation_id
 
 
 def end_delegation(session: Session, world: World, command: EndDelegation) -> None:
@@ -152,19 +147,21 @@ def delegations(session: Session, world: World, officer: Principal) -> tuple[Del
     return tuple(sorted(lines, key=lambda line: order.index(line.state)))
 
 
-def stands_in_for(session: Session, world: World, deputy: Principal) -> tuple[Principal, ...]:
-    """Those for whom this officer acts now, as they would act: see `stand_in`."""
+def stands_in_for(session: Session, world: World, deputy: Principal) -> dict[uuid.UUID, Principal]:
+    """Those for whom this officer acts now, by account, as they would act: see `stand_in`."""
     at = world.now()
     givers = session.scalars(
-        select(Delegation.giver_id).where(
+        select(Delegation.giver_id)
+        .where(
             Delegation.deputy_id == deputy.account_id,
             Delegation.ended_at.is_(None),
             Delegation.from_at <= at,
             Delegation.to_at > at,
         )
+        .order_by(Delegation.from_at, Delegation.id)
     ).all()
     found = access.principals_of_ids(session, givers)
-    return tuple(_lent(deputy, found[giver]) for giver in givers if giver in found)
+    return {giver: _lent(deputy, found[giver]) for giver in givers if giver in found}
 
 
 def stand_in(session: Session, world: World, deputy: Principal, giver_id: uuid.UUID) -> Principal:

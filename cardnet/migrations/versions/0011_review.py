@@ -146,6 +146,12 @@ def _lists() -> None:
         postgresql_where=sa.text("review_path is not null and escalated_at is null"),
     )
     op.create_index(
+        "ix_application_escalated",
+        "application",
+        ["review_path"],
+        postgresql_where=sa.text("review_path is not null and escalated_at is not null"),
+    )
+    op.create_index(
         "ix_application_returned",
         "application",
         ["hold_until"],

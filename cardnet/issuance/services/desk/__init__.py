@@ -18,6 +18,7 @@ from cardnet.issuance.services.desk.cards import (
 )
 from cardnet.issuance.services.desk.history import HistoryLine, application_history, batch_history
 from cardnet.issuance.services.desk.listing import Listed
+from cardnet.issuance.services.desk.open_rows import OpenCounts, OpenFilter, OpenRow, open_counts, open_rows, open_units
 from cardnet.issuance.services.desk.receipts import SHOWN, ReceiptLine, newest_receipts, receipt_lines
 from cardnet.issuance.services.desk.rows import RowFilter, RowLine, batch_rows, row_numbers, row_of
 from cardnet.issuance.services.desk.tasks import Task, tasks_of
@@ -33,6 +34,9 @@ __all__ = [
     "CardMore",
     "HistoryLine",
     "Listed",
+    "OpenCounts",
+    "OpenFilter",
+    "OpenRow",
     "ReceiptLine",
     "RowFilter",
     "RowLine",
@@ -50,6 +54,9 @@ __all__ = [
     "card_of_id",
     "find_cards",
     "newest_receipts",
+    "open_counts",
+    "open_rows",
+    "open_units",
     "receipt_lines",
     "row_numbers",
     "row_of",
