@@ -168,6 +168,7 @@ class Batch(Base):
         # The same bytes sent twice, even at the same instant, are one batch.
         UniqueConstraint("union_id", "content_sha256"),
         CheckConstraint(_one_of("mode", RosterMode), name="mode"),
+        CheckConstraint("origin in ('file', 'self_filled')", name="origin"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -178,6 +179,8 @@ class Batch(Base):
     mode: Mapped[str]
     quota_year: Mapped[int]
     columns: Mapped[list[Any]]
+    origin: Mapped[str] = mapped_column(server_default="file")
+    header: Mapped[list[Any] | None]
     rows: Mapped[int]
     valid: Mapped[int]
     declined: Mapped[int]
@@ -307,7 +310,10 @@ class ApplicationEvent(Base):
 
 
 class Card(Base):
-    """会员服务卡: the numbered object of one person. `valid_to` is the last day it works."""
+    """会员服务卡: the numbered object of one person. `valid_to` is the last day it works.
+
+    `external_number` (sealed) is the number of a city or bank card already held (绑定已有工会卡): it uses no quota.
+    """
 
     __tablename__ = "card"
     __table_args__ = (
@@ -330,6 +336,18 @@ class Card(Base):
             using="gist",
             where=text(_one_of("state", USABLE_CARD)),
         ),
+        CheckConstraint(
+            "(external_number is null) = (external_index is null) "
+            "and (external_number is null) = (external_issuer is null)",
+            name="external",
+        ),
+        # One city card belongs to one person, however many units tie it at once.
+        Index(
+            "uq_card_external",
+            "external_index",
+            unique=True,
+            postgresql_where=text("external_index is not null and state not in ('cancelled', 'replaced')"),
+        ),
         Index(None, "person_id"),
         Index(None, "union_id"),
     )
@@ -344,6 +362,9 @@ class Card(Base):
     valid_to: Mapped[date]
     quota_year: Mapped[int | None]
     replaces_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("card.id"))
+    external_number: Mapped[bytes | None]
+    external_index: Mapped[bytes | None]
+    external_issuer: Mapped[str | None]
     issued_at: Mapped[datetime]
     produced_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
@@ -505,4 +526,4 @@ class Binding(Base):
     print_run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("print_run.id"))
 
 
-from cardnet.issuance import models_review  # noqa: E402, F401 - registered with the rest
+from cardnet.issuance import models_review, models_roster  # noqa: E402, F401 - registered with the rest

@@ -118,6 +118,33 @@ class ConsentMethod(enum.StrEnum):
     IN_PERSON = "in_person"
 
 
+class TransferState(enum.StrEnum):
+    """A transfer that a new unit proposed. `proposed` is the only one that can change.
+
+    `released` by the old unit, or by itself when its days were over (then nobody decided); `objected` by the old unit,
+    `withdrawn` by the new one; `lapsed` when the person went elsewhere meanwhile.
+    """
+
+    PROPOSED = "proposed"
+    RELEASED = "released"
+    OBJECTED = "objected"
+    WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
+
+
+class TransferOrigin(enum.StrEnum):
+    """Where a proposal came from."""
+
+    ROSTER = "roster"
+    REGISTER = "register"
+    SELF_FILLED = "self_filled"
+    OFFICER = "officer"
+
+
+TRANSFER_WORKING_DAYS = 5
+"""How long the old unit has; then it releases by itself."""
+
+
 @dataclass(frozen=True)
 class UnionNode:
     """One union of the tree. `path` is `/YJ/YJ-01/YJ-01-001/`: the codes from the root down to this one."""
