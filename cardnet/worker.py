@@ -9,6 +9,7 @@ from datetime import timedelta
 from cardnet.benefits import services as benefits
 from cardnet.credential.store import ensure_keys
 from cardnet.finance.closing import close_until
+from cardnet.issuance import services as issuance
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.jobs import jobs
@@ -37,3 +38,14 @@ def make_keys(timestamp: int) -> None:  # noqa: ARG001
     """Keys of the coming month are made and published two weeks ahead."""
     with transaction() as session:
         ensure_keys(session, current_world())
+
+
+@jobs.periodic(cron="* * * * *")
+@jobs.task(queueing_lock="watch_reviews", pass_context=False)
+def watch_reviews(timestamp: int) -> None:  # noqa: ARG001
+    """Who is late is told to the union above, once; a return nobody answered in time gives up its place."""
+    world = current_world()
+    with transaction() as session:
+        issuance.escalate_overdue(session, world)
+    with transaction() as session:
+        issuance.lapse_returned(session, world)

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.issuance import rules
 from cardnet.issuance.rules import ApplicationAction, ApplicationState, QuotaKind
-from cardnet.issuance.services.waiting import lock_nodes, release_places, review_deadline
+from cardnet.issuance.services.deadlines import due_dates
+from cardnet.issuance.services.waiting import lock_nodes, release_places
 from cardnet.kernel import audit
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from cardnet.kernel.world import World
@@ -85,21 +86,22 @@ class WaitingPage:
 # The answer and the clock may meet: whoever locks the row first decides, the other finds it gone.
 _ACCEPT = text("""
     with mine as (
-        select id from application
+        select id, path from application
          where state = 'waitlisted' and offer_until > :at and left(path, length(:scope)) = :scope
            and (cast(:ids as uuid[]) is null or id = any(cast(:ids as uuid[])))
          order by id for no key update
     ), taken as (
         update application a
-           set state = :state, review_path = a.path, offer_until = null, submitted_at = :at, due_at = :due,
+           set state = :state, review_path = a.path, offer_until = null, submitted_at = :at, due_at = term.due_at,
                events = a.events + 1
-          from mine where a.id = mine.id
+          from mine join unnest(cast(:paths as text[]), cast(:dues as timestamptz[])) term(path, due_at) using (path)
+         where a.id = mine.id
         returning a.id, a.events, a.round
     )
     insert into application_event (application_id, seq, at, action, from_state, to_state, round, actor_id)
     select id, events, :at, :action, 'waitlisted', :state, round, :actor from taken""")
 
-_DECLINED = """
+_OPEN_OFFERS = """
     state = 'waitlisted' and offer_until > :at and left(path, length(:scope)) = :scope
     and (cast(:ids as uuid[]) is null or id = any(cast(:ids as uuid[])))"""
 _RUN_OUT = "state = 'waitlisted' and offer_until <= :at"
@@ -129,10 +131,13 @@ def accept_offers(session: Session, world: World, command: AnswerOffers) -> Answ
     _must_be_officer(command.officer)
     at = world.now()
     state = rules.next_application_state(ApplicationState.WAITLISTED, ApplicationAction.TAKE_PLACE)
+    asked = _asked(command)
+    paths = session.scalars(text(f"select distinct path from application where {_OPEN_OFFERS}"), {**asked, "at": at}).all()  # noqa: S608 - ours
+    due = due_dates(session, paths, at)
     done = session.connection().execute(
         _ACCEPT,
         {
-            **_asked(command), "at": at, "due": review_deadline(at), "state": str(state),
+            **asked, "at": at, "paths": list(due), "dues": list(due.values()), "state": str(state),
             "action": str(ApplicationAction.TAKE_PLACE),
         },
     )  # fmt: skip
@@ -145,7 +150,7 @@ def decline_offers(session: Session, world: World, command: AnswerOffers) -> Ans
     Raises as `accept_offers`.
     """
     _must_be_officer(command.officer)
-    held = _end(session, world, _DECLINED, ApplicationAction.DECLINE, _asked(command))
+    held = _end(session, world, _OPEN_OFFERS, ApplicationAction.DECLINE, _asked(command))
     moved = release_places(session, world, held, None, command.officer.account_id)
     return _answered(session, world, command, "waiting.decline", sum(held.values()), moved)
 

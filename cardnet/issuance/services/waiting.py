@@ -8,7 +8,7 @@ came to wait for it.
 
 import uuid
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
@@ -17,7 +17,6 @@ from cardnet.issuance import rules
 from cardnet.issuance.models import QuotaEntry
 from cardnet.issuance.rules import ApplicationAction, ApplicationState, EntryKind, QuotaKind
 from cardnet.issuance.services.nodes import ensure_nodes, lock_unions
-from cardnet.kernel import calendar
 from cardnet.kernel.world import World
 
 _FREE = "q.received - q.passed_down - q.held - q.used"
@@ -195,11 +194,6 @@ def hold_on_nodes(
     rows = session.execute(_HOLD_ON, {"nodes": list(counts), "counts": list(counts.values())}).all()
     assert len(rows) == len(counts), "a place was offered that is not there"
     _entries(session, world, kind, {node: (count, 0) for node, count in counts.items()}, batch_id, actor)
-
-
-def review_deadline(at: datetime) -> datetime:
-    """When a tier that receives rows now should have decided."""
-    return calendar.working_deadline(at, rules.REVIEW_WORKING_DAYS)
 
 
 def _entries(
