@@ -136,7 +136,10 @@ class RosterContext:
 
 @dataclass(frozen=True, slots=True)
 class CheckedRow:
-    """One person of the file: the verdict, and the person as a value unless the row is invalid."""
+    """One person of the file: the verdict, and the person as a value unless the row is invalid.
+
+    `applies` is False for a holder of a card whom the unit takes over: a transfer is proposed, no card asked for.
+    """
 
     row: int
     line: int
@@ -144,6 +147,7 @@ class CheckedRow:
     findings: tuple[Finding, ...]
     person: PersonRow | None
     key: bytes | None
+    applies: bool = True
 
     @property
     def codes(self) -> tuple[str, ...]:

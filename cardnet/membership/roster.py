@@ -164,16 +164,18 @@ class _Checker:
         phone = self._phone(row, key, answer, found)
         unit = self._unit(row, found)
         employment = self._employment(row, answer, found)
+        applies = True
         if key is not None:
             self._repeated(row, key, found)
-            self._known(key, unit, found)
+            applies = self._known(key, unit, found)
         optional = read_optional(self.sheet, row, self.context.on, found)
         if found.errors:
             status = RowStatus.INVALID
         elif answer is Answer.DECLINED:
             status = RowStatus.DECLINED
         else:
-            self._quota(found)
+            if applies:
+                self._quota(found)
             status = RowStatus.WARNING if found.warnings else RowStatus.VALID
         person = None
         if not found.errors and id_type and identity and unit:
@@ -194,7 +196,7 @@ class _Checker:
                 answered_on=optional.answered_on,
                 method=self.context.method,
             )
-        return CheckedRow(row.row, row.line, status, found.in_order(), person, key)
+        return CheckedRow(row.row, row.line, status, found.in_order(), person, key, applies)
 
     def _answer(self, row: SheetRow, found: RowFindings) -> Answer | None:
         cell = self.sheet.cell(row, Column.CONSENT)
@@ -332,10 +334,12 @@ class _Checker:
                 f"与第 {first} 行是同一个证件号码：同一人只留一行，请删去多余的一行。",
             )
 
-    def _known(self, key: bytes, unit: tuple[str, str] | None, found: RowFindings) -> None:
+    def _known(self, key: bytes, unit: tuple[str, str] | None, found: RowFindings) -> bool:
+        """What is on record about this person; returns whether the row asks for a card."""
         known = self.context.known.get(key)
         if known is None:
-            return
+            return True
+        moves = bool(known.unit_path and unit and known.unit_path != unit[1])
         if known.deceased:
             found.add(
                 Column.NAME,
@@ -343,20 +347,28 @@ class _Checker:
                 "此人已登记为身故：请核对证件号码；登记有误请联系上级工会更正。",
             )
         if self.context.file is FileKind.ROSTER:
-            if known.has_card:
+            if known.has_card and not moves:
                 found.add(
                     Column.NAME,
                     FindingCode.ALREADY_HAS_CARD,
                     "此人已有有效的会员服务卡，不能再办：请删去这一行；卡丢了请办理补卡。",
                 )
             elif known.application_open:
-                found.add(Column.NAME, FindingCode.APPLICATION_OPEN, "此人已有办理中的申请：请删去这一行，等申请办完。")
-        if known.unit_path and unit and known.unit_path != unit[1]:
+                found.add(
+                    Column.NAME,
+                    FindingCode.APPLICATION_OPEN,
+                    "此人已有办理中的申请，不会重复提交：这一行不用改，等申请办完即可。",
+                )
+        if moves:
+            where = known.unit_name or "另一个工会"
             found.add(
                 Column.UNIT,
                 FindingCode.MEMBER_ELSEWHERE,
-                f"此人的会籍现在在{known.unit_name or '另一个工会'}：提交后会向对方提出转接，卡和待遇不受影响。",
+                f"此人的会籍现在在{where}，并已有卡：提交后会向对方提出转接，原卡继续用，不用再办。"
+                if known.has_card and self.context.file is FileKind.ROSTER
+                else f"此人的会籍现在在{where}：提交后会向对方提出转接，卡和待遇不受影响。",
             )
+        return not (known.has_card and moves)
 
     def _quota(self, found: RowFindings) -> None:
         self.needed += 1

@@ -27,6 +27,13 @@ from cardnet.membership.services.register import (
     unit_codes,
 )
 from cardnet.membership.services.saving import save_people
+from cardnet.membership.services.transfers import (
+    ProposeTransfers,
+    TransferLine,
+    open_transfers,
+    propose_transfers,
+    transfers_of,
+)
 from cardnet.membership.services.unions import (
     route_of,
     union_of_code,
@@ -40,7 +47,9 @@ __all__ = [
     "ImportOrganisations",
     "ImportRegister",
     "OrganisationsImported",
+    "ProposeTransfers",
     "RegisterImported",
+    "TransferLine",
     "import_organisations",
     "import_register",
     "key_of",
@@ -50,14 +59,17 @@ __all__ = [
     "member_facts",
     "members_under",
     "names",
+    "open_transfers",
     "people",
     "people_named",
     "people_of_document",
     "people_with_tags",
     "person_of_id",
+    "propose_transfers",
     "result_workbook",
     "route_of",
     "save_people",
+    "transfers_of",
     "union_of_code",
     "union_of_id",
     "unions_of_codes",

@@ -23,10 +23,11 @@ from cardnet.membership.roster import (
     identify,
     read_sheet,
 )
-from cardnet.membership.rules import IdType, KnownMember
+from cardnet.membership.rules import IdType, KnownMember, TransferOrigin
 from cardnet.membership.services.people import key_of, known_members
 from cardnet.membership.services.saving import save_people
-from cardnet.membership.services.unions import union_of_code
+from cardnet.membership.services.transfers import ProposeTransfers, propose_transfers
+from cardnet.membership.services.unions import union_of_code, unions_of_codes
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _known(member: KnownMember) -> KnownPerson:
 def import_register(session: Session, world: World, command: ImportRegister) -> RegisterImported:
     """Store the members of a unit and, where the file says, their answers about the card.
 
-    Somebody who is in another union today stays there: that row is counted `elsewhere` and waits for a transfer.
+    Somebody who is in another union today stays there: that row is counted `elsewhere` and a transfer is proposed.
     Raises NotFound("unit_unknown"), or InvalidInput when the file cannot be read.
     """
     unit = union_of_code(session, command.unit_code)
@@ -100,7 +101,16 @@ def import_register(session: Session, world: World, command: ImportRegister) -> 
     checked = check(identified, context)
     elsewhere = {f.row for f in checked.findings if f.code is FindingCode.MEMBER_ELSEWHERE}
     ours = [row for row in checked.rows if row.person and row.row not in elsewhere]
-    save_people(session, world, [row.person for row in ours if row.person])
+    named = [(row.key, row.person) for row in ours if row.key is not None and row.person is not None]
+    save_people(session, world, [person for _, person in named], [key for key, _ in named])
+    moving = [(before[row.key].person_id, row.person.unit_code) for row in checked.rows
+              if row.row in elsewhere and row.key in before and row.person]  # fmt: skip
+    nodes = unions_of_codes(session, {code for _, code in moving})
+    propose_transfers(
+        session,
+        world,
+        ProposeTransfers([(i, nodes[code].id) for i, code in moving], TransferOrigin.REGISTER, command.actor_id),
+    )
     known = sum(1 for row in ours if row.key in before and before[row.key].unit_path)
     counts = {"rows": len(checked.rows), "stored": len(ours), "invalid": checked.invalid, "elsewhere": len(elsewhere)}
     audit.record(session, world, audit.Act("register.import", "union", unit.code, command.actor_id, after=counts))
