@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
+from typing import Protocol
 from urllib.parse import urlencode
 
 from reportlab.lib.colors import HexColor
@@ -13,7 +14,6 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
-from cardnet.issuance.services.letters import Letter
 from cardnet.issuance.sheets import draw_mask, grouped, mask_of
 from cardnet.kernel import fonts
 
@@ -40,7 +40,20 @@ def spaced(code: str) -> str:
     return f"{code[:4]}-{code[4:]}"
 
 
-def letter_sheets(letters: Iterable[Letter], site: str) -> bytes:
+class Addressed(Protocol):
+    """What a letter says: whose it is, and the number and code nobody else may have."""
+
+    @property
+    def number(self) -> str: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def union_name(self) -> str: ...
+
+
+def letter_sheets(letters: Iterable[Addressed], site: str) -> bytes:
     """Code letters, eight to an A4 sheet along its halves and quarters, in the order given."""
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=A4, pageCompression=1, invariant=1)
@@ -70,7 +83,7 @@ def _draw_folds(canvas: Canvas) -> None:
     canvas.setDash()
 
 
-def _draw_letter(canvas: Canvas, letter: Letter, site: str) -> None:
+def _draw_letter(canvas: Canvas, letter: Addressed, site: str) -> None:
     text_width = _WIDE - 2 * _EDGE - _LETTER_QR - 4 * mm
     canvas.setFillColor(_RED)
     fonts.draw(canvas, _EDGE, _HIGH - 13 * mm, "工会会员服务卡 · 激活单", 10)
@@ -133,7 +146,9 @@ def poster(union_name: str, site: str) -> bytes:
         canvas.setFillColor(_SOFT)
         fonts.draw(canvas, 52 * mm, base - 5.4 * mm, more, 12)
     canvas.setFillColor(_SOFT)
-    _centred(canvas, 18 * mm, f"没有激活单或遇到问题，请找本单位工会，或拨打职工服务热线 {HELP_PHONE}", 12, wide - 20 * mm)
+    _centred(
+        canvas, 18 * mm, f"没有激活单或遇到问题，请找本单位工会，或拨打职工服务热线 {HELP_PHONE}", 12, wide - 20 * mm
+    )
     canvas.save()
     return buffer.getvalue()
 

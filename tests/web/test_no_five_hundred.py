@@ -13,6 +13,8 @@ from cardnet.access import services as access
 from cardnet.access.rules import Role
 from cardnet.finance import services as finance
 from cardnet.finance.services import Reconcile
+from cardnet.issuance import services as issuance
+from cardnet.issuance.rules import HandoutKind
 from cardnet.issuance.services import desk
 from cardnet.merchants import services as merchants
 from cardnet.web.paging import page_url
@@ -35,6 +37,9 @@ PARAMETERS = (
     "number",
     "unit",
     "state",
+    "list",
+    "kind",
+    "batch",
     "year",
     "return_to",
     "index",
@@ -58,8 +63,34 @@ FORMS = {
     },
     "console.issue": {"as": "page"},
     "console.hand_out": {"choose": "selected", "number": "8800000000000"},
-    "console.suspend": {"reason": "丢失"},
+    "console.suspend": {"reason": "丢失", "lost": "card"},
     "console.resume": {"reason": "找到"},
+    "console.cancel": {"reason": "退会"},
+    "console.replace": {"reason": "遗失"},
+    "console.renew": {},
+    "console.start_renewed": {"reason": "遗失"},
+    "console.reprint_slip": {},
+    "console.give_rebind_code": {"seen": "yes"},
+    "console.void_print": {"reason": "卡纸"},
+    "console.print_card": {"layout": "single"},
+    "console.hand_out_card": {},
+    "console.find": {"asked": "周桂林", "unit": "B1", "state": "active", "list": "unsigned"},
+    "console.hand_out_many": {"choose": "selected", "number": "8800000000000", "unit": "B1", "state": "", "list": ""},
+    "console.print_many": {"path": "/C/D1/B1/", "which": "new", "layout": "sheets"},
+    "console.void_run": {"reason": "卡纸"},
+    "console.chase": {"act": "call", "choose": "selected", "number": "8800000000000", "unit": "B1"},
+    "console.open_handout": {
+        "kind": "gift",
+        "title": "慰问品",
+        "document": "云工〔2026〕21号",
+        "unit": "B1",
+        "batch": NOBODY,
+        "tag": "front_line",
+    },
+    "console.sign": {"person": NOBODY, "choose": "selected", "show": "all"},
+    "console.take_back": {"person": NOBODY, "reason": "扫错人"},
+    "console.close_handout": {},
+    "console.scan": {"read": "8800000000000"},
     "console.change_quota": {"year": "2026", "count": "1", "giver": "C", "taker": "D1", "document": "云工〔2026〕1号"},
     "finance.close_day": {"day": "2026-11-21", "scope": "everyone"},
     "finance.reconcile": {"merchant": "M1001", "first_on": "2026-11-01", "last_on": "2026-11-20"},
@@ -93,8 +124,18 @@ def things(session, world, clock):
     return {
         "office": shop.office,
         "maker": maker,
-        "ids": {"batch_id": line.batch_id, "card_id": card.card_id, "run_id": run.id, "row": 1, "upload_id": NOBODY},
+        "ids": {"batch_id": line.batch_id, "card_id": card.card_id, "run_id": run.id, "row": 1, "upload_id": NOBODY}
+        | _of_cards(session, world, shop.office, card),
     }
+
+
+def _of_cards(session, world, office, card):
+    """A hand-out that is open, and a printing."""
+    opened = issuance.OpenHandout(office["C1"], HandoutKind.GIFT, "慰问品", document="云工〔2026〕21号")
+    handout = issuance.open_handout(session, world, opened)
+    issuance.print_cards(session, world, issuance.PrintCards(office["C1"], numbers=(card.number,)))
+    (run, *_) = issuance.print_runs(session, office["C1"])
+    return {"handout_id": handout.id, "print_run_id": run.id}
 
 
 @pytest.fixture

@@ -105,10 +105,12 @@ from cardnet.issuance.services.issue import (
     issue_cards,
 )
 from cardnet.issuance.services.letters import (
+    ActivationFigures,
     InactiveCard,
     Letter,
     MakeLetters,
     Remind,
+    activation_figures,
     inactive_cards,
     make_letters,
     remind,
@@ -138,11 +140,13 @@ from cardnet.issuance.services.offers import (
 )
 from cardnet.issuance.services.printing import (
     PrintCards,
+    PrintCount,
     PrintedCard,
     PrintRunView,
     VoidPrints,
     note_printed_use,
     print_cards,
+    print_counts,
     print_runs,
     void_prints,
 )
@@ -185,6 +189,7 @@ from cardnet.issuance.services.review import (
     review_open,
 )
 from cardnet.issuance.services.roster import CheckRoster, RosterReceipt, SubmitRoster, check_roster, submit_roster
+from cardnet.issuance.services.roster_rows import KeptRow, kept_roster
 from cardnet.issuance.services.standing import holder_confirms, standing_of
 from cardnet.issuance.services.tree import QuotaLine, quota_line, quota_tree
 from cardnet.issuance.services.unit_approval import (
@@ -226,6 +231,7 @@ __all__ = [
     "CORRECTED",
     "ActivateCard",
     "Activation",
+    "ActivationFigures",
     "ActivationRefused",
     "AllocateMany",
     "AllocationPlan",
@@ -265,6 +271,7 @@ __all__ = [
     "Issue",
     "IssueCards",
     "IssuedCard",
+    "KeptRow",
     "Lapsed",
     "Letter",
     "LiftFreeze",
@@ -278,6 +285,7 @@ __all__ = [
     "OriginalFinding",
     "OriginalRow",
     "PrintCards",
+    "PrintCount",
     "PrintRunView",
     "PrintedCard",
     "QuotaLine",
@@ -321,6 +329,7 @@ __all__ = [
     "YearView",
     "accept_offers",
     "activate_card",
+    "activation_figures",
     "allocate_many",
     "allocate_quota",
     "applications_of",
@@ -359,6 +368,7 @@ __all__ = [
     "inactive_cards",
     "issue",
     "issue_cards",
+    "kept_roster",
     "lapse_overdue",
     "lapse_returned",
     "lift_freeze",
@@ -371,6 +381,7 @@ __all__ = [
     "preview_allocation",
     "preview_year_end",
     "print_cards",
+    "print_counts",
     "print_runs",
     "quota_line",
     "quota_tree",

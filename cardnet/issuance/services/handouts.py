@@ -20,6 +20,7 @@ from cardnet.credential.verify import Accepted, Outcome, VerifyContext, Window, 
 from cardnet.issuance import rules
 from cardnet.issuance.models import Handout
 from cardnet.issuance.rules import BindingState, CardState, HandoutKind, Receipt, ScanOutcome
+from cardnet.issuance.services.batches import batch_of
 from cardnet.issuance.services.bulk import copy_rows
 from cardnet.issuance.services.cards import must_be_officer
 from cardnet.issuance.services.handing import audit_deliveries, deliver
@@ -113,7 +114,7 @@ class Scanned:
 def open_handout(session: Session, world: World, command: OpenHandout) -> HandoutView:
     """Write the list down as it is now.
 
-    Raises NotAllowed("role_missing"), NotFound("unit_unknown"), InvalidInput("title_missing", "document_missing"),
+    Raises NotAllowed("role_missing"), NotFound("unit_unknown", "batch_unknown"), InvalidInput("title_missing", "document_missing"),
     Conflict("nobody_to_hand_out").
     """
     officer = command.officer
@@ -124,6 +125,8 @@ def open_handout(session: Session, world: World, command: OpenHandout) -> Handou
     if command.kind is not HandoutKind.CARD and not command.document.strip():
         raise InvalidInput("document_missing", "请写明决策依据文号，例如“云工〔2026〕21号”。")
     union = _union_at(session, officer, command.path)
+    if command.batch_id is not None:
+        batch_of(session, command.batch_id)
     if command.kind is HandoutKind.CARD:
         people = _cards_to_sign(session, command, union)
     else:
@@ -137,7 +140,7 @@ def open_handout(session: Session, world: World, command: OpenHandout) -> Handou
         document=command.document.strip() or None,
         union_id=union.id,
         path=union.path,
-        batch_id=command.batch_id,
+        batch_id=command.batch_id if command.kind is HandoutKind.CARD else None,
         opened_by=officer.account_id,
         opened_at=world.now(),
         closed_at=None,

@@ -77,6 +77,15 @@ class InactiveCard:
     total: int
 
 
+@dataclass(frozen=True)
+class ActivationFigures:
+    """People with a card: how many have one, have signed for one, have used one. A replaced card counts for its person."""
+
+    people: int
+    delivered: int
+    activated: int
+
+
 CHANNELS = ("slip", "notice", "call")
 
 
@@ -148,6 +157,13 @@ def inactive_cards(
     )  # fmt: skip
 
 
+def activation_figures(session: Session, officer: Principal, path: str | None = None) -> ActivationFigures:
+    """The activation rate's two halves for the officer's scope, or a part of it."""
+    unions = [union.id for union in membership.unions_under(session, within(officer, path))]
+    row = session.execute(_FIGURES, {"unions": unions}).one()
+    return ActivationFigures(row.people, row.delivered, row.activated)
+
+
 def remind(session: Session, world: World, command: Remind) -> int:
     """Note who was reminded; at most once a day each, whoever presses the button. Returns how many that were now.
 
@@ -214,6 +230,15 @@ _INACTIVE = text(f"""
       left join lateral (select count(*) as reminded, max(at) as last_reminded_at
                            from card_reminder where card_id = c.id) r on true
      order by coalesce(c.delivered_at, c.issued_at), c.number limit :limit offset :offset""")  # noqa: S608 - our own text
+
+# Of whoever holds a usable card: a replacement not yet activated does not take back what its holder did before.
+_FIGURES = text("""
+    select count(*) as people, count(*) filter (where delivered) as delivered,
+           count(*) filter (where activated) as activated
+      from (select bool_or(o.delivered_at is not null) as delivered, bool_or(o.activated_at is not null) as activated
+              from (select distinct person_id from card
+                     where union_id = any(:unions) and state not in ('replaced', 'cancelled')) p
+              join card o on o.person_id = p.person_id group by o.person_id) by_person""")
 
 _REMIND = text(f"""
     insert into card_reminder (card_id, at, actor_id, channel)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from cardnet.access import services as access
 from cardnet.access.rules import Principal, in_scope
 from cardnet.credential import signing, store
 from cardnet.credential.keys import KeyUse
@@ -30,6 +31,7 @@ from cardnet.kernel.calendar import day_of, end_of
 from cardnet.kernel.errors import Conflict, InvalidInput, NotFound
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
+from cardnet.membership.rules import UnionNode
 
 PRINTED_FIRST_USE = "printed_first_use"
 """The channel of an activation by using a printed card."""
@@ -65,10 +67,19 @@ class PrintRunView:
 
     id: uuid.UUID
     at: datetime
-    actor_id: uuid.UUID | None
-    batch_id: uuid.UUID | None
+    actor: str
+    union: UnionNode | None
     cards: int
     live: int
+
+
+@dataclass(frozen=True)
+class PrintCount:
+    """The printable cards of one unit, and how many of them have no live print."""
+
+    union: UnionNode
+    cards: int
+    unprinted: int
 
 
 @dataclass(frozen=True)
@@ -155,7 +166,28 @@ def void_prints(session: Session, world: World, command: VoidPrints) -> int:
 def print_runs(session: Session, officer: Principal) -> tuple[PrintRunView, ...]:
     """Printings of the officer's scope, the newest first; fifty of them."""
     rows = session.execute(_RUNS, {"scope": officer.scope_path}).all()
-    return tuple(PrintRunView(row.id, row.at, row.actor_id, row.batch_id, row.cards, row.live) for row in rows)
+    names = access.display_names(session, [row.actor_id for row in rows if row.actor_id])
+    unions = {union.path: union for union in membership.unions_under(session, officer.scope_path)}
+    return tuple(
+        PrintRunView(row.id, row.at, names.get(row.actor_id, ""), unions.get(row.path), row.cards, row.live)
+        for row in rows
+    )
+
+
+def print_counts(session: Session, world: World, officer: Principal) -> tuple[PrintCount, ...]:
+    """Units of the officer's scope that have printable cards, in the order of the tree."""
+    unions = membership.unions_under(session, officer.scope_path)
+    given = {
+        "unions": [union.id for union in unions],
+        "states": sorted(_PRINTABLE),
+        "today": day_of(world.now()),
+    }
+    counted = {row.union_id: row for row in session.execute(_COUNTS, given)}
+    return tuple(
+        PrintCount(union, counted[union.id].cards, counted[union.id].unprinted)
+        for union in unions
+        if union.id in counted
+    )
 
 
 _FIRST_USE = text("""
@@ -199,6 +231,12 @@ _CHOSEN = text("""
        and (not cast(:unprinted as boolean)
             or not exists (select from binding b where b.card_id = c.id and b.kind = 'printed' and b.state <> 'revoked'))
      order by c.id for no key update of c""")
+
+_COUNTS = text("""
+    select c.union_id, count(*) as cards, count(*) filter (where b.id is null) as unprinted
+      from card c left join binding b on b.card_id = c.id and b.kind = 'printed' and b.state <> 'revoked'
+     where c.union_id = any(:unions) and c.state = any(:states) and c.valid_to >= :today
+     group by c.union_id""")
 
 _RUNS = text("""
     select r.*, (select count(*) from binding b where b.print_run_id = r.id and b.state <> 'revoked') as live

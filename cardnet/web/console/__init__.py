@@ -4,6 +4,29 @@ from flask import Blueprint
 
 blueprint = Blueprint("console", __name__, url_prefix="/console")
 
-from cardnet.web.console import batches, bulletin, cards, inbox, quota, rosters  # noqa: E402
+from cardnet.web.console import (  # noqa: E402
+    activation,
+    batches,
+    bulletin,
+    card_acts,
+    cards,
+    handouts,
+    inbox,
+    printing,
+    quota,
+    rosters,
+)
 
-__all__ = ["batches", "blueprint", "bulletin", "cards", "inbox", "quota", "rosters"]
+__all__ = [
+    "activation",
+    "batches",
+    "blueprint",
+    "bulletin",
+    "card_acts",
+    "cards",
+    "handouts",
+    "inbox",
+    "printing",
+    "quota",
+    "rosters",
+]

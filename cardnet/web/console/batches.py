@@ -102,6 +102,8 @@ def issue(principal: Principal, batch_id: str) -> ResponseReturnValue:
         slips.Slip(card.number, card.activation_code, people[card.person_id].name, unions[card.union_id].name, card.row)
         for card in issued
     ]
+    if request.form.get("as") == "letters":
+        return slips.letters_answer(made, line.filename, request.url_root)
     if len(made) > _SLIPS_ON_A_PAGE or request.form.get("as") == "workbook":
         return slips.workbook_answer(made, line.filename)
     page = render_template(
@@ -120,15 +122,17 @@ def batch_cards(principal: Principal, batch_id: str) -> ResponseReturnValue:
 @blueprint.post("/batches/<batch_id>/hand-out")
 @staff_page(*OFFICERS)
 def hand_out(principal: Principal, batch_id: str) -> ResponseReturnValue:
-    """Record that cards were handed out: the chosen ones, or all that are not yet."""
+    """Record that cards were handed out: the chosen ones, all that are not yet, or all but the chosen."""
     chosen = tuple(request.form.getlist("number"))
-    everyone = request.form.get("choose") == "all"
+    choose = request.form.get("choose")
+    everyone = choose in ("all", "except")
     if not chosen and not everyone:
         return _cards_page(principal, batch_id, {"number": gettext("请勾选已签领的人，或选择“全部尚未发放的”。")}), 422
     try:
         with transaction() as session:
             line = desk.batch_of(session, principal, whole_id(batch_id))
-            command = issuance.HandOutCards(principal, line.batch_id, None if everyone else chosen)
+            but = chosen if choose == "except" else ()
+            command = issuance.HandOutCards(principal, line.batch_id, None if everyone else chosen, but)
             count = issuance.hand_out_cards(session, current_world(), command)
     except CardnetError as error:
         return _cards_page(principal, batch_id, wrong_of(error)), error.status
