@@ -6,6 +6,7 @@ what is still to be done and does only that.
 
 from datetime import timedelta
 
+import cardnet.issuance.jobs  # noqa: F401 - its tasks are run here too
 from cardnet.benefits import services as benefits
 from cardnet.credential.store import ensure_keys
 from cardnet.finance.closing import close_until

@@ -3,16 +3,54 @@
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from psycopg.types.json import Jsonb
 from sqlalchemy.orm import Session
 
-from cardnet.issuance.services.batches import CELLS_FIELD
+from cardnet.access.rules import Principal, in_scope
+from cardnet.issuance.models import Batch
+from cardnet.issuance.services.batches import CELLS_FIELD, original_rows
 from cardnet.issuance.services.bulk import copy_rows
+from cardnet.kernel.errors import NotAllowed, NotFound
 from cardnet.kernel.progress import Progress
 from cardnet.kernel.vault import Vault, vault_of
 from cardnet.membership.roster import CheckedRow, RosterCheck
+
+
+@dataclass(frozen=True)
+class KeptRow:
+    """One row as it was typed; `state` is the check's, `words` are the sentences of what was found."""
+
+    cells: tuple[Any, ...]
+    state: str
+    words: str
+
+
+def kept_roster(
+    session: Session, batch_id: uuid.UUID, officer: Principal
+) -> tuple[tuple[str, ...], tuple[KeptRow, ...]]:
+    """The headings and rows of a roster that was sent in, to be mended and sent again.
+
+    Raises NotFound("batch_unknown"), NotAllowed("out_of_scope") when the roster names units beyond the officer's own.
+    """
+    batch = session.get(Batch, batch_id)
+    if batch is None:
+        raise NotFound("batch_unknown", f"没有批次 {batch_id}，请核对批次号。")
+    if not in_scope(officer.scope_path, batch.path):
+        raise NotAllowed("out_of_scope", f"批次“{batch.filename}”不在{officer.display_name}的管理范围内。")
+    rows = tuple(
+        KeptRow(
+            row.cells,
+            row.state,
+            "\n".join(found.message for found in row.findings if found.severity != "note" or row.state == "declined"),
+        )
+        for row in original_rows(session, batch_id)
+    )
+    return tuple(batch.header or batch.columns), rows
+
 
 _COLUMNS = {
     "batch_id": "uuid",

@@ -1,6 +1,6 @@
 """What other packages may ask of membership: unions, people, answers, organisation, register and roster files."""
 
-from cardnet.membership.result_workbook import result_workbook
+from cardnet.membership.result_workbook import kept_rows_workbook, result_workbook
 from cardnet.membership.services.organisations import (
     ImportOrganisations,
     OrganisationsImported,
@@ -52,6 +52,7 @@ __all__ = [
     "TransferLine",
     "import_organisations",
     "import_register",
+    "kept_rows_workbook",
     "key_of",
     "known_in_sheet",
     "known_members",

@@ -54,6 +54,21 @@ for (const form of document.querySelectorAll("form[data-busy]")) {
   });
 }
 
+// A long piece of work tells how far it is, until the page has something else to say.
+for (const place of document.querySelectorAll("[data-poll]")) {
+  const ask = async () => {
+    try {
+      const answer = await fetch(place.dataset.poll, { headers: { Accept: "text/html" } });
+      if (answer.status === 204 || answer.redirected) return location.reload();
+      if (answer.ok) place.innerHTML = await answer.text();
+    } catch {
+      // No network just now: what stands there stays, and the next second asks again.
+    }
+    setTimeout(ask, 1000);
+  };
+  setTimeout(ask, 700);
+}
+
 // Coming back with the browser's own button finds the form ready again.
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
