@@ -136,6 +136,21 @@ INVARIANTS: dict[str, tuple[str, str]] = {
             or (b.state = 'suspended' and c.state <> 'suspended')
         """,
     ),
+    "R1": (
+        "每个批次的行完整：表内人数、可提交、暂不办、需改正与保存的行一致，没有一行只存了一半",
+        """
+        select b.id from batch b left join roster_row r on r.batch_id = b.id
+         group by b.id
+        having count(r.row) <> b.rows
+            or count(r.row) filter (where r.state in ('valid', 'warning')) <> b.valid
+            or count(r.row) filter (where r.state = 'declined') <> b.declined
+            or count(r.row) filter (where r.state = 'invalid') <> b.invalid
+        union all
+        select r.batch_id from roster_row r where r.state <> 'invalid' and r.person_id is null
+        union all
+        select j.id from roster_job j where (j.state = 'submitted') <> (j.batch_id is not null)
+        """,
+    ),
     "H1": (
         "每份申请和每张卡的记录连续无缺，末条即现状",
         """
