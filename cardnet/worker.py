@@ -50,3 +50,19 @@ def watch_reviews(timestamp: int) -> None:  # noqa: ARG001
         issuance.escalate_overdue(session, world)
     with transaction() as session:
         issuance.lapse_returned(session, world)
+
+
+@jobs.periodic(cron="*/5 * * * *")
+@jobs.task(queueing_lock="lapse_offers", pass_context=False)
+def lapse_offers(timestamp: int) -> None:  # noqa: ARG001
+    """A place offered to somebody who did not answer in time goes to the next in line."""
+    with transaction() as session:
+        issuance.lapse_overdue(session, current_world())
+
+
+@jobs.periodic(cron="5 16 * * *")
+@jobs.task(queueing_lock="close_quota_years", pass_context=False)
+def close_quota_years(timestamp: int) -> None:  # noqa: ARG001
+    """A quota year whose last day is over is closed; what it still held moves to the next year."""
+    with transaction() as session:
+        issuance.close_due_years(session, current_world())
