@@ -53,7 +53,7 @@ from cardnet.issuance.services.correction import (
     CorrectRow,
     correct_row,
 )
-from cardnet.issuance.services.counts import CardCounts, UnionCounts, card_counts
+from cardnet.issuance.services.counts import CardCounts, UnionCounts, WeekCount, activations_by_week, card_counts
 from cardnet.issuance.services.deadlines import (
     FreezeLine,
     FreezeReview,
@@ -323,6 +323,7 @@ __all__ = [
     "VoidPrints",
     "WaitingLine",
     "WaitingPage",
+    "WeekCount",
     "Withdraw",
     "Withdrawn",
     "YearEnd",
@@ -330,6 +331,7 @@ __all__ = [
     "accept_offers",
     "activate_card",
     "activation_figures",
+    "activations_by_week",
     "allocate_many",
     "allocate_quota",
     "applications_of",
