@@ -4,6 +4,7 @@ from flask import Blueprint, Flask
 
 from cardnet.web import (
     auth,
+    confirm,
     console,
     csrf,
     finance,
@@ -24,6 +25,7 @@ PAGES: tuple[Blueprint, ...] = (
     home.blueprint,
     auth.blueprint,
     console.blueprint,
+    confirm.blueprint,
     wallet.blueprint,
     till.blueprint,
     finance.blueprint,

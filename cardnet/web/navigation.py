@@ -26,6 +26,7 @@ _FINANCE = frozenset({"finance_maker", "finance_checker", "finance_approver", "c
 
 ENTRIES = (
     Entry("/console", lazy_gettext("待办"), "console", _OFFICERS),
+    Entry("/console/review", lazy_gettext("审核"), "console", _OFFICERS),
     Entry("/console/rosters", lazy_gettext("采集表"), "console", _OFFICERS, "/console/batches"),
     Entry("/console/cards", lazy_gettext("会员卡"), "console", _OFFICERS),
     Entry("/console/quota", lazy_gettext("名额"), "console", _OFFICERS | {"chair", "auditor"}),

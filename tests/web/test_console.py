@@ -13,7 +13,7 @@ from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import Verdict
 from tests.conftest import ACCEPTANCE
 from tests.make import membership as make_membership
-from tests.make.issuance import Office, make_office, make_officer
+from tests.make.issuance import Office, lines_of, make_office, make_officer
 from tests.make.web import enter, form_token, submit, words_of
 
 
@@ -159,7 +159,7 @@ def test_a_return_needs_a_reason_and_keeps_what_was_ticked(office, browser_of, b
     answer = submit(client, f"/console/batches/{batch}/review", form)
     assert answer.status_code == 422
     assert 'href="#reason"' in answer.text
-    assert re.search(r'value="2" checked', answer.text)
+    assert re.search(r'value="2:1" checked', answer.text)
     assert "请核对" in answer.text
     done = submit(client, f"/console/batches/{batch}/review", {**form, "reason": ["R02", "R04"]})
     assert done.status_code == 303
@@ -207,7 +207,7 @@ def test_all_of_one_unit_are_approved_and_the_rest_stay(office, browser_of):
     form = {"choose": "all", "verdict": "approve", "under": "/C/D1/B1/"}
     answer = submit(browser_of(office["D1u"]), f"/console/batches/{batch_id}/review", form)
     assert answer.status_code == 303
-    states = {line.row: line.review_path for line in issuance.applications_of(office.session, batch_id)}
+    states = {line.row: line.review_path for line in lines_of(office.session, batch_id)}
     assert states == {1: "/C/", 2: "/C/D1/", 3: "/C/"}
 
 

@@ -118,16 +118,31 @@ def due_dates(session: Session, paths: Collection[str], arrived: datetime) -> di
     return {path: clock.due(path, arrived) for path in wanted}
 
 
+@dataclass(frozen=True)
+class Frozen:
+    """Why nobody reviews now, and until before when (None: until it is lifted)."""
+
+    reason: str
+    to_at: datetime | None
+
+
+def freeze_over(session: Session, path: str, at: datetime) -> Frozen | None:
+    """The freeze that holds for the union at `path` at that moment."""
+    for row in session.scalars(select(ReviewFreeze).order_by(ReviewFreeze.from_at)):
+        if Freeze(row.path, row.from_at, row.to_at).covers(path, at):
+            return Frozen(row.reason, row.to_at)
+    return None
+
+
 def must_not_be_frozen(session: Session, path: str, at: datetime) -> None:
     """Raises Conflict("frozen") when review at `path` is stopped."""
-    for freeze in session.scalars(select(ReviewFreeze).order_by(ReviewFreeze.from_at)):
-        if Freeze(freeze.path, freeze.from_at, freeze.to_at).covers(path, at):
-            until = f"到{calendar.local(freeze.to_at):%Y年%m月%d日 %H:%M}" if freeze.to_at else ""
-            raise Conflict(
-                "frozen",
-                f"现在是审核冻结期（{freeze.reason}）{until}，期间不计办理时限，冻结结束后再审核。",
-                {"until": freeze.to_at.isoformat() if freeze.to_at else None},
-            )
+    if found := freeze_over(session, path, at):
+        until = f"到{calendar.local(found.to_at):%Y年%m月%d日 %H:%M}" if found.to_at else ""
+        raise Conflict(
+            "frozen",
+            f"现在是审核冻结期（{found.reason}）{until}，期间不计办理时限，冻结结束后再审核。",
+            {"until": found.to_at.isoformat() if found.to_at else None},
+        )
 
 
 # ---- terms ----

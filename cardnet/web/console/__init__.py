@@ -10,11 +10,16 @@ from cardnet.web.console import (  # noqa: E402
     bulletin,
     card_acts,
     cards,
+    delegations,
     handouts,
     inbox,
     printing,
     quota,
+    review_settings,
+    reviewing,
     rosters,
+    rows,
+    unit_approvals,
 )
 
 __all__ = [
@@ -24,9 +29,14 @@ __all__ = [
     "bulletin",
     "card_acts",
     "cards",
+    "delegations",
     "handouts",
     "inbox",
     "printing",
     "quota",
+    "review_settings",
+    "reviewing",
     "rosters",
+    "rows",
+    "unit_approvals",
 ]

@@ -4,6 +4,7 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from cardnet.access.rules import Principal
+from cardnet.issuance import services as issuance
 from cardnet.issuance.services import desk
 from cardnet.kernel.db import transaction
 from cardnet.membership import services as membership
@@ -20,5 +21,12 @@ def inbox(principal: Principal) -> ResponseReturnValue:
     with transaction() as session:
         tasks = desk.tasks_of(session, world, principal)
         union = membership.union_of_id(session, principal.union_id)
+        waiting = desk.open_counts(session, world, principal).all
+        lent = [
+            (giver.display_name, giver_id, desk.open_counts(session, world, giver).all)
+            for giver_id, giver in issuance.stands_in_for(session, world, principal).items()
+        ]
         recent = desk.batches(session, principal, limit=5)
-    return render_template("console/inbox.html", tasks=tasks, union=union, recent=recent, now=world.now())
+    return render_template(
+        "console/inbox.html", tasks=tasks, union=union, recent=recent, waiting=waiting, lent=lent, now=world.now()
+    )

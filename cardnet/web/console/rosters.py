@@ -48,7 +48,7 @@ def rosters(principal: Principal) -> ResponseReturnValue:
         townships = _townships(membership.unions_under(session, principal.scope_path))
         wanted = desk.BatchFilter(path=under or None, only_mine=only_mine)
         listed = desk.batches(session, principal, wanted, limit=_LISTED, offset=(number - 1) * _LISTED)
-    page = Page(listed.items, number, _LISTED, listed.total)
+    page = Page(listed.items, listed.offset // _LISTED + 1, _LISTED, listed.total)
     return render_template("console/rosters.html", page=page, townships=townships, under=under, only_mine=only_mine)
 
 

@@ -69,6 +69,25 @@ for (const place of document.querySelectorAll("[data-poll]")) {
   setTimeout(ask, 700);
 }
 
+// A form that became a file leaves its page as it was: the answer's cookie tells, and the page shows what is true now.
+for (const form of document.querySelectorAll("form[data-busy]")) {
+  form.addEventListener("submit", (event) => {
+    if (!event.submitter?.hasAttribute("data-downloads") || form.dataset.awaits) return;
+    const mark = `${Date.now()}`;
+    form.dataset.awaits = mark;
+    const field = document.createElement("input");
+    field.type = "hidden";
+    field.name = "download";
+    field.value = mark;
+    form.append(field);
+    const looking = setInterval(() => {
+      if (!document.cookie.split("; ").includes(`downloaded=${mark}`)) return;
+      clearInterval(looking);
+      location.assign(location.pathname);
+    }, 300);
+  });
+}
+
 // Coming back with the browser's own button finds the form ready again.
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
