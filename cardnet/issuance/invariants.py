@@ -126,10 +126,13 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         """,
     ),
     "K4": (
-        "每张卡至多绑定一部手机，只有可用的卡才有有效绑定",
+        "每张卡至多绑定一部手机、一张实体卡，只有可用的卡才有有效绑定，状态名单与绑定一致",
         """
-        select card_id from binding where kind = 'device' and state <> 'revoked'
-         group by card_id having count(*) > 1
+        select card_id from binding where state <> 'revoked' group by card_id, kind having count(*) > 1
+        union all
+        select b.card_id from binding b left join card_status s on s.card_index = b.card_index
+         where b.recycled_at is null
+           and coalesce(s.status, 0) <> case b.state when 'live' then 0 when 'revoked' then 1 else 2 end
         union all
         select b.card_id from binding b join card c on c.id = b.card_id
          where (b.state = 'live' and c.state not in ('ordered', 'produced', 'delivered', 'active'))
@@ -149,6 +152,35 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         select r.batch_id from roster_row r where r.state <> 'invalid' and r.person_id is null
         union all
         select j.id from roster_job j where (j.state = 'submitted') <> (j.batch_id is not null)
+        """,
+    ),
+    "K5": (
+        "补卡不动会员的次数和额度：前后同属一人，末日不变；换发的新卡从旧卡之后或提前启用之日起",
+        """
+        select n.id from card n join card o on o.id = n.replaces_id
+          join card_event e on e.card_id = n.id and e.seq = 1
+         where n.person_id <> o.person_id
+            or (e.action = 'replace' and n.valid_to <> o.valid_to)
+            or (e.action = 'renew' and n.valid_from <= o.valid_to and o.state not in ('replaced', 'cancelled'))
+            or e.action not in ('replace', 'renew')
+        """,
+    ),
+    "K6": (
+        "激活过的卡记有方式和单位，使用中的卡都激活过；打印记录与实体卡码相符",
+        """
+        select id from card
+         where (state = 'active' and activated_at is null)
+            or (activated_at is not null and (activated_channel is null or activated_union_id is null))
+        union all
+        select r.id from print_run r left join binding b on b.print_run_id = r.id
+         group by r.id having count(b.id) <> r.cards
+        """,
+    ),
+    "K7": (
+        "发放名单里签领过的卡都记有发放",
+        """
+        select l.handout_id as id from handout_line l join card c on c.id = l.card_id
+         where l.signed_at is not null and c.delivered_at is null
         """,
     ),
     "H1": (

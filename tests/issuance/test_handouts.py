@@ -170,6 +170,18 @@ def test_a_printed_card_is_signed_for_by_its_receipt_and_activated_only_by_its_f
     assert (figures.people, figures.delivered, figures.activated) == (3, 1, 0)
 
 
+def test_a_card_lost_after_the_list_was_opened_is_not_signed_for_and_its_successor_is(office, cards, session, world):
+    handout = opened(office, kind=HandoutKind.CARD, title="发卡", document="")
+    services.suspend_card(session, world, ChangeCard(cards[0].card_id, "遗失", office["U1"]))
+    person = cards[0].person_id
+    assert not services.sign_by_hand(session, world, OnePerson(office["U1"], handout.id, person))
+    assert services.sign_all_except(session, world, SignAllExcept(office["U1"], handout.id)) == 2
+    new = services.replace_card(session, world, ReplaceCard(cards[0].card_id, office["U1"], "遗失"))
+    assert scan(office, handout, new.number).outcome is ScanOutcome.SIGNED
+    assert services.card_of_number(session, new.number).state is CardState.DELIVERED
+    assert office.breaches() == {}
+
+
 @pytest.mark.parametrize(("people", "absent"), [(3, (1,)), (5, ()), (5, (0, 4)), (2, (0, 1))])
 def test_all_have_signed_except(office, session, world, people, absent):
     cards = office.issue(*range(people))

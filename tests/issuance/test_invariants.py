@@ -5,9 +5,10 @@ import pytest
 
 from cardnet.issuance import services
 from cardnet.issuance.invariants import INVARIANTS
+from cardnet.issuance.rules import HandoutKind
 from cardnet.kernel.db import transaction
 from tests.make import membership as make_membership
-from tests.make.issuance import activate, make_office
+from tests.make.issuance import activate, make_office, print_cards
 
 TAMPERED = [
     ("Q1", "alter table quota_node drop constraint ck_quota_node_bounds; update quota_node set used = used + 1000 where used > 0"),
@@ -33,6 +34,12 @@ TAMPERED = [
     ("K2", "update card set person_id = (select id from person p where p.id <> card.person_id limit 1), state = 'cancelled' where replaces_id is not null"),
     ("K3", "update card set quota_year = 2026 where replaces_id is not null"),
     ("K4", "drop index uq_binding_live; update binding set state = 'live' where state = 'revoked'"),
+    ("K4", "update card_status set status = 0 where status = 1"),
+    ("K4", "insert into card_status (card_index, status, changed_at) select card_index, 2, now() from binding where state = 'live' limit 1"),
+    ("K5", "update card set valid_to = valid_to - 1 where replaces_id is not null"),
+    ("K6", "alter table card drop constraint ck_card_activated; update card set activated_channel = null where state = 'active'"),
+    ("K6", "update binding set print_run_id = null where print_run_id is not null"),
+    ("K7", "update card set delivered_at = null where delivered_at is not null"),
     ("H1", "update application set state = 'rejected', quota_node_id = null, review_path = null where state = 'submitted'"),
     ("H1", "update card set events = events + 1"),
 ]  # fmt: skip
@@ -43,7 +50,7 @@ def lived_in(committing_app, world, fresh_database):
     """A database in which everything happened once: cards issued, activated, replaced; rows in review and waiting."""
     with committing_app.app_context(), transaction() as session:
         office = make_office(session, world)
-        card = office.issue(0, 1)[0]
+        card, other = office.issue(0, 1)
         last4 = make_membership.id_number(0)[-4:]
         activate(session, world, card, last4)
         activate(
@@ -52,6 +59,9 @@ def lived_in(committing_app, world, fresh_database):
             services.replace_card(session, world, services.ReplaceCard(card.card_id, office["C1"], "遗失")),
             last4,
         )
+        print_cards(office, other.number)
+        handout = services.open_handout(session, world, services.OpenHandout(office["U1"], HandoutKind.CARD, "发卡"))
+        services.sign_by_scan(session, world, services.Scan(office["U1"], handout.id, other.number))
         office.give_unit("B1", 1)
         office.submit(office.roster(5, 6, 7))
         # Row 6 gets an offer, row 7 goes on waiting.

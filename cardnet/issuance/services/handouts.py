@@ -19,7 +19,7 @@ from cardnet.credential import store
 from cardnet.credential.verify import Accepted, Outcome, VerifyContext, Window, verify
 from cardnet.issuance import rules
 from cardnet.issuance.models import Handout
-from cardnet.issuance.rules import BindingState, CardState, HandoutKind, Receipt, ScanOutcome
+from cardnet.issuance.rules import BindingState, CardAction, CardState, HandoutKind, Receipt, ScanOutcome
 from cardnet.issuance.services.batches import batch_of
 from cardnet.issuance.services.bulk import copy_rows
 from cardnet.issuance.services.cards import must_be_officer
@@ -170,7 +170,9 @@ def sign_by_scan(session: Session, world: World, command: Scan) -> Scanned:
             note_printed_use(session, world, who.printed_index)
         return _scanned(session, handout, ScanOutcome.SIGNED, who.person_id)
     line = _line(session, handout.id, who.person_id)
-    outcome = ScanOutcome.SIGNED_BEFORE if line and line.signed_at else ScanOutcome.NOT_LISTED
+    if line is None:
+        return _scanned(session, handout, ScanOutcome.NOT_LISTED, who.person_id)
+    outcome = ScanOutcome.SIGNED_BEFORE if line.signed_at else ScanOutcome.NOT_VALID
     return _scanned(session, handout, outcome, who.person_id)
 
 
@@ -255,6 +257,19 @@ _CARDS = text("""
      where c.union_id = any(:unions) and c.delivered_at is null and c.state = any(:states)
        and (cast(:batch as uuid) is null or a.batch_id = :batch)
      order by c.person_id, c.valid_from""")
+_FOLLOW = text("""
+    update handout_line l
+       set card_id = (select n.id from card n
+                       where n.person_id = l.person_id and n.state = any(:states) order by n.valid_from limit 1)
+      from card c
+     where l.handout_id = :handout and l.person_id = any(:people) and l.signed_at is null and c.id = l.card_id
+       and c.state = 'replaced'
+       and exists (select from card n where n.person_id = l.person_id and n.state = any(:states))""")
+_HANDABLE = text("""
+    select c.person_id from card c
+      join handout_line l on l.card_id = c.id and l.handout_id = :handout and l.signed_at is null
+     where l.person_id = any(:people) and c.state = any(:states)
+     order by c.id for no key update of c""")
 _SIGN = text("""
     with mine as (
         select person_id from handout_line
@@ -280,7 +295,7 @@ def _union_at(session: Session, officer: Principal, path: str | None) -> UnionNo
 
 
 def _cards_to_sign(session: Session, command: OpenHandout, union: UnionNode) -> Sequence[Any]:
-    states = sorted({*rules.card_states_before(rules.CardAction.DELIVER), CardState.ACTIVE})
+    states = sorted({*rules.card_states_before(CardAction.DELIVER), CardState.ACTIVE})
     unions = [one.id for one in membership.unions_under(session, union.path)]
     given = {"unions": unions, "states": states, "batch": command.batch_id}
     return session.execute(_CARDS, given).all()
@@ -342,6 +357,8 @@ def _sign(
     channel: Receipt,
     people: Sequence[uuid.UUID],
 ) -> Sequence[Row[Any]]:
+    if handout.kind == HandoutKind.CARD:
+        people = _who_can_be_handed_a_card(session, handout, people)
     given = {
         "handout": handout.id,
         "people": list(people),
@@ -361,6 +378,14 @@ def _sign(
             session, world, audit.Act("handout.sign", "handout", str(handout.id), officer.account_id, after=after)
         )
     return signed
+
+
+def _who_can_be_handed_a_card(session: Session, handout: Handout, people: Sequence[uuid.UUID]) -> Sequence[uuid.UUID]:
+    """Those of `people` whose card is not lost or over, under the cards' locks; a replaced one has its successor."""
+    states = sorted({*rules.card_states_before(CardAction.DELIVER), CardState.DELIVERED, CardState.ACTIVE})
+    given = {"handout": handout.id, "people": list(people), "states": states}
+    session.execute(_FOLLOW, given)
+    return session.scalars(_HANDABLE, given).all()
 
 
 def _scanned(session: Session, handout: Handout, outcome: ScanOutcome, person_id: uuid.UUID | None) -> Scanned:
