@@ -20,6 +20,7 @@ from cardnet.issuance.rules import RosterMode
 from cardnet.issuance.services.applications import OpenBatch, apply_rows
 from cardnet.issuance.services.roster_check import judged, must_cover
 from cardnet.issuance.services.roster_rows import write_roster_rows
+from cardnet.issuance.services.year_end import quota_year_of
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import InvalidInput
@@ -213,6 +214,7 @@ def _resumed(session: Session, batch: Batch) -> RosterReceipt:
 def _open_batch(session: Session, world: World, sent: Sent, checked: RosterCheck) -> OpenBatch | None:
     """Insert the batch; None when the same bytes arrived at the same moment and were first."""
     at = world.now()
+    year = quota_year_of(session, day_of(at))
     header = checked.sheet.header
     batch_id = session.scalar(
         insert(Batch)
@@ -224,7 +226,7 @@ def _open_batch(session: Session, world: World, sent: Sent, checked: RosterCheck
             content_sha256=sent.sha256,
             mode=str(sent.mode),
             origin="self_filled" if sent.origin is TransferOrigin.SELF_FILLED else "file",
-            quota_year=day_of(at).year,
+            quota_year=year,
             columns=[column.value for column, _ in sorted(header.columns.items(), key=lambda c: c[1])],
             header=[str(cell).replace("\0", "")[:80] for cell in checked.sheet.table.rows[header.last]],
             rows=len(checked.rows),
@@ -237,7 +239,7 @@ def _open_batch(session: Session, world: World, sent: Sent, checked: RosterCheck
         .on_conflict_do_nothing()
         .returning(Batch.id)
     )
-    return None if batch_id is None else OpenBatch(batch_id, day_of(at).year, at, sent.officer)
+    return None if batch_id is None else OpenBatch(batch_id, year, at, sent.officer)
 
 
 def plain_filename(filename: str) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.issuance import rules
 from cardnet.issuance.rules import ApplicationState
+from cardnet.issuance.services.year_end import quota_year_of
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import NotAllowed
 from cardnet.kernel.progress import Progress
@@ -47,7 +48,7 @@ def judged(
         scope_path=unit.path,
         on=at,
         known=_known(session, membership.known_in_sheet(session, world, identified, key), at),
-        quota_free=_quota_free(session, unit, at.year),
+        quota_free=_quota_free(session, unit, quota_year_of(session, at)),
         key_of=key,
         method=method,
     )
