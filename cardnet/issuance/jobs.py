@@ -8,7 +8,7 @@ import uuid
 
 from sqlalchemy.orm import Session
 
-from cardnet.issuance.services import roster_jobs
+from cardnet.issuance.services import roster_jobs, self_filled
 from cardnet.kernel.db import aside, transaction
 from cardnet.kernel.jobs import defer, jobs
 from cardnet.kernel.progress import JobCancelled
@@ -62,6 +62,7 @@ def take_up_rosters(timestamp: int) -> None:  # noqa: ARG001 - the queue's own c
 @jobs.periodic(cron="25 17 * * *")
 @jobs.task(queueing_lock="forget_rosters")
 def forget_rosters(timestamp: int) -> None:  # noqa: ARG001
-    """Files nobody sent in within their days are gone."""
+    """Files nobody sent in within their days are gone, and entries of posters nobody took over."""
     with transaction() as session:
         roster_jobs.forget_old_jobs(session, current_world())
+        self_filled.forget_old_entries(session, current_world())

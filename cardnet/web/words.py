@@ -180,6 +180,13 @@ FINDINGS = {
     "value_unknown": lazy_gettext("选填项看不懂"),
 }
 
+ANSWERS = {
+    "has_card": ("good", lazy_gettext("已办卡")),
+    "in_progress": ("wait", lazy_gettext("办理中")),
+    "no_answer": ("bad", lazy_gettext("未答复")),
+    "declined": ("calm", lazy_gettext("本人暂不办")),
+}
+
 ROSTER_STAGES = {
     "waiting": lazy_gettext("排队等待"),
     "read": lazy_gettext("读取文件"),
@@ -194,6 +201,7 @@ _BADGES: Mapping[str, Mapping[str, tuple[str, object]]] = {
     "application": APPLICATION_STATES,
     "card": CARD_STATES,
     "check": CHECK_STATES,
+    "answer": ANSWERS,
 }
 _WORDS: Mapping[str, Mapping[str, object]] = {
     "action": ACTIONS,

@@ -9,6 +9,7 @@ from cardnet.membership.services.organisations import (
 from cardnet.membership.services.people import (
     key_of,
     known_members,
+    member_answers,
     member_counts,
     member_facts,
     members_under,
@@ -56,6 +57,7 @@ __all__ = [
     "key_of",
     "known_in_sheet",
     "known_members",
+    "member_answers",
     "member_counts",
     "member_facts",
     "members_under",

@@ -209,6 +209,17 @@ def _members(path: str, on: date | None) -> Any:
     )
 
 
+def member_answers(path: str, on: date) -> Subquery:
+    """Every member under `path` on a day with the current answer about the card, as a selectable to join.
+
+    Columns: person_id, union_id, kind, answer (None: not asked, or not said). One row per person.
+    """
+    member = _members(path, on).subquery()
+    return select(member.c.id.label("person_id"), member.c.union_id, member.c.kind, member.c.answer).subquery(
+        "member_answers"
+    )
+
+
 def members_under(session: Session, path: str, on: date | None = None) -> list[Member]:
     """Every member of a union and those below it, with the answer about the card: the 会员名册, card or not."""
     return [

@@ -15,10 +15,12 @@ from cardnet.web.console import (  # noqa: E402
     inbox,
     printing,
     quota,
+    register,
     review_settings,
     reviewing,
     rosters,
     rows,
+    self_fill,
     unit_approvals,
 )
 
@@ -34,9 +36,11 @@ __all__ = [
     "inbox",
     "printing",
     "quota",
+    "register",
     "review_settings",
     "reviewing",
     "rosters",
     "rows",
+    "self_fill",
     "unit_approvals",
 ]
