@@ -54,6 +54,15 @@ FORMS = {
     "auth.end_session": {"session": NOBODY},
     "console.check_roster": {"unit_code": "B1"},
     "console.submit_roster": {"mode": "all_or_nothing"},
+    "console.cancel_roster": {},
+    "console.import_register": {"unit_code": "B1"},
+    "console.open_poster": {"last_day": "2026-12-01"},
+    "console.close_poster": {"poster": NOBODY},
+    "console.decide_entries": {"entry": NOBODY, "act": "take"},
+    "fill.send": {
+        "name": "张三", "id_type": "护照", "id_number": "E1234567", "phone": "13800000000", "employment": "合同",
+        "consent": "是", "website": "",
+    },
     "console.review": {
         "verdict": "return",
         "choose": "selected",
