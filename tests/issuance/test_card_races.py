@@ -18,7 +18,6 @@ from tests.make import membership as make_membership
 from tests.make.issuance import activate
 from tests.make.racing import ROUNDS, Desk
 
-
 # The package of services has a function of the same name.
 handouts = importlib.import_module("cardnet.issuance.services.handouts")
 
