@@ -25,6 +25,7 @@ from cardnet.demo import running
 from cardnet.demo.story import load
 from cardnet.finance import cli as finance_cli
 from cardnet.issuance import cli as issuance_cli
+from cardnet.issuance import cli_registers
 from cardnet.kernel.db import libpq_url, owner_engine, transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput
 from cardnet.kernel.jobs import run_worker
@@ -254,6 +255,8 @@ def _refuse(error: CardnetError) -> None:
     raise SystemExit(1)
 
 
+membership_cli.register.add_command(cli_registers.show_register)
+issuance_cli.cards_group.add_command(cli_registers.import_cards)
 for _command in (*membership_cli.COMMANDS, *issuance_cli.COMMANDS, *finance_cli.COMMANDS):
     main.add_command(_command)
 

@@ -77,6 +77,7 @@ ACTIONS = {
 }
 
 CARD_ACTIONS = {
+    "import": lazy_gettext("导入已发的卡"),
     "issue": lazy_gettext("生成卡号"),
     "produce": lazy_gettext("制卡"),
     "print": lazy_gettext("打印实体卡"),

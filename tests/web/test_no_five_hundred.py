@@ -55,13 +55,19 @@ FORMS = {
     "console.check_roster": {"unit_code": "B1"},
     "console.submit_roster": {"mode": "all_or_nothing"},
     "console.cancel_roster": {},
+    "console.import_cards": {"issuer": "市总工会"},
     "console.import_register": {"unit_code": "B1"},
     "console.open_poster": {"last_day": "2026-12-01"},
     "console.close_poster": {"poster": NOBODY},
     "console.decide_entries": {"entry": NOBODY, "act": "take"},
     "fill.send": {
-        "name": "张三", "id_type": "护照", "id_number": "E1234567", "phone": "13800000000", "employment": "合同",
-        "consent": "是", "website": "",
+        "name": "张三",
+        "id_type": "护照",
+        "id_number": "E1234567",
+        "phone": "13800000000",
+        "employment": "合同",
+        "consent": "是",
+        "website": "",
     },
     "console.review": {
         "verdict": "return",
@@ -80,7 +86,13 @@ FORMS = {
         "under": "",
         "behalf": "",
     },
-    "console.correct_row": {"name": "周桂林", "id_type": "护照", "id_number": "E12345678", "phone": "", "employment": "合同"},
+    "console.correct_row": {
+        "name": "周桂林",
+        "id_type": "护照",
+        "id_number": "E12345678",
+        "phone": "",
+        "employment": "合同",
+    },
     "console.withdraw_row": {"words": "不办了"},
     "console.give_delegation": {
         "giver": "",
@@ -247,7 +259,7 @@ def test_no_form_breaks_a_page(app, browsers, things):
         for path, form in asked:
             files = (
                 {"file": (io.BytesIO(b"a,b"), "x.csv")}
-                if "upload" in path or path.endswith(("check", "reconciliation"))
+                if "upload" in path or path.endswith(("check", "reconciliation", "register", "cards/import"))
                 else {}
             )
             answer = browsers[who].post(path, data=form | files | {"_token": tokens[who]})
@@ -257,7 +269,13 @@ def test_no_form_breaks_a_page(app, browsers, things):
 
 
 @pytest.mark.parametrize(
-    ("who", "path"), [("district", "/console/rosters/check"), ("finance", "/finance/reconciliation")]
+    ("who", "path"),
+    [
+        ("district", "/console/rosters/check"),
+        ("district", "/console/register"),
+        ("district", "/console/cards/import"),
+        ("finance", "/finance/reconciliation"),
+    ],
 )
 def test_no_file_breaks_a_page(browsers, who, path):
     broken = []
