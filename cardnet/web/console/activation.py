@@ -38,22 +38,21 @@ def chase(principal: Principal) -> ResponseReturnValue:
     everybody = request.form.get("choose") == "all"
     if not numbers and not everybody:
         return _page(principal, {"number": gettext("请先勾选人员，或选择“全部未激活的人”。")})
-    channel, letters = request.form.get("act", ""), ()
+    channel, content = request.form.get("act", ""), b""
     try:
         with transaction() as session:
             unit = _unit(session, principal)
             path = unit.path if unit else principal.scope_path
             world = current_world()
-            chosen = {"path": path} if everybody else {"numbers": numbers}
+            whole, some = (path, None) if everybody else (None, numbers)
             if channel == "letters":
-                letters = issuance.make_letters(session, world, issuance.MakeLetters(principal, **chosen))  # type: ignore[arg-type] # one of the two
-                content = letter_sheets(letters, request.url_root)
+                command = issuance.MakeLetters(principal, path=whole, numbers=some)
+                content = letter_sheets(issuance.make_letters(session, world, command), request.url_root)
             else:
-                command = issuance.Remind(principal, channel, **chosen)  # type: ignore[arg-type] # one of the two
-                count = issuance.remind(session, world, command)
+                count = issuance.remind(session, world, issuance.Remind(principal, channel, some, whole))
     except CardnetError as error:
         return _page(principal, wrong_of(error, {"channel_unknown": "act"}), error.status)
-    if letters:
+    if content:
         return pdf_answer(content, gettext("激活单"))
     flash(
         gettext("已记下今天提醒了 %(n)d 人。", n=count) if count else gettext("这些人今天都已提醒过，没有重复记。"),

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -45,8 +46,7 @@ def find(principal: Principal) -> ResponseReturnValue:
     words = {name: request.form.get(name, "").strip()[:80] for name in ("unit", "state", "list")}
     digits = typed_number(asked)
     if not asked or (digits.isascii() and digits.isdigit() and len(digits) <= _WHOLE):
-        given = {name: word for name, word in {"number": digits, **words}.items() if word}
-        return redirect(url_for("console.cards", **given), 303)
+        return redirect(_list_address({"number": digits, **words}), 303)
     with transaction() as session:
         people = membership.people_of_document(session, digits.upper()) or membership.people_named(session, asked)
     return _list_page(principal, words, asked, frozenset(people))
@@ -73,7 +73,7 @@ def hand_out_many(principal: Principal) -> ResponseReturnValue:
         return _list_page(principal, words, wrong=wrong_of(error, {"unit_unknown": "unit"}), status=error.status)
     said = gettext("已登记 %(count)d 张签领。", count=count) if count else gettext("这些卡此前都已签领，没有变化。")
     flash(said, "good" if count else "calm")
-    return redirect(url_for("console.cards", **{name: word for name, word in words.items() if word}), 303)
+    return redirect(_list_address(words), 303)
 
 
 @blueprint.get("/cards/<card_id>")
@@ -104,6 +104,11 @@ def card_page(principal: Principal, card_id: str, wrong: dict[str, str], act: st
         renewed_ahead=more.after is not None and more.after[2] not in (CardState.REPLACED, CardState.CANCELLED)
         and line.state not in (CardState.REPLACED, CardState.CANCELLED),
     )  # fmt: skip
+
+
+def _list_address(words: dict[str, str]) -> str:
+    given = {name: word for name, word in words.items() if word}
+    return url_for("console.cards") + (f"?{urlencode(given)}" if given else "")
 
 
 def _list_page(
