@@ -8,6 +8,7 @@ import click
 
 from cardnet.access.services import principal_of_username
 from cardnet.issuance import services
+from cardnet.issuance.review_cli import review_group
 from cardnet.issuance.cli_cards import cards_group
 from cardnet.issuance.cli_parts import FILE, OUT, batch_id, batch_option, json_option, officer_option, say
 from cardnet.issuance.rules import APPLICATION_WORDS, REASON_WORDS, ReviewReason, RosterMode, Verdict
@@ -287,4 +288,4 @@ def _rows(text: str | None) -> tuple[int, ...] | None:
     return tuple(int(part) for part in parts)
 
 
-COMMANDS = [roster_group, applications_group, cards_group, quota_group]
+COMMANDS = [roster_group, applications_group, review_group, cards_group, quota_group]

@@ -368,9 +368,9 @@ def test_who_got_a_card_meanwhile_is_left_out_and_the_others_get_theirs(office, 
         text("""
             with made as (
                 insert into card (id, number, person_id, union_id, state, valid_from, valid_to, issued_at, events)
-                values (:id, '8000000000005', :person, :union, 'active', '2026-01-01', '2030-12-31', now(), 1))
+                values (:id, '8000000000005', :person, :union, 'ordered', '2026-01-01', '2030-12-31', now(), 1))
             insert into card_event (card_id, seq, at, action, to_state, channel)
-            values (:id, 1, now(), 'issue', 'active', 'office')"""),
+            values (:id, 1, now(), 'issue', 'ordered', 'office')"""),
         {"id": world.new_id(), "person": line.person_id, "union": line.union_id},
     )
     done = services.issue(session, world, services.IssueCards(batch, office["C1"]))
