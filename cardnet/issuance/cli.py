@@ -8,13 +8,12 @@ import click
 
 from cardnet.access.services import principal_of_username
 from cardnet.issuance import services
-from cardnet.issuance.review_cli import review_group
 from cardnet.issuance.cli_cards import cards_group
-from cardnet.issuance.cli_parts import FILE, OUT, batch_id, batch_option, json_option, officer_option, say
-from cardnet.issuance.rules import APPLICATION_WORDS, REASON_WORDS, ReviewReason, RosterMode, Verdict
+from cardnet.issuance.cli_parts import FILE, OUT, json_option, officer_option, say
+from cardnet.issuance.cli_review import applications_group, review_group
+from cardnet.issuance.rules import RosterMode
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
-from cardnet.kernel.errors import InvalidInput
 from cardnet.membership.result_workbook import result_workbook
 from cardnet.membership.roster import RosterCheck, Severity
 from cardnet.wiring import current_world
@@ -99,54 +98,6 @@ def _say_findings(checked: RosterCheck) -> None:
             click.echo(f"第 {found.line} 行 {found.column}：{found.message}")
     for notice in checked.notices:
         click.echo(notice)
-
-
-# ---- applications ----
-
-
-@click.group("applications")
-def applications_group() -> None:
-    """办卡申请：本级审核。"""
-
-
-def _verdict_command(verdict: Verdict, words: str) -> None:
-    @applications_group.command(verdict.value, help=words)
-    @batch_option
-    @officer_option
-    @click.option("--rows", "rows", default=None, help="只处理这些行，例如 1,2；不写则处理等本级审核的全部。")
-    @click.option("--reason", "reasons", multiple=True, help=f"原因代码，可多个：{_reasons_listed()}。")
-    @click.option("--words", "note", default="", help="补充说明。")
-    @json_option
-    def decide(
-        batch: str, username: str, rows: str | None, reasons: tuple[str, ...], note: str, *, as_json: bool
-    ) -> None:
-        with transaction() as session:
-            officer = principal_of_username(session, username)
-            command = services.Review(batch_id(batch), officer, verdict, _rows(rows), reasons, note)
-            receipt = services.review(session, current_world(), command)
-        if as_json:
-            say(
-                {
-                    "batch": str(receipt.batch_id),
-                    "verdict": receipt.verdict,
-                    "rows": receipt.rows,
-                    "state": receipt.state,
-                    "next": receipt.next_path,
-                    "moved_up": receipt.moved_up,
-                }
-            )
-            return
-        moved = f"，候补递补 {receipt.moved_up} 人" if receipt.moved_up else ""
-        click.echo(f"已处理 {receipt.rows} 行，现为“{APPLICATION_WORDS[receipt.state]}”{moved}。")
-
-
-def _reasons_listed() -> str:
-    return "、".join(f"{reason} {REASON_WORDS[reason]}" for reason in ReviewReason)
-
-
-_verdict_command(Verdict.APPROVE, "通过，转下一级。")
-_verdict_command(Verdict.RETURN, "退回修改，须写原因。")
-_verdict_command(Verdict.REJECT, "不予通过，须写原因。")
 
 
 # ---- quota ----
@@ -277,15 +228,6 @@ def _say_line(line: services.QuotaLine, year: int, *, as_json: bool) -> None:
 
 def _this_year() -> int:
     return day_of(current_world().now()).year
-
-
-def _rows(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.replace("，", ",").split(",") if part.strip()]
-    if not parts or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
-        raise InvalidInput("rows_invalid", f"“{text}”不是行号，请写成 1,2,5 这样。")
-    return tuple(int(part) for part in parts)
 
 
 COMMANDS = [roster_group, applications_group, review_group, cards_group, quota_group]

@@ -36,12 +36,14 @@ def issue_cards(batch: str, username: str, *, as_json: bool) -> None:
     """为批次中审核通过的人发卡；激活码只显示这一次。"""
     with transaction() as session:
         officer = principal_of_username(session, username)
-        cards = services.issue_cards(session, current_world(), services.IssueCards(batch_id(batch), officer))
+        done = services.issue(session, current_world(), services.IssueCards(batch_id(batch), officer))
+    cards = done.cards
     if as_json:
         say(
             {
                 "batch": batch,
                 "issued": len(cards),
+                "skipped": list(done.skipped),
                 "cards": [
                     {
                         "row": card.row,
@@ -54,6 +56,8 @@ def issue_cards(batch: str, username: str, *, as_json: bool) -> None:
             }
         )
         return
+    if done.skipped:
+        click.echo(f"已持有有效卡而没有再发的行：{'、'.join(map(str, done.skipped))}。")
     click.echo(f"已发 {len(cards)} 张卡。激活码只显示这一次：")
     for card in cards:
         click.echo(f"第 {card.row} 行  卡号 {card.number}  激活码 {card.activation_code}")

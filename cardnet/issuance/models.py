@@ -260,6 +260,7 @@ class Application(Base):
             "review_path",
             postgresql_where=text("review_path is not null and escalated_at is not null"),
         ),
+        Index("ix_application_approved", "batch_id", postgresql_where=text("state = 'approved'")),
         Index("ix_application_returned", "hold_until", postgresql_where=text("state = 'returned'")),
         Index(None, "person_id"),
         Index(None, "union_id"),

@@ -152,6 +152,12 @@ def _lists() -> None:
         postgresql_where=sa.text("review_path is not null and escalated_at is not null"),
     )
     op.create_index(
+        "ix_application_approved",
+        "application",
+        ["batch_id"],
+        postgresql_where=sa.text("state = 'approved'"),
+    )
+    op.create_index(
         "ix_application_returned",
         "application",
         ["hold_until"],

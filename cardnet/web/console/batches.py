@@ -26,6 +26,9 @@ _SHOWN = 100
 _SLIPS_ON_A_PAGE = 500
 """More cards than this come as a workbook: a page of thirty thousand slips helps nobody."""
 
+_TOLD_AT_ONCE = 2_000
+"""The history of a larger batch is read when somebody asks for it: it has three acts for each of its rows."""
+
 _VIEWS: dict[str, desk.RowFilter] = {
     "mine": desk.RowFilter(only_mine=True),
     "waiting": desk.RowFilter(states=frozenset({ApplicationState.SUBMITTED, ApplicationState.IN_REVIEW})),
@@ -156,9 +159,9 @@ def _batch_page(principal: Principal, batch_id: str, wrong: dict[str, str]) -> s
         show = _shown(line)
         wanted = _filter(show)
         rows = desk.batch_rows(session, me.officer, line, wanted, limit=_SHOWN, offset=(number - 1) * _SHOWN)
-        units = desk.batch_units(session, me.officer, line.batch_id)
-        turns = desk.batch_turns(session, me.officer, line.batch_id)
-        history = desk.batch_history(session, me.officer, line.batch_id)
+        places = desk.batch_places(session, me.officer, line.batch_id)
+        told = line.applications <= _TOLD_AT_ONCE or "history" in request.args
+        history = desk.batch_history(session, me.officer, line.batch_id) if told else None
         freeze = issuance.freeze_over(session, me.officer.scope_path, current_world().now())
     return render_template(
         "console/batch.html",
@@ -168,10 +171,10 @@ def _batch_page(principal: Principal, batch_id: str, wrong: dict[str, str]) -> s
         me=me,
         behalf=me.behalf,
         freeze=freeze,
-        at_unit=[union for union, _ in turns if union.tier is Tier.UNIT],
-        units=units,
+        at_unit=[union for union, _ in places.turns if union.tier is Tier.UNIT],
+        units=places.units,
         under=request.values.get("under", ""),
-        turns=turns,
+        turns=places.turns,
         history=history,
         whole=_whole(me.officer, line),
         counts=_counts(line, whole=_whole(me.officer, line)),

@@ -1,10 +1,12 @@
 """What waits for me, oldest first, overdue on top."""
 
+import uuid
+from collections.abc import Sequence
+
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from cardnet.access.rules import Principal
-from cardnet.issuance import services as issuance
 from cardnet.issuance.services import desk
 from cardnet.kernel.db import transaction
 from cardnet.membership import services as membership
@@ -21,12 +23,18 @@ def inbox(principal: Principal) -> ResponseReturnValue:
     with transaction() as session:
         tasks = desk.tasks_of(session, world, principal)
         union = membership.union_of_id(session, principal.union_id)
-        waiting = desk.open_counts(session, world, principal).all
-        lent = [
-            (giver.display_name, giver_id, desk.open_counts(session, world, giver).all)
-            for giver_id, giver in issuance.stands_in_for(session, world, principal).items()
-        ]
         recent = desk.batches(session, principal, limit=5)
     return render_template(
-        "console/inbox.html", tasks=tasks, union=union, recent=recent, waiting=waiting, lent=lent, now=world.now()
+        "console/inbox.html", tasks=tasks, union=union, recent=recent, waiting=_waiting(tasks, None), lent=_lent(tasks)
     )
+
+
+def _waiting(tasks: Sequence[desk.Task], on_behalf_of: uuid.UUID | None) -> int:
+    """How many rows wait for a verdict in that name."""
+    return sum(task.count for task in tasks if task.kind == "review" and task.on_behalf_of == on_behalf_of)
+
+
+def _lent(tasks: Sequence[desk.Task]) -> list[tuple[str, uuid.UUID, int]]:
+    """In whose name something waits: the name shown, whose it is, how many."""
+    names = {task.on_behalf_of: task.in_the_name_of for task in tasks if task.on_behalf_of}
+    return [(name, giver_id, _waiting(tasks, giver_id)) for giver_id, name in names.items()]

@@ -80,9 +80,10 @@ def _page(principal: Principal, wrong: dict[str, str]) -> str:
     with transaction() as session:
         me = acting(session, principal)
         wanted = desk.OpenFilter(under or None, show == "overdue", show == "again")
-        listed = desk.open_rows(session, world, me.officer, wanted, limit=_SHOWN, offset=(number - 1) * _SHOWN)
-        counts = desk.open_counts(session, world, me.officer, under or None)
-        units = desk.open_units(session, me.officer)
+        counts = desk.open_summary(session, world, me.officer, under or None)
+        listed = desk.open_rows(
+            session, world, me.officer, wanted, summary=counts, limit=_SHOWN, offset=(number - 1) * _SHOWN
+        )
         union = membership.union_of_id(session, me.officer.union_id)
         freeze = issuance.freeze_over(session, me.officer.scope_path, world.now())
     return render_template(
@@ -91,7 +92,7 @@ def _page(principal: Principal, wrong: dict[str, str]) -> str:
         counts=counts,
         show=show,
         under=under,
-        units=units,
+        units=counts.units,
         union=union,
         freeze=freeze,
         me=me,

@@ -108,7 +108,7 @@ def _page(principal: Principal, batch_id: str, wrong: dict[str, str], address: s
     with transaction() as session:
         line = desk.batch_of(session, principal, whole_id(batch_id))
         approvals = issuance.approvals_of_batch(session, world, principal, line.batch_id)
-        turns = desk.batch_turns(session, principal, line.batch_id)
+        turns = desk.batch_places(session, principal, line.batch_id).turns
         own = membership.union_of_id(session, principal.union_id)
     return render_template(
         "console/unit_approval.html",

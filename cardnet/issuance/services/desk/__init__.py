@@ -4,7 +4,7 @@ Everything is bounded by the officer's scope (a path): a batch of a whole distri
 People come with the seals opened, because who must decide about a row has to see whose it is; pages mask the rest.
 """
 
-from cardnet.issuance.services.desk.batches import BatchFilter, BatchLine, batch_of, batch_units, batches
+from cardnet.issuance.services.desk.batches import BatchFilter, BatchLine, batch_of, batches
 from cardnet.issuance.services.desk.cards import (
     CardEventLine,
     CardFilter,
@@ -18,25 +18,26 @@ from cardnet.issuance.services.desk.cards import (
 )
 from cardnet.issuance.services.desk.history import HistoryLine, application_history, batch_history
 from cardnet.issuance.services.desk.listing import Listed
-from cardnet.issuance.services.desk.open_rows import OpenCounts, OpenFilter, OpenRow, open_counts, open_rows, open_units
+from cardnet.issuance.services.desk.open_rows import OpenFilter, OpenRow, OpenSummary, open_rows, open_summary
 from cardnet.issuance.services.desk.receipts import SHOWN, ReceiptLine, newest_receipts, receipt_lines
 from cardnet.issuance.services.desk.rows import RowFilter, RowLine, batch_rows, row_numbers, row_of
 from cardnet.issuance.services.desk.tasks import Task, tasks_of
-from cardnet.issuance.services.desk.turns import batch_turns, turns
+from cardnet.issuance.services.desk.turns import BatchPlaces, batch_places, turns
 
 __all__ = [
     "SHOWN",
     "BatchFilter",
     "BatchLine",
+    "BatchPlaces",
     "CardEventLine",
     "CardFilter",
     "CardLine",
     "CardMore",
     "HistoryLine",
     "Listed",
-    "OpenCounts",
     "OpenFilter",
     "OpenRow",
+    "OpenSummary",
     "ReceiptLine",
     "RowFilter",
     "RowLine",
@@ -44,9 +45,8 @@ __all__ = [
     "application_history",
     "batch_history",
     "batch_of",
+    "batch_places",
     "batch_rows",
-    "batch_turns",
-    "batch_units",
     "batches",
     "card_history",
     "card_more",
@@ -54,9 +54,8 @@ __all__ = [
     "card_of_id",
     "find_cards",
     "newest_receipts",
-    "open_counts",
     "open_rows",
-    "open_units",
+    "open_summary",
     "receipt_lines",
     "row_numbers",
     "row_of",

@@ -151,15 +151,3 @@ def _batch_line(row: RowMapping, unions: Mapping[uuid.UUID, UnionNode], names: M
         row["due_at"],
         row["escalated_at"],
     )
-
-
-_UNITS = """
-    select a.union_id, count(*) as rows from application a
-     where a.batch_id = :batch and starts_with(a.path, :scope) group by a.union_id"""
-
-
-def batch_units(session: Session, officer: Principal, batch_id: uuid.UUID) -> tuple[tuple[UnionNode, int], ...]:
-    """The units named in a batch, with how many applications each has, in the order of the tree."""
-    rows = session.execute(text(_UNITS), {"batch": batch_id, "scope": officer.scope_path}).all()
-    unions = membership.unions_of_ids(session, {row.union_id for row in rows})
-    return tuple(sorted(((unions[row.union_id], row.rows) for row in rows), key=lambda pair: pair[0].path))

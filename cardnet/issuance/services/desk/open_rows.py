@@ -44,12 +44,13 @@ class OpenFilter:
 
 
 @dataclass(frozen=True)
-class OpenCounts:
-    """How many stand before the officer: in all, overdue, sent in again."""
+class OpenSummary:
+    """How many stand before the officer: in all, overdue, sent in again; and of which unions, whatever the filter."""
 
     all: int
     overdue: int
     again: int
+    units: tuple[tuple[UnionNode, int], ...]
 
 
 _WHICH = """
@@ -68,18 +69,27 @@ _PAGE = f"""
     select page.*, b.filename from page join batch b on b.id = page.batch_id
      order by page.due_at nulls last, page.id"""  # noqa: S608 - the piece put in is ours
 
-_COUNTS = """
-    select count(*) as total, count(*) filter (where a.due_at < :at) as overdue,
+# One reading of everything that stands there answers how many, how urgent and whose.
+_UNITS = """
+    select a.union_id, count(*) as rows, count(*) filter (where a.due_at < :at) as overdue,
            count(*) filter (where a.round > 1) as again
       from application a
-     where a.review_path = :scope and a.submitted_by <> :me and starts_with(a.path, :under) and a.batch_id is not null"""
+     where a.review_path = :scope and a.submitted_by <> :me and a.batch_id is not null
+     group by a.union_id"""
 
 
-def open_counts(session: Session, world: World, officer: Principal, path: str | None = None) -> OpenCounts:
-    """The figures above the review list."""
-    given = {**_given(world, officer, OpenFilter(path))}
-    row = session.execute(text(_COUNTS), given).one()
-    return OpenCounts(row.total, row.overdue, row.again)
+def open_summary(session: Session, world: World, officer: Principal, path: str | None = None) -> OpenSummary:
+    """The figures above the review list, and the unions whose rows stand there, in the order of the tree."""
+    rows = session.execute(text(_UNITS), _given(world, officer, OpenFilter())).all()
+    unions = membership.unions_of_ids(session, {row.union_id for row in rows})
+    under = within(officer, path)
+    counted = [row for row in rows if unions[row.union_id].path.startswith(under)]
+    return OpenSummary(
+        sum(row.rows for row in counted),
+        sum(row.overdue for row in counted),
+        sum(row.again for row in counted),
+        tuple(sorted(((unions[row.union_id], row.rows) for row in rows), key=lambda pair: pair[0].path)),
+    )
 
 
 def open_rows(
@@ -88,13 +98,14 @@ def open_rows(
     officer: Principal,
     wanted: OpenFilter | None = None,
     *,
+    summary: OpenSummary | None = None,
     limit: int = 100,
     offset: int = 0,
 ) -> Listed:
-    """One page of the review list: what is overdue or due soonest first."""
+    """One page of the review list: what is overdue or due soonest first. `summary` is of the same path, when known."""
     wanted = wanted or OpenFilter()
     given = _given(world, officer, wanted)
-    counts = open_counts(session, world, officer, wanted.path)
+    counts = summary or open_summary(session, world, officer, wanted.path)
     total = counts.overdue if wanted.only_overdue else counts.again if wanted.only_again else counts.all
     if wanted.only_overdue and wanted.only_again:
         total = session.scalar(text(f"select count(*) {_WHICH}"), given) or 0
@@ -112,18 +123,6 @@ def open_rows(
         for row in rows
     )  # fmt: skip
     return Listed(items, total, start)
-
-
-_UNITS = """
-    select a.union_id, count(*) as rows from application a
-     where a.review_path = :scope and a.submitted_by <> :me and a.batch_id is not null group by a.union_id"""
-
-
-def open_units(session: Session, officer: Principal) -> tuple[tuple[UnionNode, int], ...]:
-    """The unions whose rows stand before the officer, with how many, in the order of the tree."""
-    rows = session.execute(text(_UNITS), {"scope": officer.scope_path, "me": officer.account_id}).all()
-    unions = membership.unions_of_ids(session, {row.union_id for row in rows})
-    return tuple(sorted(((unions[row.union_id], row.rows) for row in rows), key=lambda pair: pair[0].path))
 
 
 def _given(world: World, officer: Principal, wanted: OpenFilter) -> dict[str, Any]:

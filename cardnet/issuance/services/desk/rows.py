@@ -127,7 +127,7 @@ def _rows(
         "checks": sorted(wanted.check_states),
         "limit": limit,
     }
-    total: int = session.scalar(text(_TOTAL), given) or 0
+    total = _total(session, batch, wanted, given)
     given["offset"] = start_of_page(total, limit, offset)
     rows = session.execute(text(_ROWS), given).mappings().all()
     vault = vault_of(session)
@@ -155,6 +155,19 @@ def _rows(
         for row in rows
     )
     return Listed(items, total, given["offset"])
+
+
+def _total(session: Session, batch: BatchLine, wanted: RowFilter, given: dict[str, Any]) -> int:
+    """How many rows there are; counted anew only where the batch's own figures do not already say it."""
+    if wanted.path is None and given["row"] is None:
+        if wanted.only_mine:
+            return batch.mine
+        if wanted.states and not wanted.check_states:
+            return sum(batch.states.get(state, 0) for state in wanted.states)
+        if not wanted.states and not wanted.check_states:
+            return batch.rows if given["whole"] else batch.applications
+    total: int = session.scalar(text(_TOTAL), given) or 0
+    return total
 
 
 def _findings(vault: Vault, row: RowMapping) -> tuple[OriginalFinding, ...]:

@@ -1,6 +1,5 @@
-"""`cardnet review`: terms, freezes, days of the calendar, deputies; and taking applications back. By the pages' services."""
+"""`cardnet applications` and `cardnet review`: verdicts, taking back, terms, freezes, days of the calendar, deputies."""
 
-import json
 import re
 import uuid
 from datetime import date, datetime, timedelta
@@ -9,14 +8,95 @@ import click
 
 from cardnet.access.services import principal_of_username
 from cardnet.issuance import services
+from cardnet.issuance.cli_parts import batch_id, batch_option, json_option, officer_option, say
+from cardnet.issuance.rules import APPLICATION_WORDS, REASON_WORDS, ReviewReason, Verdict
 from cardnet.kernel.calendar import SHANGHAI, published_through, start_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import InvalidInput, NotFound
 from cardnet.membership.rules import Tier
 from cardnet.wiring import current_world
 
-_json = click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
 _TIERS = {tier.value: tier for tier in Tier}
+
+
+# ---- applications ----
+
+
+@click.group("applications")
+def applications_group() -> None:
+    """办卡申请：本级审核、撤回。"""
+
+
+def _verdict_command(verdict: Verdict, words: str) -> None:
+    @applications_group.command(verdict.value, help=words)
+    @batch_option
+    @officer_option
+    @click.option("--rows", "rows", default=None, help="只处理这些行，例如 1,2；不写则处理等本级审核的全部。")
+    @click.option("--reason", "reasons", multiple=True, help=f"原因代码，可多个：{_reasons_listed()}。")
+    @click.option("--words", "note", default="", help="补充说明。")
+    @click.option("--for", "giver", default=None, help="代谁办理：委托人的账号。")
+    @json_option
+    def decide(
+        batch: str,
+        username: str,
+        rows: str | None,
+        reasons: tuple[str, ...],
+        note: str,
+        giver: str | None,
+        *,
+        as_json: bool,
+    ) -> None:
+        with transaction() as session:
+            officer = principal_of_username(session, username)
+            behalf = principal_of_username(session, giver).account_id if giver else None
+            command = services.Review(batch_id(batch), officer, verdict, _rows(rows), reasons, note, behalf)
+            receipt = services.review(session, current_world(), command)
+        if as_json:
+            say(
+                {
+                    "batch": str(receipt.batch_id),
+                    "verdict": receipt.verdict,
+                    "rows": receipt.rows,
+                    "state": receipt.state,
+                    "next": receipt.next_path,
+                    "moved_up": receipt.moved_up,
+                    "left": receipt.left,
+                }
+            )
+            return
+        moved = f"，候补递补 {receipt.moved_up} 人" if receipt.moved_up else ""
+        left = f"；另有 {receipt.left} 行您已经办过，须由另一位审核" if receipt.left else ""
+        click.echo(f"已处理 {receipt.rows} 行，现为“{APPLICATION_WORDS[receipt.state]}”{moved}{left}。")
+
+
+def _reasons_listed() -> str:
+    return "、".join(f"{reason} {REASON_WORDS[reason]}" for reason in ReviewReason)
+
+
+_verdict_command(Verdict.APPROVE, "通过，转下一级。")
+_verdict_command(Verdict.RETURN, "退回修改，须写原因。")
+_verdict_command(Verdict.REJECT, "不予通过，须写原因。")
+
+
+@applications_group.command("withdraw")
+@batch_option
+@officer_option
+@click.option("--rows", "rows", default=None, help="只撤回这些行，例如 1,2；不写则撤回还能撤回的全部。")
+@click.option("--words", "note", default="", help="原因。")
+@json_option
+def withdraw(batch: str, username: str, rows: str | None, note: str, *, as_json: bool) -> None:
+    """撤回还没有审核通过的申请，名额让给候补。"""
+    with transaction() as session:
+        officer = principal_of_username(session, username)
+        command = services.Withdraw(batch_id(batch), officer, _rows(rows), note)
+        done = services.withdraw(session, current_world(), command)
+    if as_json:
+        say({"batch": batch, "rows": done.rows, "state": "withdrawn", "moved_up": done.moved_up})
+        return
+    click.echo(f"已撤回 {done.rows} 人，候补递补 {done.moved_up} 人。")
+
+
+# ---- the clock, and deputies ----
 
 
 @click.group("review")
@@ -25,7 +105,7 @@ def review_group() -> None:
 
 
 @review_group.command("show")
-@_json
+@json_option
 def show(*, as_json: bool) -> None:
     """各级时限、冻结和日历收录到哪一年。"""
     world = current_world()
@@ -33,7 +113,7 @@ def show(*, as_json: bool) -> None:
         terms = services.terms_of(session)
         freezes = services.freezes(session, world)
     if as_json:
-        _say(
+        say(
             {
                 "working_days": {tier.value: days for tier, days in terms.items()},
                 "calendar_through": published_through(),
@@ -61,7 +141,7 @@ def show(*, as_json: bool) -> None:
 @review_group.command("term")
 @click.option("--tier", type=click.Choice(sorted(_TIERS)), required=True)
 @click.option("--days", type=int, required=True, help="工作日数，1 至 60。")
-@_json
+@json_option
 def set_term(tier: str, days: int, *, as_json: bool) -> None:
     """改一级工会的办理时限，此后送达的申请按新时限。"""
     with transaction() as session:
@@ -74,7 +154,7 @@ def set_term(tier: str, days: int, *, as_json: bool) -> None:
 @click.option("--from", "from_text", required=True, help="日期或时刻，例如 2026-12-28 或 2026-12-28T18:00。")
 @click.option("--to", "to_text", default=None, help="到此之前；不写则到解除为止。")
 @click.option("--reason", required=True)
-@_json
+@json_option
 def freeze(union_code: str, from_text: str, to_text: str | None, reason: str, *, as_json: bool) -> None:
     """冻结审核，时限停止计算。"""
     command = services.FreezeReview(union_code, _moment(from_text), _moment(to_text) if to_text else None, reason)
@@ -85,7 +165,7 @@ def freeze(union_code: str, from_text: str, to_text: str | None, reason: str, *,
 
 @review_group.command("lift")
 @click.option("--freeze", "freeze_id", required=True, help="冻结的编号，见 cardnet review show。")
-@_json
+@json_option
 def lift(freeze_id: str, *, as_json: bool) -> None:
     """解除冻结，时限继续计算。"""
     with transaction() as session:
@@ -97,7 +177,7 @@ def lift(freeze_id: str, *, as_json: bool) -> None:
 @click.option("--free", multiple=True, help="放假的日子，可多个：2027-02-05 或 2027-02-05..2027-02-11。")
 @click.option("--worked", multiple=True, help="调休上班的日子，可多个。")
 @click.option("--document", required=True, help="放假通知的文号。")
-@_json
+@json_option
 def days(free: tuple[str, ...], worked: tuple[str, ...], document: str, *, as_json: bool) -> None:
     """录入新一年的放假和调休，未到期的申请随之重算。"""
     decided = {day: False for text in free for day in _days(text)} | {
@@ -115,7 +195,7 @@ def days(free: tuple[str, ...], worked: tuple[str, ...], document: str, *, as_js
 @click.option("--until", required=True, help="到此之前（不含）。")
 @click.option("--reason", required=True)
 @click.option("--as", "username", required=True, help="办理人的账号：委托人本人或其上级。")
-@_json
+@json_option
 def delegate(giver: str, deputy: str, first: str, until: str, reason: str, username: str, *, as_json: bool) -> None:
     """委托别人代为审核。"""
     with transaction() as session:
@@ -128,13 +208,22 @@ def delegate(giver: str, deputy: str, first: str, until: str, reason: str, usern
 @review_group.command("end-delegation")
 @click.option("--delegation", required=True, help="委托的编号。")
 @click.option("--as", "username", required=True)
-@_json
+@json_option
 def end_delegation(delegation: str, username: str, *, as_json: bool) -> None:
     """结束一项委托。"""
     with transaction() as session:
         by = principal_of_username(session, username)
         services.end_delegation(session, current_world(), services.EndDelegation(_id(delegation), by))
     _done({"id": delegation}, "委托已结束。", as_json=as_json)
+
+
+def _rows(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.replace("，", ",").split(",") if part.strip()]
+    if not parts or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        raise InvalidInput("rows_invalid", f"“{text}”不是行号，请写成 1,2,5 这样。")
+    return tuple(int(part) for part in parts)
 
 
 def _moment(text: str) -> datetime:
@@ -170,10 +259,6 @@ def _id(text: str) -> uuid.UUID:
 
 def _done(document: object, words: str, *, as_json: bool) -> None:
     if as_json:
-        _say(document)
+        say(document)
     else:
         click.echo(words)
-
-
-def _say(document: object) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False))
