@@ -23,6 +23,9 @@ def tier_of_role(role: Role) -> Tier:
     return {Role.UNIT_OFFICER: Tier.UNIT, Role.TOWNSHIP_OFFICER: Tier.TOWNSHIP}.get(role, Tier.DISTRICT)
 
 
+TIER_NAMES = {Tier.DISTRICT: "区总工会", Tier.TOWNSHIP: "镇街委局工会", Tier.UNIT: "基层工会"}
+
+
 class IdType(enum.StrEnum):
     """The documents a member may show (domain.md §7.1, 7.2)."""
 

@@ -103,12 +103,29 @@ class _Marks:
 
     def read(self, content: bytes, sheet: str) -> None:
         if not content.startswith(b"PK"):
+            self._old(content, sheet)
             return
         with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open(_part_of(archive, sheet)) as file:
             for piece in _pieces(file):
                 self._rows(piece)
                 self._errors(piece)
                 self._formulas(piece)
+
+    def _old(self, content: bytes, sheet: str) -> None:
+        """Excel 97: hidden lines, and cells whose record says an error ([MS-XLS] 2.4.24, 2.4.127, 2.4.221)."""
+        for kind, data in _records_of(_stream(content), sheet):
+            if kind == _ROW_RECORD and len(data) >= 14 and data[12] & 0x20:
+                self.hidden.add(int.from_bytes(data[:2], "little") + 1)
+            elif kind == _BOOL_ERR and len(data) >= 8 and data[7] == 1:
+                self._old_error(data, data[6])
+            elif kind == _FORMULA_RECORD and len(data) >= 14 and data[6] == 2 and data[12:14] == b"\xff\xff":
+                self._old_error(data, data[8])
+
+    def _old_error(self, data: bytes, code: int) -> None:
+        line, column = (int.from_bytes(data[at : at + 2], "little") for at in (0, 2))
+        if code in _OLD_ERRORS and self._left:
+            self._left -= 1
+            self.cells.setdefault(line + 1, {})[column] = _OLD_ERRORS[code]
 
     def _rows(self, piece: bytes) -> None:
         for at in (*_places(piece, b'hidden="1"'), *_places(piece, b'hidden="true"')):
@@ -143,6 +160,66 @@ class _Marks:
             for letter in place[1]:
                 column = column * 26 + letter - 64
             self.cells.setdefault(int(place[2]), {})[column - 1] = html.unescape(text.decode("utf-8", "replace"))[:500]
+
+
+_ROW_RECORD, _BOOL_ERR, _FORMULA_RECORD, _BOUND_SHEET, _EOF = 0x0208, 0x0205, 0x0006, 0x0085, 0x000A
+_OLD_ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A"}
+_LAST_SECTOR = 0xFFFFFFF9
+
+
+def _stream(content: bytes) -> bytes:
+    """The stream `Workbook` of a compound file ([MS-CFB]); empty when it is too small to have sectors of its own."""
+    size = 1 << int.from_bytes(content[30:32], "little")
+
+    def numbers(data: bytes) -> list[int]:
+        return [int.from_bytes(data[at : at + 4], "little") for at in range(0, len(data) - 3, 4)]
+
+    def sector(number: int) -> bytes:
+        return content[(number + 1) * size : (number + 2) * size]
+
+    listed = numbers(content[76:512])
+    more, left = int.from_bytes(content[68:72], "little"), 1_000
+    while more <= _LAST_SECTOR and left:
+        *found, more = numbers(sector(more))
+        listed += found
+        left -= 1
+    fat = [entry for number in listed if number <= _LAST_SECTOR for entry in numbers(sector(number))]
+
+    def chain(number: int) -> bytes:
+        pieces = []
+        while number <= _LAST_SECTOR and number < len(fat) and len(pieces) * size <= len(content):
+            pieces.append(sector(number))
+            number = fat[number]
+        return b"".join(pieces)
+
+    directory = chain(int.from_bytes(content[48:52], "little"))
+    for at in range(0, len(directory), 128):
+        entry = directory[at : at + 128]
+        name = entry[: max(0, int.from_bytes(entry[64:66], "little") - 2)].decode("utf-16-le", "replace")
+        if name in ("Workbook", "Book"):
+            whole = int.from_bytes(entry[120:124], "little")
+            return chain(int.from_bytes(entry[116:120], "little"))[:whole] if whole >= 4096 else b""
+    return b""
+
+
+def _records_of(stream: bytes, sheet: str) -> Iterator[tuple[int, bytes]]:
+    """The records of one sheet of an Excel 97 workbook."""
+    for kind, data in _records_from(stream, 0):
+        if kind == _BOUND_SHEET and len(data) > 8:
+            wide = data[7] & 1
+            name = data[8 : 8 + data[6] * (1 + wide)].decode("utf-16-le" if wide else "latin-1", "replace")
+            if name == sheet:
+                yield from _records_from(stream, int.from_bytes(data[:4], "little"))
+                return
+
+
+def _records_from(stream: bytes, at: int) -> Iterator[tuple[int, bytes]]:
+    while at + 4 <= len(stream):
+        kind, size = int.from_bytes(stream[at : at + 2], "little"), int.from_bytes(stream[at + 2 : at + 4], "little")
+        if kind == _EOF:
+            return
+        yield kind, stream[at + 4 : at + 4 + size]
+        at += 4 + size
 
 
 _LINE = re.compile(rb'\br="([0-9]{1,7})"')

@@ -7,14 +7,19 @@ _SECTOR = 512
 _END, _FREE, _FAT = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD
 
 
-def xls_file(rows: Sequence[Sequence[object]], sheet: str = "名单", globals_extra: bytes = b"") -> bytes:
+def xls_file(
+    rows: Sequence[Sequence[object]], sheet: str = "名单", globals_extra: bytes = b"", hidden: Sequence[int] = ()
+) -> bytes:
     """The rows as an Excel 97 workbook: texts as LABEL records, numbers as NUMBER records, errors as BOOLERR.
 
     `globals_extra` are records behind the beginning of the workbook, for example of its password or its calendar.
+    `hidden` are lines (from 0) that a filter hides.
     """
     body = _record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 0))
     width = max(len(row) for row in rows)
     body += _record(0x0200, struct.pack("<IIHHH", 0, len(rows), 0, width, 0))
+    for line in hidden:
+        body += _record(0x0208, struct.pack("<HHHHHHHH", line, 0, width, 255, 0, 0, 0x0120, 0x0F))
     for line, row in enumerate(rows):
         for column, cell in enumerate(row):
             if isinstance(cell, int | float):

@@ -69,8 +69,15 @@ def test_a_formula_counts_by_its_result_and_one_without_a_result_is_told():
 
 
 def test_errors_in_old_workbooks_are_a_finding_too():
-    lines = [CELLS[0], [*CELLS[1][:3], "#N/A", *CELLS[1][4:]]]
-    assert codes_of(biff.xls_file(lines)) == ["id_format"]
+    for error in ("#N/A", "#REF!", "#NAME?"):
+        lines = [CELLS[0], [*CELLS[1][:3], error, *CELLS[1][4:7], error, *CELLS[1][8:]]]
+        content = biff.xls_file(lines)
+        assert codes_of(content) == ["id_format", "unit_unknown"], "an error is not a blank, which would mean our unit"
+        assert error in first_message(content, "证件号码")
+
+
+def test_hidden_lines_of_old_workbooks_are_told_too():
+    assert read(biff.xls_file(CELLS, hidden=(2,))).hidden == {3}
 
 
 def test_tags_under_a_prefix_are_the_same_tags():
