@@ -139,7 +139,34 @@ FORMS = {
     "console.take_back": {"person": NOBODY, "reason": "扫错人"},
     "console.close_handout": {},
     "console.scan": {"read": "8800000000000"},
-    "console.change_quota": {"year": "2026", "count": "1", "giver": "C", "taker": "D1", "document": "云工〔2026〕1号"},
+    "console.change_quota": {
+        "year": "2026",
+        "count": "1",
+        "giver": "C",
+        "taker": "D1",
+        "document": "云工〔2026〕1号",
+        "after": "2026-12-01",
+    },
+    "console.do_allocation": {
+        "year": "2026",
+        "kind": "new_card",
+        "from_code": "C",
+        "total": "1",
+        "basis": "hand",
+        "share-D1": "1",
+        "recall_after": "2026-12-01",
+    },
+    "console.answer_offers": {"choose": "selected", "application": NOBODY, "words": "困难职工", "year": "2026"},
+    "console.ask_for_more": {
+        "count": "3",
+        "reason": "新入职",
+        "document": "云工〔2026〕18号",
+        "meeting": "常委会",
+        "decided_on": "2026-11-02",
+        "budget_item": "2290201",
+    },
+    "console.decide_raise": {"words": "同意"},
+    "console.change_year": {"until": "2027-01-31", "days": "7", "year": "2026"},
     "finance.close_day": {"day": "2026-11-21", "scope": "everyone"},
     "finance.reconcile": {"merchant": "M1001", "first_on": "2026-11-01", "last_on": "2026-11-20"},
     "finance.reconcile_again": {},
@@ -152,7 +179,16 @@ FILES = (
     ("a\0.csv", "姓名,证件类型,证件号码,手机号码,用工形式,本人同意\n张三\0,,,,,\n".encode()),
     ("r.csv", "商户单号,业务日期,金额（元）\nR\0,2026-11-20,1.00\nR2,2026-02-30,9e99\nR3,9999-12-31,99999999999999999999\n".encode()),
 )  # fmt: skip
-ACTS = ("grant", "allocate", "transfer", "return", "spread", "none")
+ACTS = {
+    "console.change_quota": (
+        "grant", "allocate", "transfer", "return", "spread", "recall_date", "recall", "use", "none",
+    ),
+    "console.answer_offers": ("accept", "decline", "first", "none"),
+    "console.change_year": ("closing", "close", "offer_days", "none"),
+    "console.decide_raise": ("approve", "refuse", "withdraw", "none"),
+}  # fmt: skip
+"""What can be done at an address with an act in it."""
+
 HARD = ("", "a\0b", "9" * 30, "2026-02-30", "0001-01-01", "9999-12-31")
 
 
@@ -239,7 +275,7 @@ def test_no_address_and_no_parameter_breaks_a_page(app, browsers, things):
 
 
 def test_nobody_who_has_not_signed_in_sees_a_page_of_staff(app, browsers, things):
-    open_to_all = {"home", "wallet", "till", "confirm"}
+    open_to_all = {"home", "wallet", "till", "confirm", "lost"}
     staff = [rule for rule in pages_of(app, "GET") if rule.endpoint.split(".")[0] not in open_to_all]
     for rule in staff:
         answer = browsers["stranger"].get(address(rule, things["ids"]))
@@ -253,7 +289,7 @@ def test_no_form_breaks_a_page(app, browsers, things):
         who = "finance" if rule.endpoint.startswith("finance") else "district"
         filled = FORMS[rule.endpoint]
         forms = [{}, *(filled | {name: value} for name in filled for value in HARD)]
-        acts = ACTS if "act" in rule.arguments else ("",)
+        acts = ACTS.get(rule.endpoint, ("",))
         asked = [(address(rule, things["ids"] | {"act": act}), form) for act in acts for form in forms]
         asked += [(address(rule, dict.fromkeys(rule.arguments, segment)), filled) for segment in SEGMENTS[:3]]
         for path, form in asked:

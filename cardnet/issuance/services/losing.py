@@ -1,9 +1,10 @@
 """Loss and its end: suspended at once, found again, or given up for good."""
 
 import enum
+import unicodedata
 import uuid
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,8 +17,9 @@ from cardnet.issuance.rules import CardAction, CardState
 from cardnet.issuance.services.cards import CardView, ChangeCard, locked_card, move, must_cover, view_of
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
-from cardnet.kernel.errors import Conflict, NotFound
+from cardnet.kernel.errors import Conflict, NotFound, TooManyRequests
 from cardnet.kernel.world import World
+from cardnet.membership import services as membership
 
 
 class Lost(enum.StrEnum):
@@ -35,6 +37,51 @@ class ReportLoss:
     lost: Lost
     reason: str
     officer: Principal | None = None
+
+
+@dataclass(frozen=True)
+class ReportLossByDocument:
+    """A member whose phone is gone reports from any other one: the full name and number of the document must fit.
+
+    `address` is where it came from: ten wrong tries an hour are all it gets.
+    """
+
+    name: str = field(repr=False)
+    id_number: str = field(repr=False)
+    address: str
+
+
+TRIES_AN_HOUR = 10
+HELP_PHONE = "12351"
+"""职工服务热线: one number for every union in the country."""
+
+
+def report_loss_by_document(session: Session, world: World, command: ReportLossByDocument) -> int | None:
+    """How many cards this stopped; None when name and document fit nobody with a card, which is recorded.
+
+    Whoever knows both could stop somebody else's card: that harms nobody for long, an officer resumes it, and the
+    trail says from where it came. Raises TooManyRequests("too_many_tries").
+    """
+    at = world.now()
+    tried = audit.count_since(session, "card.loss_refused", command.address, at - timedelta(hours=1))
+    if tried >= TRIES_AN_HOUR:
+        raise TooManyRequests("too_many_tries", f"试得太多了，请一小时后再试，或拨打职工服务热线 {HELP_PHONE}。", 3600)
+    number = rules.typed_number(unicodedata.normalize("NFKC", command.id_number)).upper()
+    people = membership.people_of_document(session, number) & membership.people_named(session, command.name)
+    cards = session.scalars(select(Card.id).where(Card.person_id.in_(people))).all() if people else ()
+    if not cards:
+        audit.record(
+            session, world, audit.Act("card.loss_refused", "address", command.address, address=command.address)
+        )
+        return None
+    stopped = 0
+    for person_id in sorted(people):
+        try:
+            stopped += len(report_loss(session, world, ReportLoss(person_id, Lost.PHONE, "本人网上挂失")))
+        except Conflict:
+            # Reported before: the member should hear that nothing is in use, not that something is wrong.
+            continue
+    return stopped
 
 
 def suspend_card(session: Session, world: World, command: ChangeCard) -> CardView:
