@@ -10,6 +10,7 @@ from cardnet.access.services import principal_of_username
 from cardnet.issuance import services
 from cardnet.issuance.cli_cards import cards_group
 from cardnet.issuance.cli_parts import FILE, OUT, json_option, officer_option, say
+from cardnet.issuance.cli_quota import QUOTA_COMMANDS
 from cardnet.issuance.cli_review import applications_group, review_group
 from cardnet.issuance.rules import RosterMode
 from cardnet.kernel.calendar import day_of
@@ -107,6 +108,9 @@ def _say_findings(checked: RosterCheck) -> None:
 def quota_group() -> None:
     """办卡名额：核定、下达、调剂、交回。"""
 
+
+for _command in QUOTA_COMMANDS:
+    quota_group.add_command(_command)
 
 _year = click.option("--year", type=click.IntRange(2000, 2999), default=None, help="年度，不写为今年。")
 _count = click.option("--count", type=int, required=True, help="名额数。")
