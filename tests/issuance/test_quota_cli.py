@@ -10,7 +10,6 @@ from cardnet.cli import CardnetGroup
 from cardnet.issuance.cli import COMMANDS
 from tests.make.issuance import make_office
 
-
 _LOOKING = (["quota", "waiting"], ["quota", "year-end", "--year", "2026"])
 """What changes nothing is run without --json too."""
 
