@@ -43,7 +43,7 @@ def test_name_and_document_stop_the_card_and_its_sessions(card, office, client, 
         ("王建国", NUMBER),
         ("周桂林", make_membership.id_number(9)),
         ("周桂林", NUMBER[:-4]),
-        ("x", "y"),
+        ("阿", "G12345678"),
     ],
 )
 def test_what_does_not_fit_stops_nothing_and_is_answered_alike(card, client, session, name, number):
