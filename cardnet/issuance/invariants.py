@@ -183,6 +183,27 @@ INVARIANTS: dict[str, tuple[str, str]] = {
          where l.signed_at is not null and c.delivered_at is null
         """,
     ),
+    "V1": (
+        "同一人对一份申请只在一级办理，提交人不审核，受托代办也一样",
+        """
+        select e.application_id as id, e.seq, f.seq as other
+          from application_event e join application_event f using (application_id)
+         where f.action in ('pass_on', 'approve', 'return', 'reject') and f.review_path is not null and e.seq < f.seq
+           and e.review_path is distinct from f.review_path
+           and e.action in ('submit', 'queue', 'resubmit', 'pass_on', 'approve', 'return', 'reject')
+           and (e.actor_id in (f.actor_id, f.on_behalf_of) or e.on_behalf_of in (f.actor_id, f.on_behalf_of))
+        """,
+    ),
+    "V2": (
+        "等审核的申请都在某一级，其余都不在任何一级；期限和提醒只属于等审核的",
+        """
+        select id from application
+         where (review_path is not null) <> (state in ('submitted', 'in_review'))
+            or (review_path is not null and not starts_with(path, review_path))
+            or (escalated_at is not null and review_path is null)
+            or (state = 'returned') <> (hold_until is not null)
+        """,
+    ),
     "H1": (
         "每份申请和每张卡的记录连续无缺，末条即现状",
         """

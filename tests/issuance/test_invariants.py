@@ -40,6 +40,11 @@ TAMPERED = [
     ("K6", "alter table card drop constraint ck_card_activated; update card set activated_channel = null where state = 'active'"),
     ("K6", "update binding set print_run_id = null where print_run_id is not null"),
     ("K7", "update card set delivered_at = null where delivered_at is not null"),
+    ("R1", "update batch set rows = rows + 1"),
+    ("V1", "insert into application_event (application_id, seq, at, action, from_state, to_state, review_path, round, actor_id) "
+           "select application_id, 90, now(), 'pass_on', 'in_review', 'in_review', '/C/', 1, actor_id from application_event where action = 'pass_on' and review_path = '/C/D1/B1/'"),
+    ("V2", "update application set hold_until = now() where state = 'submitted'"),
+    ("V2", "update application set escalated_at = now() where state = 'issued'"),
     ("H1", "update application set state = 'rejected', quota_node_id = null, review_path = null where state = 'submitted'"),
     ("H1", "update card set events = events + 1"),
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from cardnet.kernel.calendar import SHANGHAI
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from cardnet.membership import services as membership
 from tests.make import membership as make_membership
-from tests.make.issuance import make_office
+from tests.make.issuance import lines_of, make_office
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_s16_quota_tree_race_transfer_and_return(office, session, world, clock, 
     assert (office.quota("B1").used, office.quota("B1").held, office.quota("B1").free) == (used, 0, 2)
     receipts = [office.submit(office.roster(used + serial)) for serial in range(3)]
     assert [(r.submitted, r.waitlisted) for r in receipts] == [(1, 0), (1, 0), (0, 1)]
-    assert services.applications_of(session, receipts[2].batch_id)[0].place == 1
+    assert lines_of(session, receipts[2].batch_id)[0].place == 1
     assert (office.quota("B1").held, office.quota("B1").free) == (2, 0)
     with pytest.raises(Conflict, match="quota_not_returnable"):
         give_back(office, "B1", 3)

@@ -13,6 +13,7 @@ from cardnet.issuance import services
 from cardnet.issuance.rules import Verdict
 from cardnet.issuance.services import offers, waiting
 from cardnet.kernel.errors import CardnetError, Conflict
+from tests.make.issuance import lines_of
 from tests.make.racing import ROUNDS, Desk
 
 
@@ -31,7 +32,7 @@ def last_place(desk, racers=20):
     assert [r for r in receipts if isinstance(r, Exception)] == []
     assert sorted((r.submitted, r.waitlisted) for r in receipts) == [(0, 1)] * (racers - 1) + [(1, 0)]
     with desk.transaction() as session:
-        places = sorted(services.applications_of(session, r.batch_id)[0].place or 0 for r in receipts)
+        places = sorted(lines_of(session, r.batch_id)[0].place or 0 for r in receipts)
         assert places == list(range(racers))
     assert desk.breaches() == {}
 
@@ -178,7 +179,7 @@ def test_planted_bug_accepting_without_looking_again_takes_a_place_that_went_on(
     blind = (
         str(offers._ACCEPT)
         .replace("order by id for no key update", "")
-        .replace("from mine where a.id = mine.id", "from mine, pg_sleep(0.4) where a.id = mine.id")
+        .replace("from mine join", "from pg_sleep(0.4), mine join")
         .replace("with mine as (", "with mine as materialized (")
     )
     assert blind != str(offers._ACCEPT)

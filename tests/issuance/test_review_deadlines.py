@@ -160,6 +160,22 @@ def test_a_deadline_that_has_passed_stays_passed(office, batch, session, world, 
     assert {line.due_at for line in lines_of(session, batch)} == {due}
 
 
+def test_the_workers_round_escalates_and_lets_lapse(app, office, batch, session, world, clock):
+    from cardnet import worker
+
+    office.review(batch, "A1", Verdict.RETURN, (1,), ("R01",))
+    clock.advance(timedelta(days=30))
+    with app.app_context():
+        for _ in range(2):
+            worker.watch_reviews(0)
+    assert [str(line.state) for line in lines_of(session, batch)] == ["lapsed", "submitted"]
+    told = session.scalars(
+        text("select action from application_event where action in ('lapse', 'escalate') order by 1")
+    )
+    assert list(told) == ["escalate", "lapse"]
+    assert office.breaches() == {}
+
+
 def test_a_freeze_that_never_began_moves_nothing_in_the_end(office, batch, session, world, clock):
     before = [line.due_at for line in lines_of(session, batch)]
     starts = world.now() + timedelta(days=1)

@@ -7,7 +7,7 @@ import pytest
 from cardnet.issuance import services
 from cardnet.issuance.rules import ApplicationState, Verdict
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from tests.make.issuance import make_office
+from tests.make.issuance import lines_of, make_office
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def line(office):
     office.give_unit("B1", 1)
     held = office.submit(office.roster(0)).batch_id
     waiting = [office.submit(office.roster(serial)).batch_id for serial in (1, 2, 3)]
-    ids = [services.applications_of(office.session, batch)[0].application_id for batch in (held, *waiting)]
+    ids = [lines_of(office.session, batch)[0].application_id for batch in (held, *waiting)]
     return held, ids
 
 
@@ -51,7 +51,7 @@ def test_an_accepted_offer_goes_to_review_and_a_declined_one_to_the_next(office,
     assert waiting(office)[0].application_id == ids[2]
     assert office.accept("U1", ids[2]).answered == 1
     assert [one.application_id for one in waiting(office)] == [ids[3]]
-    (row,) = services.applications_of(session, batches[2])
+    (row,) = lines_of(session, batches[2])
     assert (row.state, row.review_path) == (ApplicationState.SUBMITTED, "/C/D1/B1/")
     assert row.due_at is not None
     assert office.breaches() == {}

@@ -9,7 +9,7 @@ from cardnet.issuance.models import Card
 from cardnet.issuance.rules import ApplicationState, Verdict
 from cardnet.kernel.calendar import SHANGHAI
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from tests.make.issuance import make_office
+from tests.make.issuance import lines_of, make_office
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def begin(office, year, until, officer=None):
 
 
 def line_of(office, batch):
-    return services.applications_of(office.session, batch)[0]
+    return lines_of(office.session, batch)[0]
 
 
 @pytest.mark.parametrize("free_in_2026", [0, 1])
@@ -108,7 +108,7 @@ def test_holds_move_in_the_order_of_submission_and_who_finds_no_room_stands_firs
     end = close(office, 2025)
     assert (end.into, end.carried, end.requeued, end.waiting) == (2026, 2, 3, 2)
     states = {
-        batch: [line.state for line in services.applications_of(session, batch)] for batch in (first, second, third)
+        batch: [line.state for line in lines_of(session, batch)] for batch in (first, second, third)
     }
     assert states == {
         first: [ApplicationState.RETURNED, ApplicationState.SUBMITTED],

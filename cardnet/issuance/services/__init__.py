@@ -31,11 +31,9 @@ from cardnet.issuance.services.authority import (
     record_authority,
 )
 from cardnet.issuance.services.batches import (
-    ApplicationLine,
     BatchView,
     OriginalFinding,
     OriginalRow,
-    applications_of,
     batch_of,
     original_rows,
 )
@@ -241,7 +239,6 @@ __all__ = [
     "AllocationPlan",
     "AnswerOffers",
     "Answered",
-    "ApplicationLine",
     "ApprovalLine",
     "ApprovalList",
     "AskApproval",
@@ -340,7 +337,6 @@ __all__ = [
     "activations_by_week",
     "allocate_many",
     "allocate_quota",
-    "applications_of",
     "approval_by_link",
     "approval_list",
     "approvals_of_batch",
