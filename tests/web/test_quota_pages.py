@@ -83,14 +83,19 @@ def test_offers_are_answered_on_the_waiting_page(office, browser_of, session, wo
     office.submit(office.roster(0, 1, 2))
     office.give_unit("B1", 2)
     client = browser_of(office["U1"])
-    page = client.get("/console/waiting").text
+    page = client.get("/console/quota/waiting").text
     first, second = re.findall(r'class="tick" type="checkbox" name="application" value="([^"]+)"', page)
     assert "保留到" in page
-    assert submit(client, "/console/waiting/accept", {"choose": "selected", "application": first}).status_code == 303
-    assert submit(client, "/console/waiting/decline", {"choose": "selected", "application": second}).status_code == 303
+    assert (
+        submit(client, "/console/quota/waiting/accept", {"choose": "selected", "application": first}).status_code == 303
+    )
+    assert (
+        submit(client, "/console/quota/waiting/decline", {"choose": "selected", "application": second}).status_code
+        == 303
+    )
     assert office.quota("B1").offered == 1
-    assert submit(client, "/console/waiting/decline", {"choose": "all"}).status_code == 303
-    gone = submit(client, "/console/waiting/accept", {"choose": "all"})
+    assert submit(client, "/console/quota/waiting/decline", {"choose": "all"}).status_code == 303
+    gone = submit(client, "/console/quota/waiting/accept", {"choose": "all"})
     assert gone.status_code == 409
     assert "没有待确认的名额" in gone.text
     assert office.breaches() == {}
@@ -101,16 +106,16 @@ def test_somebody_is_moved_to_the_front_with_a_reason(office, browser_of, sessio
     client = browser_of(office["D1u"])
     last = issuance.waiting_list(session, office.year, "/C/").lines[1]
     form = {"application": str(last.application_id), "words": ""}
-    assert submit(client, "/console/waiting/first", form).status_code == 422
-    assert submit(client, "/console/waiting/first", {**form, "words": "困难职工"}).status_code == 303
+    assert submit(client, "/console/quota/waiting/first", form).status_code == 422
+    assert submit(client, "/console/quota/waiting/first", {**form, "words": "困难职工"}).status_code == 303
     assert issuance.waiting_list(session, office.year, "/C/").lines[0].application_id == last.application_id
-    assert "优先" in client.get("/console/waiting").text
+    assert "优先" in client.get("/console/quota/waiting").text
 
 
 def test_a_unit_does_not_see_who_waits_elsewhere(office, browser_of):
     office.submit(office.roster(0))
-    assert "周桂林" in browser_of(office["U1"]).get("/console/waiting").text
-    assert "周桂林" not in browser_of(office["U9"]).get("/console/waiting").text
+    assert "周桂林" in browser_of(office["U1"]).get("/console/quota/waiting").text
+    assert "周桂林" not in browser_of(office["U9"]).get("/console/quota/waiting").text
 
 
 # ---- raises ----

@@ -52,12 +52,12 @@ def do_allocation(principal: Principal) -> ResponseReturnValue:
     return redirect(url_for("console.quota", year=plan.year, kind=str(command.kind)), 303)
 
 
-def _command(principal: Principal, asked: Mapping[str, str]) -> issuance.AllocateMany:
+def _command(principal: Principal, asked: Mapping[str, str], own_code: str = "") -> issuance.AllocateMany:
     basis = asked.get("basis", "")
     shares = _shares(asked)
     return issuance.AllocateMany(
         asked_year(),
-        asked.get("from_code", "").strip()[:64],
+        asked.get("from_code", "").strip()[:64] or own_code,
         whole_number(asked.get("total", "")) or 0,
         AllocationBasis(basis) if basis in set(AllocationBasis) else AllocationBasis.MEMBERS,
         shares,
@@ -90,13 +90,17 @@ def _page(principal: Principal, wrong: dict[str, str], asked: Mapping[str, str])
         ]
         free = issuance.quota_line(session, asked_year(), asked_kind(), own).free
         if asked.get("basis") == AllocationBasis.HAND and not typed and asked.get("total"):
-            plan = _blank(session, principal, asked)
+            plan = _blank(session, _command(principal, asked, own.code))
         elif asked.get("total"):
             try:
-                plan = issuance.preview_allocation(session, _command(principal, asked))
+                plan = issuance.preview_allocation(session, _command(principal, asked, own.code))
             except CardnetError as error:
                 wrong = wrong or wrong_of(error, _FIELDS)
-                plan = _typed_plan(session, principal, asked) if error.code == "allocation_sum" else None
+                plan = (
+                    _typed_plan(session, _command(principal, asked, own.code))
+                    if error.code == "allocation_sum"
+                    else None
+                )
     return render_template(
         "console/allocation.html",
         own=own,
@@ -112,17 +116,17 @@ def _page(principal: Principal, wrong: dict[str, str], asked: Mapping[str, str])
     )
 
 
-def _blank(session: Session, principal: Principal, asked: Mapping[str, str]) -> issuance.AllocationPlan:
+def _blank(session: Session, command: issuance.AllocateMany) -> issuance.AllocationPlan:
     """Every union with nothing yet, to be filled in."""
-    base = replace(_command(principal, asked), basis=AllocationBasis.MEMBERS, shares=None)
-    plan = issuance.preview_allocation(session, base)
+    plan = issuance.preview_allocation(session, replace(command, basis=AllocationBasis.MEMBERS, shares=None))
     return replace(
         plan, basis=AllocationBasis.HAND, total=0, shares=tuple(replace(one, count=0) for one in plan.shares)
     )
 
 
-def _typed_plan(session: Session, principal: Principal, asked: Mapping[str, str]) -> issuance.AllocationPlan | None:
+def _typed_plan(session: Session, command: issuance.AllocateMany) -> issuance.AllocationPlan | None:
     """Shares that do not add up, laid out to be mended: the same page with the sum that was typed."""
-    shares = _shares(asked)
-    command = replace(_command(principal, asked), total=sum(shares.values()), basis=AllocationBasis.HAND)
-    return issuance.preview_allocation(session, command) if shares else None
+    typed = sum((command.shares or {}).values())
+    if not typed:
+        return None
+    return issuance.preview_allocation(session, replace(command, total=typed, basis=AllocationBasis.HAND))

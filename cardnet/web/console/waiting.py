@@ -20,14 +20,14 @@ from cardnet.wiring import current_world
 _SHOWN = 100
 
 
-@blueprint.get("/waiting")
+@blueprint.get("/quota/waiting")
 @staff_page(*OFFICERS, Role.CHAIR, Role.AUDITOR)
 def waiting(principal: Principal) -> ResponseReturnValue:
     """Open offers first, soonest to run out on top, then each unit's line. Names only where somebody must act."""
     return _page(principal, {})
 
 
-@blueprint.post("/waiting/<act>")
+@blueprint.post("/quota/waiting/<act>")
 @staff_page(*OFFICERS)
 def answer_offers(principal: Principal, act: str) -> ResponseReturnValue:
     """Say what people said about the places offered to them, or move one person in the line."""
