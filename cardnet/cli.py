@@ -32,12 +32,12 @@ from cardnet.kernel.jobs import run_worker
 from cardnet.kernel.world import clock_started_at, system_world
 from cardnet.membership import cli as membership_cli
 from cardnet.membership import services as membership
-from cardnet.membership.rules import Tier, tier_of_role
 from cardnet.migrations import schema
 from cardnet.wiring import current_settings, current_world
 
 _WITHOUT_APP = {"demo", "demo-data", "serve", "upgrade"}
 _OLDEST_POSTGRESQL = 15
+
 
 class CardnetGroup(click.Group):
     """Runs a command inside the app and turns an error into one sentence and exit code 1."""

@@ -34,6 +34,8 @@ ENTRIES = (
     Entry("/console/bulletin", lazy_gettext("通报"), "console", _OFFICERS | {"chair", "auditor"}),
     Entry("/finance", lazy_gettext("财务"), "finance", _FINANCE),
     Entry("/overview", lazy_gettext("概览"), "overview", frozenset({"chair", "district_officer", "auditor"})),
+    Entry("/console/accounts", lazy_gettext("账号"), "console", frozenset({"admin"})),
+    Entry("/console/audit", lazy_gettext("操作记录"), "console", frozenset({"admin", "auditor"})),
 )
 
 

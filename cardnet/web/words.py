@@ -11,6 +11,7 @@ from flask import Flask
 from flask_babel import lazy_gettext
 from markupsafe import Markup
 
+from cardnet.web.act_words import act_word
 from cardnet.web.language import gettext
 
 ROLE_WORDS = {
@@ -221,8 +222,8 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
 
 
 def install(app: Flask) -> None:
-    """Give templates the filters `role_words`, `state_badge(of)` and `word(of)`."""
-    app.jinja_env.filters.update(role_words=role_words, state_badge=state_badge, word=word)
+    """Give templates the filters `role_words`, `state_badge(of)`, `word(of)` and `act_word`."""
+    app.jinja_env.filters.update(role_words=role_words, state_badge=state_badge, word=word, act_word=act_word)
 
 
 def role_words(roles: Iterable[str]) -> str:

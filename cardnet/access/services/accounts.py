@@ -61,14 +61,6 @@ class ChangePassword:
     keep_session_id: uuid.UUID | None = None
 
 
-@dataclass(frozen=True)
-class DisableAccount:
-    """An administrator closes an account: nothing it holds works any more."""
-
-    username: str
-    by: uuid.UUID | None = None
-
-
 def create_account(session: Session, world: World, command: CreateAccount) -> NewAccount:
     """Make one account.
 
@@ -137,11 +129,12 @@ def _checked_username(command: CreateAccount) -> str:
 def _hash(command: CreateAccount, username: str, password: str) -> str:
     if command.password is None:
         return passwords.hash_first_password(password)
-    _refuse_weak(password, username)
+    refuse_weak(password, username)
     return passwords.hash_password(password)
 
 
-def _refuse_weak(password: str, username: str) -> None:
+def refuse_weak(password: str, username: str) -> None:
+    """Raises InvalidInput("password_weak") with what is wrong with a password its owner chose."""
     if problem := password_problem(password, username):
         raise InvalidInput("password_weak", problem)
 
@@ -157,7 +150,7 @@ def change_password(session: Session, world: World, command: ChangePassword) -> 
         raise _unknown("")
     if not passwords.matches(account.password_hash, command.old):
         raise InvalidInput("password_wrong", "原密码不对，请重新输入。")
-    _refuse_weak(command.new, account.username)
+    refuse_weak(command.new, account.username)
     if command.new == command.old:
         raise InvalidInput("password_weak", "新密码与原密码相同，请另选一个。")
     account.password_hash = passwords.hash_password(command.new)
@@ -168,18 +161,6 @@ def change_password(session: Session, world: World, command: ChangePassword) -> 
         ended = ended.where(StaffSession.id != command.keep_session_id)
     session.execute(ended.values(ended_at=world.now()))
     audit.record(session, world, audit.Act("account.password", "account", str(account.id), actor_id=account.id))
-
-
-def disable_account(session: Session, world: World, command: DisableAccount) -> None:
-    """Close an account; its sessions and tokens stop working at once. Raises NotFound("account_unknown")."""
-    locked = select(Account).where(Account.username == username_of(command.username)).with_for_update()
-    account = session.scalar(locked.execution_options(populate_existing=True))
-    if account is None:
-        raise _unknown(command.username)
-    account.state = AccountState.DISABLED
-    session.flush()
-    act = audit.Act("account.disable", "account", str(account.id), actor_id=command.by)
-    audit.record(session, world, act)
 
 
 def principal_of_username(session: Session, username: str) -> Principal:

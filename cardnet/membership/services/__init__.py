@@ -27,6 +27,7 @@ from cardnet.membership.services.register import (
     known_in_sheet,
     unit_codes,
 )
+from cardnet.membership.services.roles import refuse_foreign_roles
 from cardnet.membership.services.saving import save_people
 from cardnet.membership.services.transfers import (
     ProposeTransfers,
@@ -69,6 +70,7 @@ __all__ = [
     "people_with_tags",
     "person_of_id",
     "propose_transfers",
+    "refuse_foreign_roles",
     "result_workbook",
     "route_of",
     "save_people",

@@ -1,7 +1,6 @@
 """The member register (会员名册): every member of a unit, card or not, so that "who has no card" has an answer."""
 
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -23,7 +22,7 @@ from cardnet.membership.roster import (
     identify,
     read_sheet,
 )
-from cardnet.membership.rules import IdType, KnownMember, TransferOrigin
+from cardnet.membership.rules import KnownMember, TransferOrigin
 from cardnet.membership.services.people import key_of, known_members
 from cardnet.membership.services.saving import save_people
 from cardnet.membership.services.transfers import ProposeTransfers, propose_transfers
@@ -66,11 +65,9 @@ def unit_codes(session: Session) -> tuple[dict[str, str], dict[str, str]]:
     return units, {word: code for word, code in names.items() if word not in shared}
 
 
-def known_in_sheet(
-    session: Session, world: World, identified: Identified, key: Callable[[IdType, str], bytes]
-) -> dict[bytes, KnownMember]:
-    """What membership knows today of the people a file names, by blind index."""
-    return known_members(session, {key(*document) for document in identified.whole()}, day_of(world.now()))
+def known_in_sheet(session: Session, world: World, identified: Identified) -> dict[bytes, KnownMember]:
+    """What membership knows today of the people a file names, by blind index (the file's keys must be such)."""
+    return known_members(session, {key for key in identified.keys if key is not None}, day_of(world.now()))
 
 
 def _known(member: KnownMember) -> KnownPerson:
@@ -85,8 +82,8 @@ def import_register(session: Session, world: World, command: ImportRegister) -> 
     """
     unit = union_of_code(session, command.unit_code)
     today, key = day_of(world.now()), key_of(session)
-    identified = identify(read_sheet(command.content, command.filename), today)
-    before = known_in_sheet(session, world, identified, key)
+    identified = identify(read_sheet(command.content, command.filename), today, key)
+    before = known_in_sheet(session, world, identified)
     units, unit_names = unit_codes(session)
     context = RosterContext(
         units=units,

@@ -5,8 +5,10 @@ from flask import Blueprint
 blueprint = Blueprint("console", __name__, url_prefix="/console")
 
 from cardnet.web.console import (  # noqa: E402
+    accounts,
     activation,
     allocation,
+    audit_trail,
     batches,
     bulletin,
     card_acts,
@@ -30,8 +32,10 @@ from cardnet.web.console import (  # noqa: E402
 )
 
 __all__ = [
+    "accounts",
     "activation",
     "allocation",
+    "audit_trail",
     "batches",
     "blueprint",
     "bulletin",

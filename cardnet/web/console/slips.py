@@ -5,21 +5,17 @@ browser ever sends to a server: the member types only the last four of the ID.
 """
 
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import xlsxwriter
-import zxingcpp
 from flask import Response, send_file
 from markupsafe import Markup
 
 from cardnet.issuance.papers import letter_sheets, spaced, wallet_address
 from cardnet.web.formats import groups
 from cardnet.web.language import gettext
-
-_SIZE = re.compile(r'<svg width="(\d+)"')
-_PATH = re.compile(r'<path d="([^"]+)"')
+from cardnet.web.squares import qr_svg
 
 
 @dataclass(frozen=True)
@@ -39,16 +35,8 @@ class Slip:
 
 
 def code_svg(slip: Slip, site: str) -> Markup:
-    """The square as paths, without any style of its own."""
-    drawn = zxingcpp.create_barcode(
-        wallet_address(site, slip.number, slip.code), zxingcpp.BarcodeFormat.QRCode, ec_level="M"
-    ).to_svg()
-    size, path = _SIZE.search(drawn), _PATH.search(drawn)
-    assert size and path
-    return Markup(
-        '<svg class="qr" viewBox="0 0 {size} {size}" role="img" aria-label="{label}">'
-        '<rect width="{size}" height="{size}" fill="#fff"/><path d="{path}" fill="#000"/></svg>'
-    ).format(size=size[1], path=path[1], label=gettext("激活二维码"))
+    """The square that opens the wallet with number and code."""
+    return qr_svg(wallet_address(site, slip.number, slip.code), gettext("激活二维码"))
 
 
 def letters_answer(slips: Sequence[Slip], filename: str, site: str) -> Response:
