@@ -4,6 +4,7 @@ A hypothesis state machine over quota, applications and cards, through the real 
 long run: 300 lives of 40 steps. Each step is a transaction of its own: what is refused leaves nothing behind.
 """
 
+import dataclasses
 import importlib
 import os
 from contextlib import contextmanager
@@ -23,10 +24,11 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 
 from cardnet.issuance import services
-from cardnet.issuance.rules import AllocationBasis, Verdict
+from cardnet.issuance.rules import AllocationBasis, HandoutKind, Verdict
 from cardnet.issuance.services import withdrawal
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import CardnetError
+from cardnet.membership import services as membership
 from tests.conftest import START
 from tests.make.issuance import activate, make_office
 from tests.make.membership import id_number
@@ -237,6 +239,87 @@ class Life(RuleBasedStateMachine):
         with self.step():
             activate(self.session, self.world, card, id_number(pick % max(1, self.serial))[-4:])
 
+    def holder(self, pick):
+        """A card, and how its holder's document ends."""
+        card = self.cards[pick % len(self.cards)]
+        return card, membership.people(self.session, [card.person_id])[card.person_id].id_number[-4:]
+
+    @precondition(lambda self: self.cards)
+    @rule(pick=st.integers(0, 50), by_officers_code=st.booleans())
+    def bind_a_phone(self, pick, by_officers_code):
+        card, last4 = self.holder(pick)
+        with self.step():
+            if by_officers_code:
+                given = services.GiveRebindCode(card.card_id, self.office["C1"])
+                code = services.give_rebind_code(self.session, self.world, given).code
+                card = dataclasses.replace(card, activation_code=code)
+            activate(self.session, self.world, card, last4)
+
+    @precondition(lambda self: self.cards)
+    @rule(pick=st.integers(0, 50), lost=st.sampled_from(list(services.Lost)))
+    def report_loss(self, pick, lost):
+        card = self.cards[pick % len(self.cards)]
+        self.do("report_loss", services.ReportLoss(card.person_id, lost, "遗失"))
+
+    @precondition(lambda self: self.batches)
+    @rule(pick=st.integers(0, 50), days=st.integers(0, 60))
+    def issue_until_soon(self, pick, days):
+        batch, last = self.batches[pick % len(self.batches)][0], day_of(self.world.now()) + timedelta(days=days)
+        self.cards += self.do("issue_cards", services.IssueCards(batch, self.office["C2"], last)) or ()
+
+    @rule(officer=st.sampled_from(["U1", "C1"]))
+    def renew(self, officer):
+        before = self.counters()
+        self.cards += self.do("renew_cards", services.RenewCards(self.office[officer])) or ()
+        assert self.counters() == before
+
+    @precondition(lambda self: self.cards)
+    @rule(pick=st.integers(0, 50))
+    def start_renewed(self, pick):
+        card = self.cards[pick % len(self.cards)]
+        self.do("start_renewed_card", services.ReplaceCard(card.card_id, self.office["C1"], "遗失"))
+
+    @rule(officer=st.sampled_from(["U1", "C1"]), only_unprinted=st.booleans())
+    def print_cards(self, officer, only_unprinted):
+        scope = self.office[officer].scope_path
+        printing = services.PrintCards(self.office[officer], path=scope, only_unprinted=only_unprinted)
+        self.do("print_cards", printing)
+
+    @precondition(lambda self: self.cards)
+    @rule(pick=st.integers(0, 50))
+    def void_print(self, pick):
+        number = self.cards[pick % len(self.cards)].number
+        self.do("void_prints", services.VoidPrints(self.office["C1"], "卡纸", numbers=(number,)))
+
+    @rule(officer=st.sampled_from(["U1", "C1"]), everybody=st.booleans(), pick=st.integers(0, 50))
+    def hand_out(self, officer, everybody, pick):
+        who = self.office[officer]
+        with self.step():
+            opened = services.OpenHandout(who, HandoutKind.CARD, "发卡")
+            handout = services.open_handout(self.session, self.world, opened)
+            if everybody:
+                services.sign_all_except(self.session, self.world, services.SignAllExcept(who, handout.id))
+            elif self.cards:
+                number = self.cards[pick % len(self.cards)].number
+                services.sign_by_scan(self.session, self.world, services.Scan(who, handout.id, number))
+
+    @rule(officer=st.sampled_from(["U1", "C1"]))
+    def make_letters(self, officer):
+        letters = services.MakeLetters(self.office[officer], path=self.office[officer].scope_path)
+        made = {letter.card_id: letter.code for letter in self.do("make_letters", letters) or ()}
+        self.cards = [
+            dataclasses.replace(card, activation_code=made.get(card.card_id, card.activation_code))
+            for card in self.cards
+        ]
+
+    @precondition(lambda self: self.cards)
+    @rule(pick=st.integers(0, 50), unit=st.sampled_from(sorted(UNITS)))
+    def follow_transfer(self, pick, unit):
+        """S19: the card goes with its holder, and no quota is used anywhere."""
+        before, card = self.counters(), self.cards[pick % len(self.cards)]
+        self.do("follow_transfer", services.FollowTransfer(card.person_id, self.office.unions[unit].id))
+        assert self.counters() == before
+
     def counters(self):
         return self.session.execute(
             text("select id, received, passed_down, held, used from quota_node order by id")
@@ -272,8 +355,16 @@ def test_every_invariant_of_quota_applications_and_cards_holds_after_every_step(
         ("quota", "fill_waiting", lambda *_: 0),
         ("issue", "use_places", lambda *_: None),
         ("waiting", "_entries", lambda *_: None),
+        ("cards", "_set_bindings", lambda *_: None),
+        ("handouts", "deliver", lambda *_, **__: ()),
     ],
-    ids=["nobody is offered what is handed down", "an issue uses no place", "a hold without its entry"],
+    ids=[
+        "nobody is offered what is handed down",
+        "an issue uses no place",
+        "a hold without its entry",
+        "a lost card's phone goes on",
+        "a signature without its delivery",
+    ],
 )
 def test_planted_bug_is_found(life, monkeypatch, module, name, bug):
     monkeypatch.setattr(importlib.import_module(f"cardnet.issuance.services.{module}"), name, bug)
