@@ -6,6 +6,7 @@ import pytest
 
 from cardnet.issuance import services
 from cardnet.issuance.rules import ApplicationState, Verdict
+from cardnet.issuance.services import desk
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from tests.make.issuance import lines_of, make_office
 
@@ -103,6 +104,16 @@ def test_priority_goes_before_time(office, line, session, world):
     ):
         with pytest.raises(error, match=code):
             services.set_priority(session, world, command)
+
+
+def test_an_offer_waits_on_the_desk_of_the_unit_until_it_is_answered(office, line, session, world):
+    held, _ = line
+    free_the_place(office, held)
+    (task,) = [one for one in desk.tasks_of(session, world, office["U1"]) if one.kind == "offer"]
+    assert (task.count, task.due_at) == (1, world.now() + timedelta(days=7))
+    assert not [one for one in desk.tasks_of(session, world, office["D1u"]) if one.kind == "offer"]
+    office.accept("U1")
+    assert not [one for one in desk.tasks_of(session, world, office["U1"]) if one.kind == "offer"]
 
 
 def test_an_officer_answers_only_in_the_own_scope(office, line):

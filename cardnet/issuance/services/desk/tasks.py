@@ -17,7 +17,7 @@ from cardnet.membership.rules import UnionNode
 
 @dataclass(frozen=True)
 class Task:
-    """Something that waits: `kind` is review, overdue, mend, issue or hand_out, `count` how many rows or cards.
+    """Something that waits: `kind` is review, overdue, mend, offer, issue or hand_out, `count` how many rows or cards.
 
     `union` is whose roster it is; of an overdue one, the union that is late. `on_behalf_of` and `in_the_name_of` are
     of whom the reader stands in for.
@@ -66,6 +66,11 @@ _KINDS: tuple[tuple[str, Role | None, str], ...] = (
         "mend",
         None,
         _statement("a.state = 'returned' and (a.submitted_by = :me or a.path = :scope)", due="a.hold_until"),
+    ),
+    (
+        "offer",
+        None,
+        _statement("a.offer_until is not null and a.path = :scope", since="a.queued_at", due="a.offer_until"),
     ),
     ("issue", Role.DISTRICT_OFFICER, _statement("a.state = 'approved' and starts_with(a.path, :scope)")),
     (
