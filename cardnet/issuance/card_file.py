@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -58,12 +58,14 @@ class CardLine:
         return any(found.severity == "error" for found in self.findings)
 
 
-def read_cards(sheet: Sheet, on: date, issuer: str) -> tuple[Identified, tuple[CardLine, ...]]:
+def read_cards(
+    sheet: Sheet, on: date, issuer: str, key_of: Callable[[IdType, str], bytes]
+) -> tuple[Identified, tuple[CardLine, ...]]:
     """The cards of a sheet; `issuer` is whose cards they are where the sheet does not say.
 
     Raises InvalidInput("columns_missing") without a column of card numbers, and as `roster.identify`.
     """
-    identified = identify(sheet, on)
+    identified = identify(sheet, on, key_of)
     columns = _columns(sheet)
     if "number" not in columns:
         raise InvalidInput("columns_missing", "表里没有“卡号”列：请补上这一列（列名写在表头那一行）后再导入。")

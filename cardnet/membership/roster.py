@@ -5,7 +5,7 @@ A row is `invalid` with any error, else `declined` when the person said no, else
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -59,25 +59,25 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Identified:
-    """A sheet whose documents have been read: `documents[n]` belongs to `sheet.rows[n]`, None where none is named."""
+    """A sheet whose documents have been read: `documents[n]` belongs to `sheet.rows[n]`, None where none is named.
+
+    `keys[n]` is its key where all of its characters are there, so that the same number twice is the same person twice.
+    """
 
     sheet: Sheet
     documents: Sequence[tuple[IdType, Identity] | None]
-
-    def whole(self) -> Iterator[tuple[IdType, str]]:
-        """The documents all of whose characters are there: for finding out who is already known."""
-        for document in self.documents:
-            if document and document[1].whole:
-                yield document[0], document[1].number
+    keys: Sequence[bytes | None]
 
 
-def identify(source: Sheet | Table, on: date) -> Identified:
+def identify(source: Sheet | Table, on: date, key_of: Callable[[IdType, str], bytes] = plain_key) -> Identified:
     """Read the documents of a file. Raises InvalidInput("header_not_found"), ("no_rows") or ("columns_missing")."""
     sheet = source if isinstance(source, Sheet) else find_people(source)
     missing = [column for column in (Column.NAME, Column.ID_NUMBER) if column not in sheet.header.columns]
     if missing:
         raise _columns_missing(missing)
-    return Identified(sheet, [_document(sheet, row, on) for row in sheet.rows])
+    documents = [_document(sheet, row, on) for row in sheet.rows]
+    keys = [key_of(read[0], read[1].number) if read and read[1].whole else None for read in documents]
+    return Identified(sheet, documents, keys)
 
 
 def _document(sheet: Sheet, row: SheetRow, on: date) -> tuple[IdType, Identity] | None:
@@ -87,14 +87,14 @@ def _document(sheet: Sheet, row: SheetRow, on: date) -> tuple[IdType, Identity] 
 
 def check(source: Identified | Sheet | Table, context: RosterContext, progress: Progress = unseen) -> RosterCheck:
     """Check a file. Raises InvalidInput("header_not_found"), ("no_rows") or ("columns_missing")."""
-    identified = source if isinstance(source, Identified) else identify(source, context.on)
+    identified = source if isinstance(source, Identified) else identify(source, context.on, context.key_of)
     sheet = identified.sheet
     checker = _Checker(sheet, context)
     rows: list[CheckedRow] = []
-    for row, document in zip(sheet.rows, identified.documents, strict=True):
+    for row, document, key in zip(sheet.rows, identified.documents, identified.keys, strict=True):
         if len(rows) % _ROWS_BETWEEN == 0:
             progress("check", len(rows), len(sheet.rows))
-        rows.append(checker.row(row, document))
+        rows.append(checker.row(row, document, key))
     counts = Counter(row.status for row in rows)
     return RosterCheck(
         sheet,
@@ -154,12 +154,11 @@ class _Checker:
         self.holders_by_phone: dict[str, tuple[int, bytes | None]] = {}
         self.units = {code.upper(): (code, path) for code, path in context.units.items()}
 
-    def row(self, row: SheetRow, document: tuple[IdType, Identity] | None) -> CheckedRow:
+    def row(self, row: SheetRow, document: tuple[IdType, Identity] | None, key: bytes | None) -> CheckedRow:
         found = RowFindings(self.sheet, row)
         answer = self._answer(row, found)
         name = self._name(row, found)
         id_type, identity = self._identity(row, document, found)
-        key = self.context.key_of(id_type, identity.number) if id_type and identity and identity.whole else None
         sex = self._sex(row, identity, found)
         phone = self._phone(row, key, answer, found)
         unit = self._unit(row, found)

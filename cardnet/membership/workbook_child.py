@@ -186,7 +186,7 @@ def _stream(content: bytes) -> bytes:
     fat = [entry for number in listed if number <= _LAST_SECTOR for entry in numbers(sector(number))]
 
     def chain(number: int) -> bytes:
-        pieces = []
+        pieces: list[bytes] = []
         while number <= _LAST_SECTOR and number < len(fat) and len(pieces) * size <= len(content):
             pieces.append(sector(number))
             number = fat[number]

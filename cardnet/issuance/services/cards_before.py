@@ -71,15 +71,14 @@ def import_cards(session: Session, world: World, command: ImportCards) -> CardsI
     must_cover(command.officer, unit)
     today = day_of(world.now())
     sheet = roster.read_sheet(command.content, command.filename)
-    identified, lines = read_cards(sheet, today, command.issuer)
-    key = membership.key_of(session)
-    members = membership.known_in_sheet(session, world, identified, key)
+    identified, lines = read_cards(sheet, today, command.issuer, membership.key_of(session))
+    members = membership.known_in_sheet(session, world, identified)
     judge = _Judge(session, unit, members, lines, today)
     fit: list[tuple[CardLine, KnownMember]] = []
     findings: list[CardFinding] = []
     known = 0
-    for line in lines:
-        member = members.get(key(line.document[0], line.document[1].number)) if line.document else None
+    for line, key in zip(lines, identified.keys, strict=True):
+        member = members.get(key) if key is not None else None
         found = line.findings if line.wrong else (*line.findings, *judge.findings(line, member))
         if judge.is_tied(line, member):
             known += 1

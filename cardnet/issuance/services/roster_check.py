@@ -38,8 +38,8 @@ def judged(
 ) -> RosterCheck:
     """Every finding of every row of a sheet sent in for `unit`; `method` is how its answers were given."""
     at = day_of(world.now())
-    identified = roster.identify(sheet, at)
     key = membership.key_of(session)
+    identified = roster.identify(sheet, at, key)
     units, unit_names = membership.unit_codes(session)
     context = RosterContext(
         units=units,
@@ -47,7 +47,7 @@ def judged(
         default_unit=unit.code if unit.tier is Tier.UNIT else None,
         scope_path=unit.path,
         on=at,
-        known=_known(session, membership.known_in_sheet(session, world, identified, key), at),
+        known=_known(session, membership.known_in_sheet(session, world, identified), at),
         quota_free=_quota_free(session, unit, quota_year_of(session, at)),
         key_of=key,
         method=method,
