@@ -164,8 +164,9 @@ def account_in_scope(session: Session, account_id: uuid.UUID, by: Principal) -> 
 
 
 def _lock_admins(session: Session, account_id: uuid.UUID) -> frozenset[uuid.UUID]:
-    """The active administrators of the account's union, locked in one order and before anything else, so that two
-    of them cannot remove each other at once.
+    """The active administrators of the account's union.
+
+    Locked in one order and before anything else, so that two of them cannot remove each other at once.
     """
     path = select(Account.scope_path).where(Account.id == account_id).scalar_subquery()
     admins = (

@@ -12,6 +12,4 @@ def refuse_foreign_roles(union: UnionNode, roles: Iterable[Role]) -> None:
     strangers = [role for role in sorted(roles) if tier_of_role(role) is not union.tier]
     if strangers:
         tier = TIER_NAMES[tier_of_role(strangers[0])]
-        raise InvalidInput(
-            "role_of_other_tier", f"“{union.name}”不是{tier}，不能设{tier}的角色：请换一个工会或角色。"
-        )
+        raise InvalidInput("role_of_other_tier", f"“{union.name}”不是{tier}，不能设{tier}的角色：请换一个工会或角色。")
