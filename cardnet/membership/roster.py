@@ -65,7 +65,7 @@ class Identified:
     """
 
     sheet: Sheet
-    documents: Sequence[tuple[IdType, Identity] | None]
+    documents: list[tuple[IdType, Identity] | None]
     keys: Sequence[bytes | None]
 
 
@@ -86,15 +86,20 @@ def _document(sheet: Sheet, row: SheetRow, on: date) -> tuple[IdType, Identity] 
 
 
 def check(source: Identified | Sheet | Table, context: RosterContext, progress: Progress = unseen) -> RosterCheck:
-    """Check a file. Raises InvalidInput("header_not_found"), ("no_rows") or ("columns_missing")."""
+    """Check a file, which uses up what was identified of it.
+
+    Raises InvalidInput("header_not_found"), ("no_rows") or ("columns_missing").
+    """
     identified = source if isinstance(source, Identified) else identify(source, context.on, context.key_of)
     sheet = identified.sheet
     checker = _Checker(sheet, context)
     rows: list[CheckedRow] = []
-    for row, document, key in zip(sheet.rows, identified.documents, identified.keys, strict=True):
-        if len(rows) % _ROWS_BETWEEN == 0:
-            progress("check", len(rows), len(sheet.rows))
-        rows.append(checker.row(row, document, key))
+    for at, row in enumerate(sheet.rows):
+        if at % _ROWS_BETWEEN == 0:
+            progress("check", at, len(sheet.rows))
+        rows.append(checker.row(row, identified.documents[at], identified.keys[at]))
+        # What was read of it is needed no more, and 100,000 of these are no trifle.
+        identified.documents[at] = None
     counts = Counter(row.status for row in rows)
     return RosterCheck(
         sheet,

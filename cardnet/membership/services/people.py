@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Collection
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Subquery, and_, func, or_, select
@@ -29,6 +30,7 @@ from cardnet.membership.services.unions import node_of
 
 ID_NUMBER, NAME, PHONE = "person.id_number", "person.name", "person.phone"
 """The vault's names of the sealed fields."""
+_AT_ONCE = 10_000
 
 
 def key_of(session: Session) -> Callable[[IdType, str], bytes]:
@@ -57,8 +59,6 @@ def _current_answer() -> Any:
 
 def known_members(session: Session, keys: Collection[bytes], on: date) -> dict[bytes, KnownMember]:
     """What is on record on a day about the people with these blind indexes."""
-    if not keys:
-        return {}
     query = (
         select(
             Person.id_number_index,
@@ -72,8 +72,12 @@ def known_members(session: Session, keys: Collection[bytes], on: date) -> dict[b
         .outerjoin(Membership, and_(Membership.person_id == Person.id, _in_force(on)))
         .outerjoin(Union, Union.id == Membership.union_id)
         .outerjoin(Consent, _current_answer())
-        .where(Person.id_number_index == func.any(list(keys)), Person.merged_into_id.is_(None))
+        .where(Person.merged_into_id.is_(None))
     )
+    # In pieces: 100,000 keys in one statement are a text of many megabytes, several times over.
+    rest = iter(keys)
+    pieces = iter(lambda: list(islice(rest, _AT_ONCE)), [])
+    found = (row for piece in pieces for row in session.execute(query.where(Person.id_number_index == func.any(piece))))
     return {
         bytes(key): KnownMember(
             person_id,
@@ -83,7 +87,7 @@ def known_members(session: Session, keys: Collection[bytes], on: date) -> dict[b
             deceased_on is not None or kind == MembershipKind.DECEASED,
             Answer(answer) if answer else None,
         )
-        for key, person_id, path, name, kind, deceased_on, answer in session.execute(query)
+        for key, person_id, path, name, kind, deceased_on, answer in found
     }
 
 

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import text
@@ -71,8 +72,14 @@ def _keys(vault: Vault, rows: Sequence[PersonRow]) -> Iterator[bytes]:
 
 
 def _known(session: Session, keys: Collection[bytes]) -> dict[bytes, _Known]:
-    found = session.execute(_FIND_KNOWN, {"keys": list(keys)})
+    rest = iter(keys)
+    pieces = iter(lambda: list(islice(rest, _AT_ONCE)), [])
+    found = (row for piece in pieces for row in session.execute(_FIND_KNOWN, {"keys": piece}))
     return {bytes(key): _Known(i, bytes(name), phone and bytes(phone)) for key, i, name, phone in found}
+
+
+_AT_ONCE = 10_000
+"""Keys in one statement: 100,000 would be a text of many megabytes."""
 
 
 _FIND_KNOWN = text(
