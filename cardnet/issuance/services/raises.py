@@ -198,7 +198,7 @@ def _decided(session: Session, world: World, command: DecideRaise, asked: QuotaR
     asked.state, asked.decided_by, asked.decided_at = state, command.officer.account_id, world.now()
     asked.words = command.words.strip()[:500] or None
     session.flush()
-    _record(session, world, command.officer, f"quota_raise.{state}", asked.id, count=asked.count)
+    _record(session, world, command.officer, f"quota_raise.{_VERB[state]}", asked.id, count=asked.count)
     union = membership.union_of_id(session, asked.union_id)
     known = authorities(session, {asked.authority_id} if asked.authority_id else set())
     people = access.display_names(session, [asked.asked_by, command.officer.account_id])
