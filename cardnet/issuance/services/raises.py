@@ -194,6 +194,9 @@ def _may_decide(officer: Principal, union: UnionNode) -> bool:
     return above and officer.has(Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER)
 
 
+_VERB = {RaiseState.APPROVED: "approve", RaiseState.REFUSED: "refused", RaiseState.WITHDRAWN: "withdraw"}
+
+
 def _decided(session: Session, world: World, command: DecideRaise, asked: QuotaRaise, state: RaiseState) -> RaiseView:
     asked.state, asked.decided_by, asked.decided_at = state, command.officer.account_id, world.now()
     asked.words = command.words.strip()[:500] or None
