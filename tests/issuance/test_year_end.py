@@ -107,9 +107,7 @@ def test_holds_move_in_the_order_of_submission_and_who_finds_no_room_stands_firs
     # The newcomer of December waited in 2026 and is offered the first place; two are left for five holds.
     end = close(office, 2025)
     assert (end.into, end.carried, end.requeued, end.waiting) == (2026, 2, 3, 2)
-    states = {
-        batch: [line.state for line in lines_of(session, batch)] for batch in (first, second, third)
-    }
+    states = {batch: [line.state for line in lines_of(session, batch)] for batch in (first, second, third)}
     assert states == {
         first: [ApplicationState.RETURNED, ApplicationState.SUBMITTED],
         second: [ApplicationState.WAITLISTED] * 2,
