@@ -11,6 +11,7 @@ import io
 import zlib
 from collections.abc import Iterable
 from datetime import date
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
 import zxingcpp
@@ -18,6 +19,7 @@ from reportlab import rl_config
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
+from reportlab.pdfbase.pdfdoc import PDFDictionary, PDFName, PDFStream
 from reportlab.pdfgen.canvas import Canvas
 
 from cardnet.issuance.services.printing import PrintedCard
@@ -70,20 +72,45 @@ def write_card_sheets(cards: Iterable[PrintedCard], target: BinaryIO, layout: La
     _prepare_face(canvas)
     places = _places() if layout is Layout.SHEETS else [(0.0, 0.0)]
     count = 0
-    for count, card in enumerate(cards, start=1):
-        place = (count - 1) % len(places)
-        if place == 0:
-            if count > 1:
-                canvas.showPage()
-            if layout is Layout.SHEETS:
-                _draw_cut_marks(canvas)
-            canvas.setFillColor(_INK)
-        canvas.saveState()
-        canvas.translate(*places[place])
-        _draw_card(canvas, card)
-        canvas.restoreState()
-    canvas.save()
+    with TemporaryFile() as aside:
+        for count, card in enumerate(cards, start=1):
+            place = (count - 1) % len(places)
+            if place == 0:
+                if count > 1:
+                    _finish_page(canvas, aside)
+                if layout is Layout.SHEETS:
+                    _draw_cut_marks(canvas)
+                canvas.setFillColor(_INK)
+            canvas.saveState()
+            canvas.translate(*places[place])
+            _draw_card(canvas, card)
+            canvas.restoreState()
+        if count:
+            _finish_page(canvas, aside)
+        canvas.save()
     return count
+
+
+def _finish_page(canvas: Canvas, aside: BinaryIO) -> None:
+    """End the page and lay it aside, deflated: 3,000 pages would else wait in memory for the end of the file."""
+    canvas.showPage()
+    page = canvas._doc.Pages.pages[-1]
+    page.Contents = _LaidAside(aside, zlib.compress(page.stream.encode("latin-1")))
+    page.stream = None
+
+
+class _LaidAside(PDFStream):  # type: ignore[misc] # reportlab has no types
+    """A page's content in a file of its own until the PDF is written."""
+
+    def __init__(self, aside: BinaryIO, deflated: bytes) -> None:
+        self.dictionary, self.filters = PDFDictionary({"Filter": PDFName("FlateDecode")}), ()
+        self._aside, self._at, self._size = aside, aside.seek(0, io.SEEK_END), aside.write(deflated)
+
+    @property
+    def content(self) -> bytes:
+        """Read when the file is written, and asked for once."""
+        self._aside.seek(self._at)
+        return self._aside.read(self._size)
 
 
 def grouped(number: str) -> str:

@@ -23,7 +23,7 @@ from cardnet.issuance.rules import BindingState, CardAction, CardState, HandoutK
 from cardnet.issuance.services.batches import batch_of
 from cardnet.issuance.services.bulk import copy_rows
 from cardnet.issuance.services.cards import must_be_officer
-from cardnet.issuance.services.handing import audit_deliveries, deliver
+from cardnet.issuance.services.handing import deliver
 from cardnet.issuance.services.printing import note_printed_use
 from cardnet.issuance.services.standing import standing_of
 from cardnet.kernel import audit
@@ -370,8 +370,7 @@ def _sign(
     cards = [row.card_id for row in signed if row.card_id is not None]
     if cards:
         unions = [union.id for union in membership.unions_under(session, handout.path)]
-        handed = deliver(session, world, officer, unions, channel, cards=cards)
-        audit_deliveries(session, world, officer, channel, handed)
+        deliver(session, world, officer, unions, channel, cards=cards)
     if signed:
         after = {"people": len(signed), "channel": str(channel)}
         audit.record(
