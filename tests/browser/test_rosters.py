@@ -138,13 +138,13 @@ def test_register_transfers_poster_and_the_form_on_a_phone(site, sign_in, new_pa
     expect(phone.get_by_text("已收到，谢谢")).to_be_visible()
     keep(phone, "fill-thanks-360")
     page = sign_in("unit")
-    for path, name in (("/console/register", "register"), ("/console/transfers", "transfers"), ("/console/self-fill", "self-fill"), ("/console/cards/import", "cards-import")):  # fmt: skip
+    for path, name in (("/console/register", "register"), ("/console/register/transfers", "transfers"), ("/console/register/self-fill", "self-fill"), ("/console/cards/import", "cards-import")):  # fmt: skip
         page.goto(path)
         seen(page, name)
     district = sign_in("district")
     district.goto("/console/register")
     seen(district, "register-counts")
-    page.goto("/console/self-fill")
+    page.goto("/console/register/self-fill")
     expect(page.get_by_role("rowheader", name="古丽·阿依")).to_be_visible()
     page.get_by_role("button", name=re.compile("提交勾选的人")).click()
     expect(page).to_have_url(re.compile("/console/batches/"))

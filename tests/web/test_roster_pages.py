@@ -155,32 +155,32 @@ def test_a_register_that_cannot_be_read_is_told_at_its_field(browser_of):
 def test_both_units_see_a_transfer_and_nobody_else(office, session, world, browser_of):
     make_membership.people(session, world, 1, "B2")
     office.submit(office.roster(0))
-    assert "要从本单位转出的人" in browser_of("U2").get("/console/transfers").text
-    assert "周桂林" in browser_of("U2").get("/console/transfers").text
-    assert "恒启精密机械" in browser_of("U2").get("/console/transfers").text
-    assert "周桂林" in browser_of("U1").get("/console/transfers").text
-    assert "周桂林" not in browser_of("U9").get("/console/transfers").text
+    assert "要从本单位转出的人" in browser_of("U2").get("/console/register/transfers").text
+    assert "周桂林" in browser_of("U2").get("/console/register/transfers").text
+    assert "恒启精密机械" in browser_of("U2").get("/console/register/transfers").text
+    assert "周桂林" in browser_of("U1").get("/console/register/transfers").text
+    assert "周桂林" not in browser_of("U9").get("/console/register/transfers").text
 
 
 def test_an_officer_hangs_a_poster_and_ticks_off_who_filled_in(office, session, world, browser_of, clock):
     client, phone = browser_of("U1"), browser_of("U2").application.test_client()
-    assert submit(client, "/console/self-fill/poster", {"last_day": "never"}).status_code == 422
-    submit(client, "/console/self-fill/poster", {"last_day": "2026-12-20"})
-    sheet = client.get("/console/self-fill/poster.pdf")
+    assert submit(client, "/console/register/self-fill/poster", {"last_day": "never"}).status_code == 422
+    submit(client, "/console/register/self-fill/poster", {"last_day": "2026-12-20"})
+    sheet = client.get("/console/register/self-fill/poster.pdf")
     assert sheet.data.startswith(b"%PDF")
-    token = re.search(r"/fill/([0-9a-f]+)", client.get("/console/self-fill").text)[1]
+    token = re.search(r"/fill/([0-9a-f]+)", client.get("/console/register/self-fill").text)[1]
     filled = {"name": "买买提·艾山", "id_type": "居民身份证", "id_number": make_membership.id_number(5), "phone": "13800138000", "employment": "合同", "consent": "是"}  # fmt: skip
     assert submit(phone, f"/fill/{token}", filled).status_code == 303
-    page = client.get("/console/self-fill").text
+    page = client.get("/console/register/self-fill").text
     assert "买买提·艾山" in page
     entry = re.search(r'name="entry" value="([^"]+)"', page)[1]
-    sent = submit(client, "/console/self-fill/entries", {"entry": entry, "act": "take"})
+    sent = submit(client, "/console/register/self-fill/entries", {"entry": entry, "act": "take"})
     assert "/console/batches/" in sent.headers["Location"]
-    assert "还没有人填写" in client.get("/console/self-fill").text
-    poster = re.search(r'name="poster" value="([^"]+)"', client.get("/console/self-fill").text)[1]
-    submit(client, "/console/self-fill/poster/close", {"poster": poster})
+    assert "还没有人填写" in client.get("/console/register/self-fill").text
+    poster = re.search(r'name="poster" value="([^"]+)"', client.get("/console/register/self-fill").text)[1]
+    submit(client, "/console/register/self-fill/poster/close", {"poster": poster})
     assert phone.get(f"/fill/{token}").status_code == 404
-    assert client.get("/console/self-fill/poster.pdf").status_code == 303
+    assert client.get("/console/register/self-fill/poster.pdf").status_code == 303
 
 
 def test_put_aside_is_a_click_and_nothing_chosen_is_told(office, session, world, browser_of):
@@ -188,11 +188,11 @@ def test_put_aside_is_a_click_and_nothing_chosen_is_told(office, session, world,
     fields = {"name": "张三", "id_type": "护照", "id_number": "E1234567", "phone": "13800000000", "employment": "合同", "consent": "否"}  # fmt: skip
     self_filled.fill_in(session, world, self_filled.FillIn(poster.token, fields, "10.1.1.1"))
     client = browser_of("U1")
-    assert "请至少勾选一个人" in submit(client, "/console/self-fill/entries", {"act": "take"}).text
-    entry = re.search(r'name="entry" value="([^"]+)"', client.get("/console/self-fill").text)[1]
-    submit(client, "/console/self-fill/entries", {"entry": entry, "act": "dismiss"})
-    assert "已放在一边 1 人" in client.get("/console/self-fill").text
-    assert browser_of("D1u").get("/console/self-fill").status_code == 403
+    assert "请至少勾选一个人" in submit(client, "/console/register/self-fill/entries", {"act": "take"}).text
+    entry = re.search(r'name="entry" value="([^"]+)"', client.get("/console/register/self-fill").text)[1]
+    submit(client, "/console/register/self-fill/entries", {"entry": entry, "act": "dismiss"})
+    assert "已放在一边 1 人" in client.get("/console/register/self-fill").text
+    assert browser_of("D1u").get("/console/register/self-fill").status_code == 403
 
 
 def test_cards_of_before_are_tied_by_a_list(office, session, world, browser_of):

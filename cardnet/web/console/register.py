@@ -58,7 +58,7 @@ def import_register(principal: Principal) -> ResponseReturnValue:
     return _page(principal, done=done, findings=said[:_FINDINGS], more=max(0, len(said) - _FINDINGS))
 
 
-@blueprint.get("/transfers")
+@blueprint.get("/register/transfers")
 @staff_page(*OFFICERS)
 def transfers(principal: Principal) -> ResponseReturnValue:
     """Members another unit names as its own now, and those this unit named: with names, because these two must act."""

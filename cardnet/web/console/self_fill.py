@@ -25,14 +25,14 @@ from cardnet.wiring import current_world
 _DAYS = 30
 
 
-@blueprint.get("/self-fill")
+@blueprint.get("/register/self-fill")
 @staff_page(Role.UNIT_OFFICER)
 def self_fill(principal: Principal) -> ResponseReturnValue:
     """The poster's state and the entries that wait."""
     return _page(principal, {})
 
 
-@blueprint.post("/self-fill/poster")
+@blueprint.post("/register/self-fill/poster")
 @staff_page(Role.UNIT_OFFICER)
 def open_poster(principal: Principal) -> ResponseReturnValue:
     """Make the unit's poster, or let it hang longer."""
@@ -50,7 +50,7 @@ def open_poster(principal: Principal) -> ResponseReturnValue:
     return redirect(url_for("console.self_fill"), 303)
 
 
-@blueprint.post("/self-fill/poster/close")
+@blueprint.post("/register/self-fill/poster/close")
 @staff_page(Role.UNIT_OFFICER)
 def close_poster(principal: Principal) -> ResponseReturnValue:
     """Take the poster down: its square leads nowhere from now on."""
@@ -60,7 +60,7 @@ def close_poster(principal: Principal) -> ResponseReturnValue:
     return redirect(url_for("console.self_fill"), 303)
 
 
-@blueprint.get("/self-fill/poster.pdf")
+@blueprint.get("/register/self-fill/poster.pdf")
 @staff_page(Role.UNIT_OFFICER)
 def poster_sheet(principal: Principal) -> ResponseReturnValue:
     """The poster to print."""
@@ -77,7 +77,7 @@ def poster_sheet(principal: Principal) -> ResponseReturnValue:
     )
 
 
-@blueprint.post("/self-fill/entries")
+@blueprint.post("/register/self-fill/entries")
 @staff_page(Role.UNIT_OFFICER)
 def decide_entries(principal: Principal) -> ResponseReturnValue:
     """Send the ticked people in as one batch, or put them aside."""
