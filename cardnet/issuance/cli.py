@@ -133,7 +133,7 @@ def show_quota(year: int | None, *, as_json: bool) -> None:
         depth = line.union.path.count("/") - 2
         click.echo(
             f"{'  ' * depth}{line.union.code} {line.union.name}：收到 {line.received}，下达 {line.passed_down}，"
-            f"占用 {line.held}，已用 {line.used}，空闲 {line.free}，候补 {line.waiting}"
+            f"占用 {line.held}，已用 {line.used}，空闲 {line.free}，候补 {line.waiting + line.offered}"
         )
 
 
@@ -220,6 +220,8 @@ def _line(line: services.QuotaLine) -> dict[str, Any]:
         "used": line.used,
         "free": line.free,
         "waiting": line.waiting,
+        "offered": line.offered,
+        "recall_after": line.recall_after.isoformat() if line.recall_after else None,
     }
 
 

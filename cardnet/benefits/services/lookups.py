@@ -297,7 +297,7 @@ select array_to_string((string_to_array(r.unit_path, '/'))[1:%(depth)s::int + 1]
        count(*) filter (where b.benefit_fen > b.refunded_fen) as uses,
        coalesce(sum(b.union_fen - b.refunded_union_fen), 0)::bigint as union_fen
 from redemption r left join redemption_benefit b on b.redemption_id = r.id
-where r.captured_fen > 0 and r.unit_path like %(path)s || '%%'
+where r.captured_fen > 0 and starts_with(r.unit_path, %(path)s)
   and r.business_date >= %(first)s::date and r.business_date <= %(last)s::date
 group by 1"""
 
