@@ -25,15 +25,15 @@ def desk(committing_app, world):
 # ---- the last place ----
 
 
-def last_place(desk, racers=20):
-    desk.arrange(lambda office: office.give_unit("B1", 1))
+def last_place(desk, racers=20, places=1):
+    desk.arrange(lambda office: office.give_unit("B1", places))
     rosters = [desk.office.roster(serial) for serial in desk.next_serials(racers)]
     receipts = desk.at_once(*(lambda office, c=content: office.submit(c) for content in rosters))
     assert [r for r in receipts if isinstance(r, Exception)] == []
-    assert sorted((r.submitted, r.waitlisted) for r in receipts) == [(0, 1)] * (racers - 1) + [(1, 0)]
+    assert sorted((r.submitted, r.waitlisted) for r in receipts) == [(0, 1)] * (racers - places) + [(1, 0)] * places
     with desk.transaction() as session:
-        places = sorted(lines_of(session, r.batch_id)[0].place or 0 for r in receipts)
-        assert places == list(range(racers))
+        line = sorted(lines_of(session, r.batch_id)[0].place or 0 for r in receipts)
+        assert line == [0] * places + list(range(1, racers - places + 1))
     assert desk.breaches() == {}
 
 
@@ -48,6 +48,11 @@ def test_twenty_officers_race_for_the_last_place_and_one_gets_it(desk):
     for _ in range(ROUNDS):
         last_place(desk)
         nobody_waits(desk, 20)
+
+
+@pytest.mark.parametrize(("places", "racers"), [(2, 3), (5, 12)])
+def test_s16_three_officers_at_once_for_two_places_make_two_holds_and_one_in_line(desk, places, racers):
+    last_place(desk, racers, places)
 
 
 def test_planted_bug_reading_the_free_places_before_writing_loses_the_race(desk, monkeypatch):
