@@ -439,7 +439,10 @@ class PrintRun(Base):
     """One printing of cards, append-only: what an officer looks up when a stack comes out of the printer spoiled."""
 
     __tablename__ = "print_run"
-    __table_args__ = (CheckConstraint("cards > 0 and reprinted between 0 and cards", name="counts"), Index(None, "path"))
+    __table_args__ = (
+        CheckConstraint("cards > 0 and reprinted between 0 and cards", name="counts"),
+        Index(None, "path"),
+    )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     path: Mapped[str]

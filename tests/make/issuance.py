@@ -3,7 +3,6 @@
 import itertools
 import uuid
 from dataclasses import dataclass, field
-
 from datetime import datetime
 
 from sqlalchemy import text

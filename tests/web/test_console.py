@@ -9,7 +9,6 @@ from sqlalchemy import text
 
 from cardnet.access import services as access
 from cardnet.access.rules import Principal, Role
-from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import Verdict
 from tests.conftest import ACCEPTANCE
 from tests.make import membership as make_membership

@@ -104,6 +104,7 @@ _ACCEPT = text("""
 _OPEN_OFFERS = """
     state = 'waitlisted' and offer_until > :at and left(path, length(:scope)) = :scope
     and (cast(:ids as uuid[]) is null or id = any(cast(:ids as uuid[])))"""
+_PATHS = text(f"select distinct path from application where {_OPEN_OFFERS}")  # noqa: S608 - the piece put in is ours
 _RUN_OUT = "state = 'waitlisted' and offer_until <= :at"
 
 _NODES = "select distinct quota_node_id from application where {which}"
@@ -132,7 +133,7 @@ def accept_offers(session: Session, world: World, command: AnswerOffers) -> Answ
     at = world.now()
     state = rules.next_application_state(ApplicationState.WAITLISTED, ApplicationAction.TAKE_PLACE)
     asked = _asked(command)
-    paths = session.scalars(text(f"select distinct path from application where {_OPEN_OFFERS}"), {**asked, "at": at}).all()  # noqa: S608 - ours
+    paths = session.scalars(_PATHS, {**asked, "at": at}).all()
     due = due_dates(session, paths, at)
     done = session.connection().execute(
         _ACCEPT,
