@@ -82,7 +82,7 @@ def fits(page: Page) -> bool:
 
 
 def open_act(page: Page, word: str) -> None:
-    page.locator(".act > summary").filter(has_text=re.compile(f"^{word}$")).click()
+    page.locator(".deed > summary").filter(has_text=re.compile(f"^{word}$")).click()
 
 
 def test_an_officer_finds_a_card_by_name_and_does_everything_with_it(
