@@ -358,3 +358,47 @@ def test_nobody_can_hand_over_a_job_that_does_not_commit(committing_app):
             raise RuntimeError
         with transaction() as session:
             assert session.scalar(text("select count(*) from procrastinate_jobs")) == 0
+
+
+# ---- S21 by the job, with other people and other numbers ----
+
+
+@pytest.mark.parametrize("form", ["gb18030", "utf-8", "utf-8-sig", "utf-16", "xlsx"])
+@pytest.mark.parametrize("free", [0, 1, 3])
+def test_s21_by_the_job_with_other_numbers(session, world, form, free):
+    office = make_office(session, world)
+    office.give_unit("B1", free + 1)
+    office.submit(office.roster(900))
+    line = make_membership.roster_line
+    lines = [
+        line(50),
+        line(51),
+        line(52, id_number="110105194912310021"),
+        line(50),
+        line(54, unit="YJ-99-999"),
+        line(55),
+    ]
+    cells = make_membership.roster_cells(lines)
+    content = make_membership.xlsx_file(cells) if form == "xlsx" else make_membership.csv_file(cells, form)
+    job_id = opened(office, content)
+    assert work(office, job_id) == "checked"
+    report = seen(office, job_id).report
+    assert (report["quota_needed"], report["quota_free"], report["invalid"]) == (3, free, 3)
+    errors, _ = roster_jobs.report_rows(session, job_id, ReportFilter(severity="error"), 9, 0)
+    assert [(row.line, row.findings[0].code) for row in errors] == [
+        (4, "id_checksum"), (5, "duplicate_in_file"), (6, "unit_unknown"),
+    ]  # fmt: skip
+    assert "第 2 行" in errors[1].findings[0].message
+    before = counts(session)
+    roster_jobs.ask_submission(session, world, AskSubmission(job_id, office["U1"], RosterMode.ALL_OR_NOTHING))
+    assert (work(office, job_id), counts(session)) == ("checked", before)
+    roster_jobs.ask_submission(session, world, AskSubmission(job_id, office["U1"], RosterMode.VALID_ROWS_ONLY))
+    assert work(office, job_id) == "submitted"
+    states = session.scalars(
+        text("select state from application where batch_id = :b order by row"), {"b": seen(office, job_id).batch_id}
+    ).all()
+    assert states == ["submitted"] * free + ["waitlisted"] * (3 - free)
+    after = counts(session)
+    again = office.submit(content)
+    assert (again.resumed, again.batch_id, counts(session)) == (True, seen(office, job_id).batch_id, after)
+    assert office.breaches() == {}
