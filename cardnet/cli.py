@@ -25,19 +25,18 @@ from cardnet.demo import running
 from cardnet.demo.story import load
 from cardnet.finance import cli as finance_cli
 from cardnet.issuance import cli as issuance_cli
+from cardnet.issuance import cli_registers
 from cardnet.kernel.db import libpq_url, owner_engine, transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput
 from cardnet.kernel.jobs import run_worker
 from cardnet.kernel.world import clock_started_at, system_world
 from cardnet.membership import cli as membership_cli
 from cardnet.membership import services as membership
-from cardnet.membership.rules import Tier, tier_of_role
 from cardnet.migrations import schema
 from cardnet.wiring import current_settings, current_world
 
 _WITHOUT_APP = {"demo", "demo-data", "serve", "upgrade"}
 _OLDEST_POSTGRESQL = 15
-_TIER_NAMES = {Tier.DISTRICT: "区总工会", Tier.TOWNSHIP: "镇街委局工会", Tier.UNIT: "基层工会"}
 
 
 class CardnetGroup(click.Group):
@@ -173,11 +172,7 @@ def create_account(username: str, roles: tuple[str, ...], union_code: str, name:
     """新建账号；首次密码和动态口令密钥只显示这一次。"""
     with transaction() as session:
         union = membership.union_of_code(session, union_code)
-        if strangers := [role for role in sorted(roles) if tier_of_role(Role(role)) is not union.tier]:
-            raise InvalidInput(
-                "role_of_other_tier",
-                f"“{union.name}”不是{_TIER_NAMES[tier_of_role(Role(strangers[0]))]}，不能设 {strangers[0]}：请换一个工会或角色。",
-            )
+        membership.refuse_foreign_roles(union, roles_of(roles))
         command = access.CreateAccount(username, name or username, roles_of(roles), union.id, union.path)
         made = access.create_account(session, current_world(), command)
     document = {"username": made.username, "password": made.password, "totp_secret": made.totp_secret}
@@ -254,8 +249,11 @@ def _refuse(error: CardnetError) -> None:
     raise SystemExit(1)
 
 
+membership_cli.register.add_command(cli_registers.show_register)
 for _command in (*membership_cli.COMMANDS, *issuance_cli.COMMANDS, *finance_cli.COMMANDS):
     main.add_command(_command)
+    if isinstance(_command, click.Group) and _command.name == "cards":
+        _command.add_command(cli_registers.import_cards)
 
 if __name__ == "__main__":
     main()

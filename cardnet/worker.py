@@ -6,9 +6,11 @@ what is still to be done and does only that.
 
 from datetime import timedelta
 
+import cardnet.issuance.jobs  # noqa: F401 - its tasks are run here too
 from cardnet.benefits import services as benefits
 from cardnet.credential.store import ensure_keys
 from cardnet.finance.closing import close_until
+from cardnet.issuance import services as issuance
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.jobs import jobs
@@ -37,3 +39,30 @@ def make_keys(timestamp: int) -> None:  # noqa: ARG001
     """Keys of the coming month are made and published two weeks ahead."""
     with transaction() as session:
         ensure_keys(session, current_world())
+
+
+@jobs.periodic(cron="* * * * *")
+@jobs.task(queueing_lock="watch_reviews", pass_context=False)
+def watch_reviews(timestamp: int) -> None:  # noqa: ARG001
+    """Who is late is told to the union above, once; a return nobody answered in time gives up its place."""
+    world = current_world()
+    with transaction() as session:
+        issuance.escalate_overdue(session, world)
+    with transaction() as session:
+        issuance.lapse_returned(session, world)
+
+
+@jobs.periodic(cron="*/5 * * * *")
+@jobs.task(queueing_lock="lapse_offers", pass_context=False)
+def lapse_offers(timestamp: int) -> None:  # noqa: ARG001
+    """A place offered to somebody who did not answer in time goes to the next in line."""
+    with transaction() as session:
+        issuance.lapse_overdue(session, current_world())
+
+
+@jobs.periodic(cron="5 16 * * *")
+@jobs.task(queueing_lock="close_quota_years", pass_context=False)
+def close_quota_years(timestamp: int) -> None:  # noqa: ARG001
+    """A quota year whose last day is over is closed; what it still held moves to the next year."""
+    with transaction() as session:
+        issuance.close_due_years(session, current_world())

@@ -3,10 +3,11 @@ import { VitePWA } from "vite-plugin-pwa";
 
 /**
  * Two apps, two builds: `--mode wallet` and `--mode till`. Each is installable by itself, so each has its own service
- * worker, which must not hold the other's files. The pages themselves are Jinja templates of cardnet/web.
+ * worker, which must not hold the other's files. `--mode scan` is the officer's camera: a page of the console that
+ * needs the network anyway, so it has no worker. The pages themselves are Jinja templates of cardnet/web.
  */
 export default defineConfig(({ mode }) => {
-  if (mode !== "wallet" && mode !== "till") throw new Error("vite build --mode wallet | till");
+  if (mode !== "wallet" && mode !== "till" && mode !== "scan") throw new Error("vite build --mode wallet | till | scan");
   return {
     base: `/static/dist/${mode}/`,
     publicDir: false,
@@ -19,7 +20,7 @@ export default defineConfig(({ mode }) => {
       assetsInlineLimit: 0,
       rollupOptions: { input: `src/${mode}/main.ts` },
     },
-    plugins: [
+    plugins: mode === "scan" ? [] : [
       VitePWA({
         strategies: "injectManifest",
         srcDir: "src/sw",

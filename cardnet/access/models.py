@@ -22,7 +22,7 @@ class Account(Base):
         # Two administrators making the same account at once: the second insert finds the first.
         UniqueConstraint("username"),
         CheckConstraint("cardinality(roles) > 0", name="has_a_role"),
-        CheckConstraint("state in ('active', 'disabled')", name="state_known"),
+        CheckConstraint("state in ('invited', 'active', 'disabled')", name="state_known"),
         CheckConstraint("scope_path ~ '^/.*/$'", name="scope_is_a_path"),
         CheckConstraint("failures >= 0", name="failures_counted"),
         Index(None, "union_id"),
@@ -44,6 +44,33 @@ class Account(Base):
     failures: Mapped[int] = mapped_column(server_default=text("0"))
     locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
+
+
+class AccountInvitation(Base):
+    """A one-time link under which the owner of an account sets a password and an authenticator. Ended or used once."""
+
+    __tablename__ = "account_invitation"
+    __table_args__ = (
+        UniqueConstraint("token_hash"),
+        CheckConstraint("failures >= 0", name="failures_counted"),
+        # An account has at most one open invitation: a new one ends the one before.
+        Index(
+            "uq_account_invitation_open",
+            "account_id",
+            unique=True,
+            postgresql_where=text("used_at is null and ended_at is null"),
+        ),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"))
+    token_hash: Mapped[bytes]
+    invited_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("account.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class StaffSession(Base):

@@ -29,8 +29,9 @@ class Role(enum.StrEnum):
 
 
 class AccountState(enum.StrEnum):
-    """A disabled account keeps its history and signs in nowhere."""
+    """An invited account has no password yet; a disabled one keeps its history; neither signs in anywhere."""
 
+    INVITED = "invited"
     ACTIVE = "active"
     DISABLED = "disabled"
 
@@ -73,6 +74,10 @@ PAGE_IDLE = timedelta(hours=2)
 API_TOKEN = timedelta(days=90)
 MEMBER_SESSION = timedelta(days=400)
 """As long as a browser keeps a cookie at most (RFC 6265bis §5.5)."""
+
+INVITATION = timedelta(hours=72)
+INVITATION_TRIES = 10
+"""Wrong codes after which a link is worth nothing any more."""
 
 TOTP_SECONDS = 30
 PASSWORD_LENGTH = 10
@@ -147,6 +152,11 @@ def totp_step(secret: str, code: str, at: datetime) -> int | None:
     # Every step is compared, so that the time taken does not tell which one matched.
     fits = [step for step in (now - 1, now, now + 1) if hmac.compare_digest(totp.generate_otp(step), digits)]
     return max(fits, default=None)
+
+
+def totp_address(secret: str, username: str) -> str:
+    """What an authenticator reads from a QR (the Key URI Format): issuer, account and secret."""
+    return pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name="cardnet")
 
 
 def roles_of(names: Iterable[str]) -> frozenset[Role]:

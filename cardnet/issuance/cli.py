@@ -1,8 +1,6 @@
 """`cardnet roster`, `applications`, `cards` and `quota`: the desk's work without a page, by the same services."""
 
 import dataclasses
-import json
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +8,16 @@ import click
 
 from cardnet.access.services import principal_of_username
 from cardnet.issuance import services
-from cardnet.issuance.rules import APPLICATION_WORDS, REASON_WORDS, ReviewReason, RosterMode, Verdict
-from cardnet.issuance.sheets import card_sheets
-from cardnet.kernel import fonts
+from cardnet.issuance.cli_cards import cards_group
+from cardnet.issuance.cli_parts import FILE, OUT, json_option, officer_option, say
+from cardnet.issuance.cli_quota import QUOTA_COMMANDS
+from cardnet.issuance.cli_review import applications_group, review_group
+from cardnet.issuance.rules import RosterMode
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
-from cardnet.kernel.errors import InvalidInput, NotFound
 from cardnet.membership.result_workbook import result_workbook
 from cardnet.membership.roster import RosterCheck, Severity
 from cardnet.wiring import current_world
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_OUT = click.Path(dir_okay=False, writable=True, path_type=Path)
-_json = click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
-_officer = click.option("--as", "username", required=True, help="经办人员的账号。")
-_batch = click.option("--batch", "batch", required=True, help="批次号。")
-
 
 # ---- roster ----
 
@@ -36,10 +28,10 @@ def roster_group() -> None:
 
 
 @roster_group.command("check")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @click.option("--unit", "unit_code", required=True, help="工会编码；名单里的人须属于它或它的下级。")
-@click.option("--report", type=_OUT, help="把检查结果写进这个 XLSX：原表加“状态”“原因”两列。")
-@_json
+@click.option("--report", type=OUT, help="把检查结果写进这个 XLSX：原表加“状态”“原因”两列。")
+@json_option
 def check_roster(file: Path, unit_code: str, report: Path | None, *, as_json: bool) -> None:
     """检查名单，不存任何东西；逐行写明哪里要改、怎么改。"""
     with transaction() as session:
@@ -48,7 +40,7 @@ def check_roster(file: Path, unit_code: str, report: Path | None, *, as_json: bo
     if report is not None:
         report.write_bytes(result_workbook(checked))
     if as_json:
-        _say(_checked(checked))
+        say(_checked(checked))
         return
     click.echo(
         f"共 {len(checked.rows)} 行：可以提交 {checked.valid}，暂不办 {checked.declined}，需要修改 {checked.invalid}。"
@@ -59,9 +51,9 @@ def check_roster(file: Path, unit_code: str, report: Path | None, *, as_json: bo
 
 
 @roster_group.command("submit")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @click.option("--unit", "unit_code", required=True, help="工会编码；名单里的人须属于它或它的下级。")
-@_officer
+@officer_option
 @click.option(
     "--mode",
     type=click.Choice([mode.value for mode in RosterMode]),
@@ -69,7 +61,7 @@ def check_roster(file: Path, unit_code: str, report: Path | None, *, as_json: bo
     show_default=True,
     help="valid_rows_only：只提交没有错误的行；all_or_nothing：有一行错就都不提交。",
 )
-@_json
+@json_option
 def submit_roster(file: Path, unit_code: str, username: str, mode: str, *, as_json: bool) -> None:
     """提交名单；同一个文件再次提交不会重复。"""
     with transaction() as session:
@@ -79,7 +71,7 @@ def submit_roster(file: Path, unit_code: str, username: str, mode: str, *, as_js
     if as_json:
         numbers = {f.name: getattr(receipt, f.name) for f in dataclasses.fields(receipt) if f.name != "check"}
         findings = _checked(receipt.check)["findings"] if receipt.check else []
-        _say({"batch": str(numbers.pop("batch_id")), **numbers, "findings": findings})
+        say({"batch": str(numbers.pop("batch_id")), **numbers, "findings": findings})
         return
     before = "这份名单以前已经提交过，没有重复生成。" if receipt.resumed else ""
     click.echo(
@@ -109,129 +101,6 @@ def _say_findings(checked: RosterCheck) -> None:
         click.echo(notice)
 
 
-# ---- applications ----
-
-
-@click.group("applications")
-def applications_group() -> None:
-    """办卡申请：本级审核。"""
-
-
-def _verdict_command(verdict: Verdict, words: str) -> None:
-    @applications_group.command(verdict.value, help=words)
-    @_batch
-    @_officer
-    @click.option("--rows", "rows", default=None, help="只处理这些行，例如 1,2；不写则处理等本级审核的全部。")
-    @click.option("--reason", "reasons", multiple=True, help=f"原因代码，可多个：{_reasons_listed()}。")
-    @click.option("--words", "note", default="", help="补充说明。")
-    @_json
-    def decide(
-        batch: str, username: str, rows: str | None, reasons: tuple[str, ...], note: str, *, as_json: bool
-    ) -> None:
-        with transaction() as session:
-            officer = principal_of_username(session, username)
-            command = services.Review(_id(batch), officer, verdict, _rows(rows), reasons, note)
-            receipt = services.review(session, current_world(), command)
-        if as_json:
-            _say(
-                {
-                    "batch": str(receipt.batch_id),
-                    "verdict": receipt.verdict,
-                    "rows": receipt.rows,
-                    "state": receipt.state,
-                    "next": receipt.next_path,
-                    "moved_up": receipt.moved_up,
-                }
-            )
-            return
-        moved = f"，候补递补 {receipt.moved_up} 人" if receipt.moved_up else ""
-        click.echo(f"已处理 {receipt.rows} 行，现为“{APPLICATION_WORDS[receipt.state]}”{moved}。")
-
-
-def _reasons_listed() -> str:
-    return "、".join(f"{reason} {REASON_WORDS[reason]}" for reason in ReviewReason)
-
-
-_verdict_command(Verdict.APPROVE, "通过，转下一级。")
-_verdict_command(Verdict.RETURN, "退回修改，须写原因。")
-_verdict_command(Verdict.REJECT, "不予通过，须写原因。")
-
-
-# ---- cards ----
-
-
-@click.group("cards")
-def cards_group() -> None:
-    """会员服务卡：发卡、打印。"""
-
-
-@cards_group.command("issue")
-@_batch
-@_officer
-@_json
-def issue_cards(batch: str, username: str, *, as_json: bool) -> None:
-    """为批次中审核通过的人发卡；激活码只显示这一次。"""
-    with transaction() as session:
-        officer = principal_of_username(session, username)
-        cards = services.issue_cards(session, current_world(), services.IssueCards(_id(batch), officer))
-    if as_json:
-        _say(
-            {
-                "batch": batch,
-                "issued": len(cards),
-                "cards": [
-                    {
-                        "row": card.row,
-                        "number": card.number,
-                        "activation_code": card.activation_code,
-                        "valid_to": card.valid_to.isoformat(),
-                    }
-                    for card in cards
-                ],
-            }
-        )
-        return
-    click.echo(f"已发 {len(cards)} 张卡。激活码只显示这一次：")
-    for card in cards:
-        click.echo(f"第 {card.row} 行  卡号 {card.number}  激活码 {card.activation_code}")
-
-
-@cards_group.command("print")
-@click.option("--batch", default=None, help="批次号：打印整个批次。")
-@click.option("--number", "numbers", multiple=True, help="只打印这些卡号，可多个；补打一张时用。")
-@click.option("--out", required=True, type=_OUT, help="写进这个 PDF。")
-@click.option("--as", "username", default=None, help="经办人员的账号；不写则由服务中心打印。")
-@_json
-def print_cards(batch: str | None, numbers: tuple[str, ...], out: Path, username: str | None, *, as_json: bool) -> None:
-    """打印实体卡：A4 每页十张。再次打印的，以前打印的那张立即停用。"""
-    unfinished = out.with_name(out.name + ".part")
-    try:
-        with transaction() as session:
-            officer = principal_of_username(session, username) if username else None
-            command = services.PrintCards(officer, _id(batch) if batch else None, numbers or None)
-            cards = services.print_cards(session, current_world(), command)
-            # Before the commit: sheets that could not be written must not make earlier prints void.
-            unfinished.write_bytes(card_sheets(cards))
-        unfinished.replace(out)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    by_hand = [card.number for card in cards if fonts.missing(card.name + card.union_name)]
-    if as_json:
-        _say(
-            {
-                "batch": batch,
-                "printed": len(cards),
-                "file": str(out),
-                "write_by_hand": by_hand,
-                "cards": [{"number": card.number, "code_until": card.code_until.isoformat()} for card in cards],
-            }
-        )
-        return
-    click.echo(f"已打印 {len(cards)} 张卡：{out}")
-    if by_hand:
-        click.echo(f"姓名或单位中有字库没有的字，已印作“{fonts.MISSING}”，请手写补上：{'、'.join(by_hand)}")
-
-
 # ---- quota ----
 
 
@@ -240,20 +109,23 @@ def quota_group() -> None:
     """办卡名额：核定、下达、调剂、交回。"""
 
 
+for _command in QUOTA_COMMANDS:
+    quota_group.add_command(_command)
+
 _year = click.option("--year", type=click.IntRange(2000, 2999), default=None, help="年度，不写为今年。")
 _count = click.option("--count", type=int, required=True, help="名额数。")
 
 
 @quota_group.command("show")
 @_year
-@_json
+@json_option
 def show_quota(year: int | None, *, as_json: bool) -> None:
     """各级名额：收到、下达、占用、已用、空闲、候补。"""
     year = year or _this_year()
     with transaction() as session:
         lines = services.quota_tree(session, year)
     if as_json:
-        _say({"year": year, "nodes": [_line(line) for line in lines]})
+        say({"year": year, "nodes": [_line(line) for line in lines]})
         return
     if not lines:
         click.echo(f"{year} 年还没有核定名额。")
@@ -261,7 +133,7 @@ def show_quota(year: int | None, *, as_json: bool) -> None:
         depth = line.union.path.count("/") - 2
         click.echo(
             f"{'  ' * depth}{line.union.code} {line.union.name}：收到 {line.received}，下达 {line.passed_down}，"
-            f"占用 {line.held}，已用 {line.used}，空闲 {line.free}，候补 {line.waiting}"
+            f"占用 {line.held}，已用 {line.used}，空闲 {line.free}，候补 {line.waiting + line.offered}"
         )
 
 
@@ -269,7 +141,7 @@ def show_quota(year: int | None, *, as_json: bool) -> None:
 @click.option("--year", type=click.IntRange(2000, 2999), required=True)
 @_count
 @click.option("--document", required=True, help="决策依据文号。")
-@_json
+@json_option
 def grant_quota(year: int, count: int, document: str, *, as_json: bool) -> None:
     """核定（负数为核减）全区名额。"""
     with transaction() as session:
@@ -282,7 +154,7 @@ def grant_quota(year: int, count: int, document: str, *, as_json: bool) -> None:
 @click.option("--to", "to_code", required=True)
 @_count
 @_year
-@_json
+@json_option
 def allocate_quota(from_code: str, to_code: str, count: int, year: int | None, *, as_json: bool) -> None:
     """上级向直属下级下达名额。"""
     command = services.MoveQuota(year or _this_year(), from_code, to_code, count)
@@ -296,7 +168,7 @@ def allocate_quota(from_code: str, to_code: str, count: int, year: int | None, *
 @click.option("--to", "to_code", required=True)
 @_count
 @_year
-@_json
+@json_option
 def transfer_quota(from_code: str, to_code: str, count: int, year: int | None, *, as_json: bool) -> None:
     """同级之间调剂名额（经共同上级）。"""
     command = services.MoveQuota(year or _this_year(), from_code, to_code, count)
@@ -309,7 +181,7 @@ def transfer_quota(from_code: str, to_code: str, count: int, year: int | None, *
 @click.option("--from", "from_code", required=True)
 @_count
 @_year
-@_json
+@json_option
 def return_quota(from_code: str, count: int, year: int | None, *, as_json: bool) -> None:
     """把空闲名额交回上级。"""
     command = services.ReturnQuota(year or _this_year(), from_code, count)
@@ -321,23 +193,19 @@ def return_quota(from_code: str, count: int, year: int | None, *, as_json: bool)
 @quota_group.command("spread")
 @click.option("--year", type=click.IntRange(2000, 2999), required=True)
 @click.option("--by", type=click.Choice(["members"]), required=True, help="members：按会员人数。")
-@_json
+@json_option
 def spread_quota(year: int, by: str, *, as_json: bool) -> None:
     """把空闲名额按会员人数逐级下达到基层。"""
     with transaction() as session:
         spread = services.spread_quota(session, current_world(), services.SpreadQuota(year))
     if as_json:
-        _say({"year": year, "by": "units" if spread.evenly else by, "places": spread.places, "nodes": spread.nodes})
+        say({"year": year, "by": "units" if spread.evenly else by, "places": spread.places, "nodes": spread.nodes})
         return
     note = "名册中还没有会员，已按基层工会数平均分配。" if spread.evenly else ""
     click.echo(f"{note}已把 {spread.places} 个名额逐级下达，共 {spread.nodes} 笔。")
 
 
 # ---- pieces ----
-
-
-def _say(document: object) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False))
 
 
 def _line(line: services.QuotaLine) -> dict[str, Any]:
@@ -352,12 +220,14 @@ def _line(line: services.QuotaLine) -> dict[str, Any]:
         "used": line.used,
         "free": line.free,
         "waiting": line.waiting,
+        "offered": line.offered,
+        "recall_after": line.recall_after.isoformat() if line.recall_after else None,
     }
 
 
 def _say_line(line: services.QuotaLine, year: int, *, as_json: bool) -> None:
     if as_json:
-        _say({"year": year, **_line(line)})
+        say({"year": year, **_line(line)})
         return
     click.echo(f"{line.union.name} {year} 年：收到 {line.received}，已下达 {line.passed_down}，空闲 {line.free}。")
 
@@ -366,20 +236,4 @@ def _this_year() -> int:
     return day_of(current_world().now()).year
 
 
-def _id(text: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise NotFound("batch_unknown", f"没有批次 {text}，请核对批次号。") from None
-
-
-def _rows(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.replace("，", ",").split(",") if part.strip()]
-    if not parts or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
-        raise InvalidInput("rows_invalid", f"“{text}”不是行号，请写成 1,2,5 这样。")
-    return tuple(int(part) for part in parts)
-
-
-COMMANDS = [roster_group, applications_group, cards_group, quota_group]
+COMMANDS = [roster_group, applications_group, review_group, cards_group, quota_group]

@@ -16,10 +16,10 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         """
         select n.year, n.kind, sum(n.received - n.passed_down) as in_tree, g.granted
           from quota_node n
-          join (select r.year, r.kind, sum(e.received) as granted
+          left join (select r.year, r.kind, sum(e.received) as granted
                   from quota_entry e join quota_node r on r.id = e.node_id
                  where e.kind = 'grant' group by r.year, r.kind) g using (year, kind)
-         group by n.year, n.kind, g.granted having sum(n.received - n.passed_down) <> g.granted
+         group by n.year, n.kind, g.granted having sum(n.received - n.passed_down) <> coalesce(g.granted, 0)
         """,
     ),
     "Q3": (
@@ -65,7 +65,10 @@ INVARIANTS: dict[str, tuple[str, str]] = {
          where a.quota_node_id is null and a.kind = 'new' and a.state in ('submitted', 'in_review', 'approved')
         union all
         select a.id, null, null from application a join quota_node n on n.id = a.quota_node_id
-         where n.union_id <> a.union_id or n.year <> a.quota_year
+         where n.union_id <> a.union_id or n.year <> a.quota_year or n.kind <> 'new_card'
+        union all
+        select a.id, null, null from application a
+         where (a.offer_until is not null) <> (a.state = 'waitlisted' and a.quota_node_id is not null)
         """,
     ),
     "Q6": (
@@ -75,8 +78,12 @@ INVARIANTS: dict[str, tuple[str, str]] = {
           from quota_node n
           join application a on a.union_id = n.union_id and a.quota_year = n.year
                and a.state = 'waitlisted' and a.offer_until is null
-         where n.kind = 'new_card' and n.received - n.passed_down - n.held - n.used > 0
+         where n.kind = 'new_card' and n.received - n.passed_down - n.held - n.used > 0 and not n.closed
          group by n.id
+        union all
+        select a.id, 0, 1 from application a
+          join quota_year y on y.year = a.quota_year and y.kind = 'new_card' and y.state = 'closed'
+         where a.kind = 'new' and a.state in ('submitted', 'in_review', 'returned', 'approved', 'waitlisted')
         """,
     ),
     "Q7": (
@@ -119,14 +126,82 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         """,
     ),
     "K4": (
-        "每张卡至多绑定一部手机，只有可用的卡才有有效绑定",
+        "每张卡至多绑定一部手机、一张实体卡，只有可用的卡才有有效绑定，状态名单与绑定一致",
         """
-        select card_id from binding where kind = 'device' and state <> 'revoked'
-         group by card_id having count(*) > 1
+        select card_id from binding where state <> 'revoked' group by card_id, kind having count(*) > 1
+        union all
+        select b.card_id from binding b left join card_status s on s.card_index = b.card_index
+         where b.recycled_at is null
+           and coalesce(s.status, 0) <> case b.state when 'live' then 0 when 'revoked' then 1 else 2 end
         union all
         select b.card_id from binding b join card c on c.id = b.card_id
          where (b.state = 'live' and c.state not in ('ordered', 'produced', 'delivered', 'active'))
             or (b.state = 'suspended' and c.state <> 'suspended')
+        """,
+    ),
+    "R1": (
+        "每个批次的行完整：表内人数、可提交、暂不办、需改正与保存的行一致，没有一行只存了一半",
+        """
+        select b.id from batch b left join roster_row r on r.batch_id = b.id
+         group by b.id
+        having count(r.row) <> b.rows
+            or count(r.row) filter (where r.state in ('valid', 'warning')) <> b.valid
+            or count(r.row) filter (where r.state = 'declined') <> b.declined
+            or count(r.row) filter (where r.state = 'invalid') <> b.invalid
+        union all
+        select r.batch_id from roster_row r where r.state <> 'invalid' and r.person_id is null
+        union all
+        select j.id from roster_job j where (j.state = 'submitted') <> (j.batch_id is not null)
+        """,
+    ),
+    "K5": (
+        "补卡不动会员的次数和额度：前后同属一人，末日不变；换发的新卡从旧卡之后或提前启用之日起",
+        """
+        select n.id from card n join card o on o.id = n.replaces_id
+          join card_event e on e.card_id = n.id and e.seq = 1
+         where n.person_id <> o.person_id
+            or (e.action = 'replace' and n.valid_to <> o.valid_to)
+            or (e.action = 'renew' and n.valid_from <= o.valid_to and o.state not in ('replaced', 'cancelled'))
+            or e.action not in ('replace', 'renew')
+        """,
+    ),
+    "K6": (
+        "激活过的卡记有方式和单位，使用中的卡都激活过；打印记录与实体卡码相符",
+        """
+        select id from card
+         where (state = 'active' and activated_at is null)
+            or (activated_at is not null and (activated_channel is null or activated_union_id is null))
+        union all
+        select r.id from print_run r left join binding b on b.print_run_id = r.id
+         group by r.id having count(b.id) <> r.cards
+        """,
+    ),
+    "K7": (
+        "发放名单里签领过的卡都记有发放",
+        """
+        select l.handout_id as id from handout_line l join card c on c.id = l.card_id
+         where l.signed_at is not null and c.delivered_at is null
+        """,
+    ),
+    "V1": (
+        "同一人对一份申请只在一级办理，提交人不审核，受托代办也一样",
+        """
+        select e.application_id as id, e.seq, f.seq as other
+          from application_event e join application_event f using (application_id)
+         where f.action in ('pass_on', 'approve', 'return', 'reject') and f.review_path is not null and e.seq < f.seq
+           and e.review_path is distinct from f.review_path
+           and e.action in ('submit', 'queue', 'resubmit', 'pass_on', 'approve', 'return', 'reject')
+           and (e.actor_id in (f.actor_id, f.on_behalf_of) or e.on_behalf_of in (f.actor_id, f.on_behalf_of))
+        """,
+    ),
+    "V2": (
+        "等审核的申请都在某一级，其余都不在任何一级；期限和提醒只属于等审核的",
+        """
+        select id from application
+         where (review_path is not null) <> (state in ('submitted', 'in_review'))
+            or (review_path is not null and not starts_with(path, review_path))
+            or (escalated_at is not null and review_path is null)
+            or (state = 'returned') <> (hold_until is not null)
         """,
     ),
     "H1": (

@@ -22,7 +22,9 @@ from cardnet.issuance.rules import (
     BindingKind,
     BindingState,
     CardState,
+    HandoutKind,
     QuotaKind,
+    RaiseState,
     RosterMode,
     YearState,
 )
@@ -37,16 +39,24 @@ class QuotaYear(Base):
     """One year of one kind of quota: open, closing (what was held may still be used) or closed."""
 
     __tablename__ = "quota_year"
-    __table_args__ = (CheckConstraint(_one_of("state", YearState), name="state"),)
+    __table_args__ = (
+        CheckConstraint(_one_of("state", YearState), name="state"),
+        CheckConstraint("offer_days between 1 and 60", name="offer_days"),
+    )
 
     year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     kind: Mapped[str] = mapped_column(primary_key=True)
     state: Mapped[str]
     closing_until: Mapped[date | None]
+    offer_days: Mapped[int] = mapped_column(server_default="7")
 
 
 class QuotaNode(Base):
-    """How many new cards one union may issue in one year. Changed only by guarded UPDATEs beside an entry."""
+    """How many new cards one union may issue in one year. Changed only by guarded UPDATEs beside an entry.
+
+    `recall_after` is the last day on which free places are the union's own; then those above may take them back.
+    `closed` stops whoever read the year's state before it was closed.
+    """
 
     __tablename__ = "quota_node"
     __table_args__ = (
@@ -68,6 +78,61 @@ class QuotaNode(Base):
     passed_down: Mapped[int] = mapped_column(server_default="0")
     held: Mapped[int] = mapped_column(server_default="0")
     used: Mapped[int] = mapped_column(server_default="0")
+    recall_after: Mapped[date | None]
+    closed: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class Authority(Base):
+    """决策依据 of a quota, a program or a pool, append-only: who decided when, the document, its original, 预算科目.
+
+    `original` is the attached file, sealed (field `authority.original`); its hash is of the file as it came.
+    """
+
+    __tablename__ = "authority"
+    __table_args__ = (
+        CheckConstraint("(original is null) = (original_sha256 is null)", name="original"),
+        CheckConstraint("original_sha256 is null or octet_length(original_sha256) = 32", name="sha256"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    document: Mapped[str]
+    meeting: Mapped[str]
+    decided_on: Mapped[date]
+    budget_item: Mapped[str]
+    filename: Mapped[str | None]
+    original: Mapped[bytes | None]
+    original_sha256: Mapped[bytes | None]
+    recorded_by: Mapped[uuid.UUID | None]
+    at: Mapped[datetime]
+
+
+class QuotaRaise(Base):
+    """A request for more places, and what became of it. Who asks is not who decides."""
+
+    __tablename__ = "quota_raise"
+    __table_args__ = (
+        CheckConstraint(_one_of("state", RaiseState), name="state"),
+        CheckConstraint(_one_of("kind", QuotaKind), name="kind"),
+        CheckConstraint("count > 0", name="count"),
+        CheckConstraint("decided_by is null or state = 'withdrawn' or decided_by <> asked_by", name="four_eyes"),
+        CheckConstraint("(state = 'asked') = (decided_at is null)", name="decided"),
+        Index(None, "year", "kind", "state"),
+        Index(None, "union_id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    year: Mapped[int]
+    kind: Mapped[str]
+    union_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("union_node.id"))
+    count: Mapped[int]
+    reason: Mapped[str]
+    authority_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("authority.id"))
+    state: Mapped[str]
+    asked_by: Mapped[uuid.UUID]
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[uuid.UUID | None]
+    decided_at: Mapped[datetime | None]
+    words: Mapped[str | None]
 
 
 class QuotaEntry(Base):
@@ -90,6 +155,7 @@ class QuotaEntry(Base):
     counterpart_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("quota_node.id"))
     batch_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("batch.id"))
     document: Mapped[str | None]
+    authority_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("authority.id"))
     actor_id: Mapped[uuid.UUID | None]
     at: Mapped[datetime]
 
@@ -102,6 +168,7 @@ class Batch(Base):
         # The same bytes sent twice, even at the same instant, are one batch.
         UniqueConstraint("union_id", "content_sha256"),
         CheckConstraint(_one_of("mode", RosterMode), name="mode"),
+        CheckConstraint("origin in ('file', 'self_filled')", name="origin"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -112,6 +179,8 @@ class Batch(Base):
     mode: Mapped[str]
     quota_year: Mapped[int]
     columns: Mapped[list[Any]]
+    origin: Mapped[str] = mapped_column(server_default="file")
+    header: Mapped[list[Any] | None]
     rows: Mapped[int]
     valid: Mapped[int]
     declined: Mapped[int]
@@ -148,6 +217,10 @@ class Application(Base):
         CheckConstraint(_one_of("state", ApplicationState), name="state"),
         CheckConstraint("(review_path is not null) = (state in ('in_review', 'submitted'))", name="turn"),
         CheckConstraint("kind = 'new' or quota_node_id is null", name="only_new_takes_quota"),
+        # An offer is a place held for somebody who waits, until a moment.
+        CheckConstraint(
+            "(offer_until is not null) = (state = 'waitlisted' and quota_node_id is not null)", name="offer"
+        ),
         # Two rosters naming one person at the same instant: the second insert fails.
         Index(
             "uq_application_open_person",
@@ -171,7 +244,24 @@ class Application(Base):
             "row",
             postgresql_where=text("state = 'waitlisted'"),
         ),
+        Index(None, "offer_until", postgresql_where=text("offer_until is not null")),
+        Index(None, "hold_until", postgresql_where=text("hold_until is not null")),
+        Index(None, "quota_node_id", postgresql_where=text("quota_node_id is not null")),
         Index(None, "review_path", "batch_id", postgresql_where=text("review_path is not null")),
+        # What lies before one union, the most urgent first: the review list of thirty thousand rows.
+        Index(None, "review_path", "due_at", "id", postgresql_where=text("review_path is not null")),
+        Index(
+            "ix_application_overdue",
+            "due_at",
+            postgresql_where=text("review_path is not null and escalated_at is null"),
+        ),
+        Index(
+            "ix_application_escalated",
+            "review_path",
+            postgresql_where=text("review_path is not null and escalated_at is not null"),
+        ),
+        Index("ix_application_approved", "batch_id", postgresql_where=text("state = 'approved'")),
+        Index("ix_application_returned", "hold_until", postgresql_where=text("state = 'returned'")),
         Index(None, "person_id"),
         Index(None, "union_id"),
     )
@@ -221,7 +311,10 @@ class ApplicationEvent(Base):
 
 
 class Card(Base):
-    """会员服务卡: the numbered object of one person. `valid_to` is the last day it works."""
+    """会员服务卡: the numbered object of one person. `valid_to` is the last day it works.
+
+    `external_number` (sealed) is the number of a city or bank card already held (绑定已有工会卡): it uses no quota.
+    """
 
     __tablename__ = "card"
     __table_args__ = (
@@ -232,6 +325,10 @@ class Card(Base):
         CheckConstraint(_one_of("state", CardState), name="state"),
         CheckConstraint("number ~ '^[0-9]{13}$'", name="number"),
         CheckConstraint("valid_from <= valid_to", name="validity"),
+        CheckConstraint(
+            "(activated_at is null) = (activated_channel is null) and (activated_at is null) = (activated_union_id is null)",
+            name="activated",
+        ),
         # One usable card per person on any day (K1): two clerks issuing for one person, the second insert fails.
         ExcludeConstraint(
             (text("uuidrange(person_id, person_id, '[]')"), "&&"),
@@ -239,6 +336,18 @@ class Card(Base):
             name="ex_card_one_usable",
             using="gist",
             where=text(_one_of("state", USABLE_CARD)),
+        ),
+        CheckConstraint(
+            "(external_number is null) = (external_index is null) "
+            "and (external_number is null) = (external_issuer is null)",
+            name="external",
+        ),
+        # One city card belongs to one person, however many units tie it at once.
+        Index(
+            "uq_card_external",
+            "external_index",
+            unique=True,
+            postgresql_where=text("external_index is not null and state not in ('cancelled', 'replaced')"),
         ),
         Index(None, "person_id"),
         Index(None, "union_id"),
@@ -254,10 +363,16 @@ class Card(Base):
     valid_to: Mapped[date]
     quota_year: Mapped[int | None]
     replaces_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("card.id"))
+    external_number: Mapped[bytes | None]
+    external_index: Mapped[bytes | None]
+    external_issuer: Mapped[str | None]
     issued_at: Mapped[datetime]
     produced_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     activated_at: Mapped[datetime | None]
+    # By which way and in which unit it came into use: kept, whatever becomes of the card or its holder's employer.
+    activated_channel: Mapped[str | None]
+    activated_union_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("union_node.id"))
     ended_at: Mapped[datetime | None]
     events: Mapped[int] = mapped_column(server_default="0")
 
@@ -293,6 +408,90 @@ class ActivationCode(Base):
     used_at: Mapped[datetime | None]
 
 
+class RebindCode(Base):
+    """The keyed hash of six digits an officer gave to who stood before them; good for minutes, once."""
+
+    __tablename__ = "rebind_code"
+    # Guesses arriving together: the guarded UPDATE lets five through, this stops a sixth way round.
+    __table_args__ = (CheckConstraint("tries between 0 and 5", name="tries"),)
+
+    card_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("card.id"), primary_key=True)
+    code_index: Mapped[bytes]
+    tries: Mapped[int] = mapped_column(server_default="0")
+    made_by: Mapped[uuid.UUID]
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class CardReminder(Base):
+    """Somebody who has not activated was reminded, append-only: when, by whom and by which way."""
+
+    __tablename__ = "card_reminder"
+
+    card_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("card.id"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    actor_id: Mapped[uuid.UUID | None]
+    channel: Mapped[str]
+
+
+class PrintRun(Base):
+    """One printing of cards, append-only: what an officer looks up when a stack comes out of the printer spoiled."""
+
+    __tablename__ = "print_run"
+    __table_args__ = (
+        CheckConstraint("cards > 0 and reprinted between 0 and cards", name="counts"),
+        Index(None, "path"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    path: Mapped[str]
+    batch_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("batch.id"))
+    cards: Mapped[int]
+    reprinted: Mapped[int]
+    actor_id: Mapped[uuid.UUID | None]
+    at: Mapped[datetime]
+
+
+class Handout(Base):
+    """One hand-out against signatures: cards, a gift, goods against the heat. `path` is the union that gives."""
+
+    __tablename__ = "handout"
+    __table_args__ = (CheckConstraint(_one_of("kind", HandoutKind), name="kind"), Index(None, "path"))
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    title: Mapped[str]
+    document: Mapped[str | None]
+    union_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("union_node.id"))
+    path: Mapped[str]
+    batch_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("batch.id"))
+    opened_by: Mapped[uuid.UUID]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+
+class HandoutLine(Base):
+    """One person of a hand-out; the row is their receipt once `signed_at` is set, by a guarded UPDATE."""
+
+    __tablename__ = "handout_line"
+    __table_args__ = (
+        CheckConstraint(
+            "(signed_at is null) = (channel is null) and (signed_at is null) = (actor_id is null)", name="signed"
+        ),
+        Index(None, "person_id"),
+        Index(None, "card_id"),
+    )
+
+    handout_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("handout.id"), primary_key=True)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    union_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("union_node.id"))
+    card_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("card.id"))
+    signed_at: Mapped[datetime | None]
+    channel: Mapped[str | None]
+    actor_id: Mapped[uuid.UUID | None]
+
+
 class Binding(Base):
     """The key of one phone (or none: a printed code) tied to one card under one index of the status list."""
 
@@ -314,6 +513,7 @@ class Binding(Base):
         # An index belongs to one binding until it is recycled, sixty days after its last credential ended.
         Index("uq_binding_card_index", "card_index", unique=True, postgresql_where=text("recycled_at is null")),
         Index(None, "card_id"),
+        Index(None, "print_run_id", postgresql_where=text("print_run_id is not null")),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -327,3 +527,7 @@ class Binding(Base):
     credential_expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     recycled_at: Mapped[datetime | None]
+    print_run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("print_run.id"))
+
+
+from cardnet.issuance import models_review, models_roster  # noqa: E402, F401 - registered with the rest

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, insert
+from sqlalchemy import Index, func, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from cardnet.kernel.db import Base
@@ -20,7 +20,7 @@ class AuditEvent(Base):
     """One act. `subject` is a kind and an id: `application`, `card`, `settlement`, …"""
 
     __tablename__ = "audit_event"
-    __table_args__ = (Index(None, "subject_kind", "subject_id"), Index(None, "at"))
+    __table_args__ = (Index(None, "subject_kind", "subject_id"), Index(None, "at"), Index(None, "actor_id", "id"))
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     at: Mapped[datetime]
@@ -52,3 +52,11 @@ def record(session: Session, world: World, *acts: Act) -> None:
     """Write acts in the transaction that performs them; many in one statement."""
     if acts:
         session.execute(insert(AuditEvent), [{"id": world.new_id(), "at": world.now(), **vars(act)} for act in acts])
+
+
+def count_since(session: Session, action: str, address: str, since: datetime) -> int:
+    """How often this was done from one address since a moment: what holds back whoever tries too much."""
+    query = select(func.count()).where(
+        AuditEvent.at >= since, AuditEvent.action == action, AuditEvent.address == address
+    )
+    return session.scalar(query) or 0

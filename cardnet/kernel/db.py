@@ -99,6 +99,17 @@ def transaction() -> Iterator[Session]:
         _inside.open = False
 
 
+@contextmanager
+def aside() -> Iterator[Session]:
+    """A short transaction beside the one that may be open: for what must be seen, or asked, before that one ends.
+
+    Nothing that belongs to the work itself is written here: it would stay when the work is rolled back.
+    """
+    factory: SessionFactory = current_app.extensions["cardnet.sessions"]
+    with factory() as session, session.begin():
+        yield session
+
+
 def act_as_app_role(engine: Engine) -> None:
     """Every connection of `engine` takes the role `cardnet_app`, where it exists and may be taken."""
 

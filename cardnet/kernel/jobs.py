@@ -2,14 +2,38 @@
 
 Packages declare their tasks in a `jobs.py` with `@jobs.task` or `@jobs.periodic`; `cardnet worker` runs them.
 Cron lines are UTC: Shanghai's 00:15 is 16:15 of the day before.
+
+A task may run twice, late, or be killed in the middle: it does its work in one transaction and finds for itself
+what is still to be done. What a person watches meanwhile (`kernel.progress`) is told beside that transaction.
 """
 
+from typing import Any
+
 import procrastinate
+from procrastinate.exceptions import AlreadyEnqueued
+from sqlalchemy.orm import Session
 
 jobs = procrastinate.App(connector=procrastinate.PsycopgConnector())
+
+AT_ONCE = 2
+"""Tasks a worker runs side by side: a long roster must not keep expired holds waiting."""
+
+
+def defer(session: Session, task: str, once: str, **arguments: Any) -> bool:
+    """Put a task on the queue in the session's own transaction; False when one with the key `once` waits already.
+
+    The job is there when, and only when, the transaction commits.
+    """
+    try:
+        with session.begin_nested():
+            driver = session.connection().connection.driver_connection
+            jobs.configure_task(task, queueing_lock=once, connection=driver).defer(**arguments)
+    except AlreadyEnqueued:
+        return False
+    return True
 
 
 def run_worker(database_url: str) -> None:
     """Run jobs until the process is told to stop. `database_url` is in libpq's form."""
     with jobs.replace_connector(procrastinate.PsycopgConnector(conninfo=database_url)) as app:
-        app.run_worker(concurrency=1)
+        app.run_worker(concurrency=AT_ONCE)

@@ -6,7 +6,7 @@ import unicodedata
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
-from cardnet.membership.spreadsheet import Cell
+from cardnet.membership.table import Cell
 
 _UNSEEN = dict.fromkeys(
     [
@@ -61,6 +61,29 @@ def _word(cell: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     return _SPACES.sub("", text).upper()
+
+
+def short(cell: Cell) -> str:
+    """A cell as a sentence quotes it: at most twenty characters."""
+    text = text_of(cell)
+    return text if len(text) <= 20 else text[:20] + "…"
+
+
+_ERROR_CELL = re.compile(
+    r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|FIELD!|BUSY!|GETTING_DATA|#+)", re.I
+)
+
+
+def formula_problem(cell: Cell) -> str | None:
+    """What is wrong with a cell that shows a formula's error or a formula without its result; None when neither."""
+    if not isinstance(cell, str):
+        return None
+    text = text_of(cell)
+    if _ERROR_CELL.fullmatch(text):
+        return f"这一格显示公式错误 {text.upper()}：请改成实际内容，或复制后用“选择性粘贴—数值”。"
+    if len(text) > 1 and text[0] == "=":
+        return "这一格是没有算出结果的公式：请在 Excel 或 WPS 里打开、保存一次，或改成实际内容。"
+    return None
 
 
 def heading_of(cell: Cell) -> str:
@@ -140,6 +163,9 @@ def date_of(cell: Cell) -> date | None:
         return cell
     if isinstance(cell, bool | time):
         return None
+    if isinstance(cell, float) and math.isfinite(cell):
+        # Behind the point stands the time of day.
+        cell = int(cell)
     return _date(cell if isinstance(cell, str) else text_of(cell))
 
 

@@ -11,7 +11,7 @@ from stdnum.cn.ric import calc_check_digit
 
 from cardnet.membership.cleaning import text_of
 from cardnet.membership.rules import ID_TYPE_NAMES, IdType, Sex
-from cardnet.membership.spreadsheet import Cell
+from cardnet.membership.table import Cell
 
 
 @dataclass(frozen=True, slots=True)

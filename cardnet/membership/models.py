@@ -23,6 +23,8 @@ from cardnet.membership.rules import (
     Sex,
     TagKind,
     Tier,
+    TransferOrigin,
+    TransferState,
 )
 
 
@@ -173,3 +175,40 @@ class Consent(Base):
     recorded_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
     superseded_at: Mapped[datetime | None]
+
+
+class TransferProposal(Base):
+    """A unit says that a member of another unit works here now; the old unit has until `due_at` to answer."""
+
+    __tablename__ = "transfer_proposal"
+    __table_args__ = (
+        _one_of("state", TransferState),
+        _one_of("origin", TransferOrigin),
+        CheckConstraint("from_union_id <> to_union_id", name="two_unions"),
+        CheckConstraint("(decided_at is null) = (state = 'proposed')", name="decided"),
+        # The same roster twice, or a roster and a register at once, propose a person's transfer once.
+        Index(
+            "uq_transfer_proposal_open",
+            "person_id",
+            "to_union_id",
+            unique=True,
+            postgresql_where=text("state = 'proposed'"),
+        ),
+        Index(None, "person_id"),
+        Index(None, "from_union_id"),
+        Index(None, "to_union_id"),
+        Index(None, "due_at", postgresql_where=text("state = 'proposed'")),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+    from_union_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("union_node.id"))
+    to_union_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("union_node.id"))
+    state: Mapped[str]
+    origin: Mapped[str]
+    proposed_by: Mapped[uuid.UUID | None]
+    proposed_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    decided_by: Mapped[uuid.UUID | None]
+    decided_at: Mapped[datetime | None]
+    words: Mapped[str] = mapped_column(String, server_default="")

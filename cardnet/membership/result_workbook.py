@@ -7,17 +7,18 @@ its quotation prefix, so that opening, saving and converting it runs nothing.
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import xlsxwriter
 
 from cardnet.membership.cleaning import heading_of
-from cardnet.membership.columns import Column
+from cardnet.membership.columns import HEADINGS, Column
 from cardnet.membership.roster import CheckedRow, RosterCheck, RowStatus, Severity
 from cardnet.membership.sheet import Header
-from cardnet.membership.spreadsheet import MAX_CELL_CHARS, Cell
+from cardnet.membership.table import MAX_CELL_CHARS, Cell
 
 STATUS, REASON = "状态", "原因"
 STATUS_WORDS = {
@@ -31,32 +32,64 @@ _TEXT_COLUMNS = (Column.ID_NUMBER, Column.PHONE)
 """Typed as numbers they lose digits: whoever corrects them here types into a text column."""
 
 
-def result_workbook(check: RosterCheck) -> bytes:
-    """The checked sheet as XLSX with the verdict and the reasons of each row."""
-    out = io.BytesIO()
+def result_workbook(check: RosterCheck, only: frozenset[RowStatus] | None = None) -> bytes:
+    """The checked sheet as XLSX with the verdict and the reasons of each row.
+
+    `only` leaves out the rows of other verdicts, and whatever stands below the header and names nobody.
+    """
     sheet = check.sheet
     verdicts = {row.line: row for row in check.rows}
     cells_by_line = {row.line: row.cells for row in sheet.rows}
+    rows = sheet.table.rows
+
+    def lines() -> Iterator[_Line]:
+        for line, row in enumerate(rows, 1):
+            verdict = verdicts.get(line)
+            if only is None or line - 1 <= sheet.header.last or (verdict and verdict.status in only):
+                words = _reasons(verdict) if verdict else ""
+                yield _Line(cells_by_line.get(line, row), verdict.status if verdict else None, words)
+
+    at = _result_column(rows, sheet.header)
+    texts = [sheet.header.columns[column] for column in _TEXT_COLUMNS if column in sheet.header.columns]
+    return _written(sheet.table.name, lines(), sheet.header.last, at, texts)
+
+
+def kept_rows_workbook(
+    header: Sequence[Cell], rows: Iterable[tuple[Sequence[Cell], RowStatus, str]], name: str = ""
+) -> bytes:
+    """Rows kept from a roster that was sent in, with verdicts and reasons, below their header."""
+    headings = [heading_of(cell) for cell in header]
+    at = len(headings) - 2 if headings[-2:] == [STATUS, REASON] else len(headings)
+    texts = [place for place, word in enumerate(headings) if (HEADINGS.get(word) or (None,))[0] in _TEXT_COLUMNS]
+    lines = (_Line(cells, status, words) for cells, status, words in rows)
+    return _written(name, chain([_Line(header, None, "")], lines), 0, at, texts)
+
+
+class _Line(NamedTuple):
+    cells: Sequence[Cell]
+    status: RowStatus | None
+    words: str
+
+
+def _written(name: str, lines: Iterable[_Line], header: int, at: int, texts: Sequence[int]) -> bytes:
+    """`header` is the line of the headings (from 0), `at` the column of the verdict, `texts` the columns of digits."""
+    out = io.BytesIO()
     # In memory but line by line: the size of the file does not decide how much of it is held.
     with xlsxwriter.Workbook(
         out, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     ) as book:
-        page = book.add_worksheet(_title(sheet.table.name))
+        page = book.add_worksheet(_title(name))
         writer = _Writer(book, page)
-        rows = sheet.table.rows
-        at = _result_column(rows, sheet.header)
-        _lay_out(book, page, sheet.header, at)
-        for line, row in enumerate(rows, 1):
-            verdict = verdicts.get(line)
-            cells = cells_by_line.get(line, row)[:at]
-            for column, cell in enumerate(cells):
-                writer.write(line - 1, column, cell, verdict)
-            if line - 1 == sheet.header.last:
-                writer.write(line - 1, at, STATUS, None)
-                writer.write(line - 1, at + 1, REASON, None)
-            elif verdict:
-                writer.write(line - 1, at, STATUS_WORDS[verdict.status], verdict)
-                writer.write(line - 1, at + 1, _reasons(verdict), verdict)
+        _lay_out(book, page, header, at, texts)
+        for number, line in enumerate(lines):
+            for column, cell in enumerate(line.cells[:at]):
+                writer.write(number, column, cell, line.status)
+            if number == header:
+                writer.write(number, at, STATUS, None)
+                writer.write(number, at + 1, REASON, None)
+            elif line.status:
+                writer.write(number, at, STATUS_WORDS[line.status], line.status)
+                writer.write(number, at + 1, line.words, line.status)
     return out.getvalue()
 
 
@@ -73,14 +106,13 @@ def _result_column(rows: Sequence[Sequence[Cell]], header: Header) -> int:
     return max(len(row) for row in rows)
 
 
-def _lay_out(book: Any, page: Any, header: Header, at: int) -> None:
+def _lay_out(book: Any, page: Any, header: int, at: int, texts: Sequence[int]) -> None:
     as_text = book.add_format({"num_format": "@"})
-    for column in _TEXT_COLUMNS:
-        if column in header.columns:
-            page.set_column(header.columns[column], header.columns[column], 22, as_text)
+    for column in texts:
+        page.set_column(column, column, 22, as_text)
     page.set_column(at, at, 18)
     page.set_column(at + 1, at + 1, 80)
-    page.freeze_panes(header.last + 1, 0)
+    page.freeze_panes(header + 1, 0)
 
 
 def _reasons(row: CheckedRow) -> str:
@@ -97,8 +129,7 @@ class _Writer:
         self.page = page
         self.formats: dict[tuple[str, RowStatus | None], Any] = {}
 
-    def write(self, line: int, column: int, cell: Cell, row: CheckedRow | None) -> None:
-        status = row.status if row else None
+    def write(self, line: int, column: int, cell: Cell, status: RowStatus | None) -> None:
         if isinstance(cell, str):
             if cell:
                 kind = "quoted" if cell[0] in "=+-@\t\r" else "text"

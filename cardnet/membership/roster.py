@@ -4,37 +4,45 @@ A row is `invalid` with any error, else `declined` when the person said no, else
 `本人同意` is no answer and an error; an optional column never blocks: what is wrong there is dropped and said.
 """
 
-import enum
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from cardnet.kernel.errors import InvalidInput
-from cardnet.membership.cleaning import date_of, name_of, name_problem, phone_of, text_of, word_of
-from cardnet.membership.columns import ANSWERS, EMPLOYMENTS, ID_TYPES, NO_EXPIRY, NOT_ELIGIBLE, NOTHING, SEXES, Column
-from cardnet.membership.identity import Identity, read_identity
-from cardnet.membership.rules import (
-    EMPLOYMENT_NAMES,
-    ID_TYPE_NAMES,
-    Answer,
-    Employment,
-    IdType,
-    NewTag,
-    PersonRow,
-    Sex,
-    TagKind,
+from cardnet.kernel.progress import Progress, unseen
+from cardnet.membership.cleaning import name_of, name_problem, phone_of, short, text_of, word_of
+from cardnet.membership.columns import Column
+from cardnet.membership.findings import (
+    SEVERITIES,
+    CheckedRow,
+    FileKind,
+    Finding,
+    FindingCode,
+    KnownPerson,
+    RosterCheck,
+    RosterContext,
+    RowFindings,
+    RowStatus,
+    Severity,
+    plain_key,
 )
+from cardnet.membership.identity import Identity, read_identity
+from cardnet.membership.optional_columns import read_optional
+from cardnet.membership.rules import EMPLOYMENT_NAMES, ID_TYPE_NAMES, Answer, Employment, IdType, PersonRow, Sex
 from cardnet.membership.sheet import Header, Sheet, SheetRow, find_people, read_sheet
-from cardnet.membership.spreadsheet import Cell, Table
+from cardnet.membership.table import Cell, Table
+from cardnet.membership.words import ANSWERS, EMPLOYMENTS, ID_TYPES, NOT_ELIGIBLE, SEXES
 
 __all__ = [
+    "SEVERITIES",
     "CheckedRow",
     "Column",
     "FileKind",
     "Finding",
     "FindingCode",
     "Header",
+    "Identified",
     "KnownPerson",
     "RosterCheck",
     "RosterContext",
@@ -43,191 +51,59 @@ __all__ = [
     "Sheet",
     "check",
     "find_people",
-    "identities",
+    "identify",
+    "plain_key",
     "read_sheet",
 ]
 
 
-class Severity(enum.StrEnum):
-    """错误 blocks the row, 提醒 does not, 说明 only informs."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-
-
-class FindingCode(enum.StrEnum):
-    """What can be wrong with a row; `SEVERITIES` says how bad it is."""
-
-    NAME_MISSING = "name_missing"
-    NAME_INVALID = "name_invalid"
-    ID_TYPE_UNKNOWN = "id_type_unknown"
-    ID_FORMAT = "id_format"
-    ID_CHECKSUM = "id_checksum"
-    ID_BIRTH_DATE = "id_birth_date"
-    ID_PRECISION_LOST = "id_precision_lost"
-    SEX_MISMATCH = "sex_mismatch"
-    PHONE_FORMAT = "phone_format"
-    UNIT_UNKNOWN = "unit_unknown"
-    UNIT_OUT_OF_SCOPE = "unit_out_of_scope"
-    EMPLOYMENT_NOT_ELIGIBLE = "employment_not_eligible"
-    CONSENT_MISSING = "consent_missing"
-    DUPLICATE_IN_FILE = "duplicate_in_file"
-    ALREADY_HAS_CARD = "already_has_card"
-    APPLICATION_OPEN = "application_open"
-    MEMBER_DECEASED = "member_deceased"
-    PHONE_SHARED = "phone_shared"
-    MEMBER_ELSEWHERE = "member_elsewhere"
-    QUOTA_SHORT = "quota_short"
-    ID_EXPIRED = "id_expired"
-    DATE_INVALID = "date_invalid"
-    ID_ADDRESS_UNKNOWN = "id_address_unknown"
-    CONSENT_DECLINED = "consent_declined"
-    VALUE_UNKNOWN = "value_unknown"
-
-
-SEVERITIES: dict[FindingCode, Severity] = {
-    **dict.fromkeys(FindingCode, Severity.ERROR),
-    **dict.fromkeys(
-        (
-            FindingCode.PHONE_SHARED,
-            FindingCode.MEMBER_ELSEWHERE,
-            FindingCode.QUOTA_SHORT,
-            FindingCode.ID_EXPIRED,
-            FindingCode.DATE_INVALID,
-        ),
-        Severity.WARNING,
-    ),
-    **dict.fromkeys(
-        (FindingCode.ID_ADDRESS_UNKNOWN, FindingCode.CONSENT_DECLINED, FindingCode.VALUE_UNKNOWN), Severity.NOTE
-    ),
-}
-
-
-class FileKind(enum.StrEnum):
-    """办卡信息采集表 asks whether somebody wants a card; 会员名册 says who is a member, card or not."""
-
-    ROSTER = "roster"
-    REGISTER = "register"
-
-
-class RowStatus(enum.StrEnum):
-    """What becomes of a row."""
-
-    VALID = "valid"
-    WARNING = "warning"
-    DECLINED = "declined"
-    INVALID = "invalid"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing about one row: `row` counts people from 1, `line` is the line of the sheet."""
-
-    row: int
-    line: int
-    column: str
-    code: FindingCode
-    severity: Severity
-    message: str
-
-
 @dataclass(frozen=True)
-class KnownPerson:
-    """What is already on record about somebody; `unit_path` is empty for a person in no union today."""
+class Identified:
+    """A sheet whose documents have been read: `documents[n]` belongs to `sheet.rows[n]`, None where none is named.
 
-    has_card: bool = False
-    application_open: bool = False
-    deceased: bool = False
-    unit_path: str = ""
-    unit_name: str = ""
-
-
-def plain_key(id_type: IdType, number: str) -> bytes:
-    """The key of a person where there is no vault: for checking a file by itself."""
-    return f"{id_type}:{number}".encode()
-
-
-@dataclass(frozen=True)
-class RosterContext:
-    """What the file is checked against.
-
-    `units`: code → path. `unit_names`: name → code, for files that name the union instead of its code.
-    `default_unit`: the uploader's unit, where a row says none. `scope_path`: rows outside are out of scope.
-    `known`: by `key_of(id_type, number)`. `quota_free`: new cards left this year, None to leave it out.
+    `keys[n]` is its key where all of its characters are there, so that the same number twice is the same person twice.
     """
 
-    units: Mapping[str, str]
-    default_unit: str | None
-    scope_path: str
-    on: date
-    known: Mapping[bytes, KnownPerson] = field(default_factory=dict)
-    quota_free: int | None = None
-    unit_names: Mapping[str, str] = field(default_factory=dict)
-    key_of: Callable[[IdType, str], bytes] = plain_key
-    file: FileKind = FileKind.ROSTER
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedRow:
-    """One person of the file: the verdict, and the person as a value unless the row is invalid."""
-
-    row: int
-    line: int
-    status: RowStatus
-    findings: tuple[Finding, ...]
-    person: PersonRow | None
-    key: bytes | None
-
-    @property
-    def codes(self) -> tuple[str, ...]:
-        """The error and warning codes, sorted, each once; notes are not among them."""
-        return tuple(sorted({finding.code for finding in self.findings if finding.severity is not Severity.NOTE}))
-
-
-@dataclass(frozen=True)
-class RosterCheck:
-    """The verdict on a file. `valid` counts rows with warnings too: they can be submitted."""
-
     sheet: Sheet
-    rows: tuple[CheckedRow, ...]
-    valid: int
-    declined: int
-    invalid: int
-    quota_needed: int
-    quota_free: int | None
-    notices: tuple[str, ...]
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """Every finding of every row, in the order of the file."""
-        return tuple(finding for row in self.rows for finding in row.findings)
+    documents: list[tuple[IdType, Identity] | None]
+    keys: Sequence[bytes | None]
 
 
-def identities(sheet: Sheet, on: date) -> list[tuple[IdType, str]]:
-    """The documents a file names, as they would be looked up: for finding out who is already known."""
-    found = []
-    for row in sheet.rows:
-        id_type = _id_type(sheet, row)
-        if id_type is not None:
-            identity = read_identity(id_type, sheet.cell(row, Column.ID_NUMBER), on)
-            if identity.whole:
-                found.append((id_type, identity.number))
-    return found
-
-
-def check(source: Sheet | Table, context: RosterContext) -> RosterCheck:
-    """Check a file. Raises InvalidInput("header_not_found"), ("no_rows") or ("columns_missing")."""
+def identify(source: Sheet | Table, on: date, key_of: Callable[[IdType, str], bytes] = plain_key) -> Identified:
+    """Read the documents of a file. Raises InvalidInput("header_not_found"), ("no_rows") or ("columns_missing")."""
     sheet = source if isinstance(source, Sheet) else find_people(source)
     missing = [column for column in (Column.NAME, Column.ID_NUMBER) if column not in sheet.header.columns]
     if missing:
         raise _columns_missing(missing)
+    documents = [_document(sheet, row, on) for row in sheet.rows]
+    keys = [key_of(read[0], read[1].number) if read and read[1].whole else None for read in documents]
+    return Identified(sheet, documents, keys)
+
+
+def _document(sheet: Sheet, row: SheetRow, on: date) -> tuple[IdType, Identity] | None:
+    id_type = _id_type(sheet, row)
+    return None if id_type is None else (id_type, read_identity(id_type, sheet.cell(row, Column.ID_NUMBER), on))
+
+
+def check(source: Identified | Sheet | Table, context: RosterContext, progress: Progress = unseen) -> RosterCheck:
+    """Check a file, which uses up what was identified of it.
+
+    Raises InvalidInput("header_not_found"), ("no_rows") or ("columns_missing").
+    """
+    identified = source if isinstance(source, Identified) else identify(source, context.on, context.key_of)
+    sheet = identified.sheet
     checker = _Checker(sheet, context)
-    rows = tuple(checker.row(row) for row in sheet.rows)
-    counts = {status: sum(1 for row in rows if row.status is status) for status in RowStatus}
+    rows: list[CheckedRow] = []
+    for at, row in enumerate(sheet.rows):
+        if at % _ROWS_BETWEEN == 0:
+            progress("check", at, len(sheet.rows))
+        rows.append(checker.row(row, identified.documents[at], identified.keys[at]))
+        # What was read of it is needed no more, and 100,000 of these are no trifle.
+        identified.documents[at] = None
+    counts = Counter(row.status for row in rows)
     return RosterCheck(
         sheet,
-        rows,
+        tuple(rows),
         counts[RowStatus.VALID] + counts[RowStatus.WARNING],
         counts[RowStatus.DECLINED],
         counts[RowStatus.INVALID],
@@ -235,6 +111,10 @@ def check(source: Sheet | Table, context: RosterContext) -> RosterCheck:
         context.quota_free,
         (*sheet.notices, *_absent(sheet, context)),
     )
+
+
+_ROWS_BETWEEN = 2_000
+"""How often a long check says how far it is."""
 
 
 def _columns_missing(missing: list[Column]) -> InvalidInput:
@@ -279,26 +159,27 @@ class _Checker:
         self.holders_by_phone: dict[str, tuple[int, bytes | None]] = {}
         self.units = {code.upper(): (code, path) for code, path in context.units.items()}
 
-    def row(self, row: SheetRow) -> CheckedRow:
-        found = _Findings(row)
+    def row(self, row: SheetRow, document: tuple[IdType, Identity] | None, key: bytes | None) -> CheckedRow:
+        found = RowFindings(self.sheet, row)
         answer = self._answer(row, found)
         name = self._name(row, found)
-        id_type, identity = self._identity(row, found)
-        key = self.context.key_of(id_type, identity.number) if id_type and identity and identity.whole else None
+        id_type, identity = self._identity(row, document, found)
         sex = self._sex(row, identity, found)
         phone = self._phone(row, key, answer, found)
         unit = self._unit(row, found)
         employment = self._employment(row, answer, found)
+        applies = True
         if key is not None:
             self._repeated(row, key, found)
-            self._known(key, unit, found)
-        optional = _optional(self.sheet, row, self.context.on, found)
+            applies = self._known(key, unit, found)
+        optional = read_optional(self.sheet, row, self.context.on, found)
         if found.errors:
             status = RowStatus.INVALID
         elif answer is Answer.DECLINED:
             status = RowStatus.DECLINED
         else:
-            self._quota(found)
+            if applies:
+                self._quota(found)
             status = RowStatus.WARNING if found.warnings else RowStatus.VALID
         person = None
         if not found.errors and id_type and identity and unit:
@@ -317,10 +198,11 @@ class _Checker:
                 tags=optional.tags,
                 answer=answer,
                 answered_on=optional.answered_on,
+                method=self.context.method,
             )
-        return CheckedRow(row.row, row.line, status, found.in_order(), person, key)
+        return CheckedRow(row.row, row.line, status, found.in_order(), person, key, applies)
 
-    def _answer(self, row: SheetRow, found: "_Findings") -> Answer | None:
+    def _answer(self, row: SheetRow, found: RowFindings) -> Answer | None:
         cell = self.sheet.cell(row, Column.CONSENT)
         word = word_of(cell)
         answer = ANSWERS.get(word)
@@ -330,13 +212,13 @@ class _Checker:
             found.add(
                 Column.CONSENT,
                 FindingCode.CONSENT_MISSING,
-                f"本人同意填的“{_short(cell)}”看不懂：请填“是”或“否”。"
+                f"本人同意填的“{short(cell)}”看不懂：请填“是”或“否”。"
                 if word
                 else "本人同意没有填写：请问过本人并留存签字的《告知同意书》后填“是”或“否”。",
             )
         return answer
 
-    def _name(self, row: SheetRow, found: "_Findings") -> str:
+    def _name(self, row: SheetRow, found: RowFindings) -> str:
         name = name_of(self.sheet.cell(row, Column.NAME))
         if not name:
             found.add(Column.NAME, FindingCode.NAME_MISSING, "姓名没有填写：请按证件补填。")
@@ -344,10 +226,11 @@ class _Checker:
             found.add(Column.NAME, FindingCode.NAME_INVALID, problem)
         return name
 
-    def _identity(self, row: SheetRow, found: "_Findings") -> tuple[IdType | None, Identity | None]:
-        id_type = _id_type(self.sheet, row)
-        if id_type is None:
-            typed = _short(self.sheet.cell(row, Column.ID_TYPE))
+    def _identity(
+        self, row: SheetRow, document: tuple[IdType, Identity] | None, found: RowFindings
+    ) -> tuple[IdType | None, Identity | None]:
+        if document is None:
+            typed = short(self.sheet.cell(row, Column.ID_TYPE))
             found.add(
                 Column.ID_TYPE,
                 FindingCode.ID_TYPE_UNKNOWN,
@@ -355,7 +238,7 @@ class _Checker:
                 + f"：请填{_ID_TYPES_LISTED}之一，并填写该证件的号码。",
             )
             return None, None
-        identity = read_identity(id_type, self.sheet.cell(row, Column.ID_NUMBER), self.context.on)
+        id_type, identity = document
         if identity.code:
             found.add(Column.ID_NUMBER, FindingCode(identity.code), identity.message)
         elif not identity.address_known:
@@ -366,7 +249,7 @@ class _Checker:
             )
         return id_type, identity
 
-    def _sex(self, row: SheetRow, identity: Identity | None, found: "_Findings") -> Sex | None:
+    def _sex(self, row: SheetRow, identity: Identity | None, found: RowFindings) -> Sex | None:
         cell = self.sheet.cell(row, Column.SEX)
         word = word_of(cell)
         if not word:
@@ -382,7 +265,7 @@ class _Checker:
             )
         return sex
 
-    def _phone(self, row: SheetRow, key: bytes | None, answer: Answer | None, found: "_Findings") -> str:
+    def _phone(self, row: SheetRow, key: bytes | None, answer: Answer | None, found: RowFindings) -> str:
         cell = self.sheet.cell(row, Column.PHONE)
         phone = phone_of(cell)
         if not phone:
@@ -408,7 +291,7 @@ class _Checker:
             )
         return phone
 
-    def _unit(self, row: SheetRow, found: "_Findings") -> tuple[str, str] | None:
+    def _unit(self, row: SheetRow, found: RowFindings) -> tuple[str, str] | None:
         cell = self.sheet.cell(row, Column.UNIT)
         word = word_of(cell) or (self.context.default_unit or "").upper()
         unit = self.units.get(word) or self.units.get(self.context.unit_names.get(word, "").upper())
@@ -418,7 +301,7 @@ class _Checker:
             found.add(
                 Column.UNIT,
                 FindingCode.UNIT_UNKNOWN,
-                f"没有编码为“{_short(cell) or word}”的工会：请对照工会编码表改正。",
+                f"没有编码为“{short(cell) or word}”的工会：请对照工会编码表改正。",
             )
         elif not unit[1].startswith(self.context.scope_path):
             found.add(
@@ -428,7 +311,7 @@ class _Checker:
             )
         return unit
 
-    def _employment(self, row: SheetRow, answer: Answer | None, found: "_Findings") -> Employment | None:
+    def _employment(self, row: SheetRow, answer: Answer | None, found: RowFindings) -> Employment | None:
         cell = self.sheet.cell(row, Column.EMPLOYMENT)
         word = word_of(cell)
         employment = EMPLOYMENTS.get(word) or EMPLOYMENTS.get(word.lstrip("0123456789").lstrip("-.、:_"))
@@ -439,13 +322,13 @@ class _Checker:
         if not word:
             message = f"用工形式没有填写：请填{_EMPLOYMENTS_LISTED}之一。"
         elif any(part in word for part in NOT_ELIGIBLE):
-            message = f"用工形式“{_short(cell)}”不符合办卡条件：请删去这一行；填错了请改正。"
+            message = f"用工形式“{short(cell)}”不符合办卡条件：请删去这一行；填错了请改正。"
         else:
-            message = f"用工形式“{_short(cell)}”看不懂：请填{_EMPLOYMENTS_LISTED}之一。"
+            message = f"用工形式“{short(cell)}”看不懂：请填{_EMPLOYMENTS_LISTED}之一。"
         found.add(Column.EMPLOYMENT, FindingCode.EMPLOYMENT_NOT_ELIGIBLE, message)
         return None
 
-    def _repeated(self, row: SheetRow, key: bytes, found: "_Findings") -> None:
+    def _repeated(self, row: SheetRow, key: bytes, found: RowFindings) -> None:
         # The second row of one person is an error, not an update: we cannot know which of the two is meant.
         first = self.lines_by_key.setdefault(key, row.line)
         if first != row.line:
@@ -455,10 +338,12 @@ class _Checker:
                 f"与第 {first} 行是同一个证件号码：同一人只留一行，请删去多余的一行。",
             )
 
-    def _known(self, key: bytes, unit: tuple[str, str] | None, found: "_Findings") -> None:
+    def _known(self, key: bytes, unit: tuple[str, str] | None, found: RowFindings) -> bool:
+        """What is on record about this person; returns whether the row asks for a card."""
         known = self.context.known.get(key)
         if known is None:
-            return
+            return True
+        moves = bool(known.unit_path and unit and known.unit_path != unit[1])
         if known.deceased:
             found.add(
                 Column.NAME,
@@ -466,22 +351,30 @@ class _Checker:
                 "此人已登记为身故：请核对证件号码；登记有误请联系上级工会更正。",
             )
         if self.context.file is FileKind.ROSTER:
-            if known.has_card:
+            if known.has_card and not moves:
                 found.add(
                     Column.NAME,
                     FindingCode.ALREADY_HAS_CARD,
                     "此人已有有效的会员服务卡，不能再办：请删去这一行；卡丢了请办理补卡。",
                 )
             elif known.application_open:
-                found.add(Column.NAME, FindingCode.APPLICATION_OPEN, "此人已有办理中的申请：请删去这一行，等申请办完。")
-        if known.unit_path and unit and known.unit_path != unit[1]:
+                found.add(
+                    Column.NAME,
+                    FindingCode.APPLICATION_OPEN,
+                    "此人已有办理中的申请，不会重复提交：这一行不用改，等申请办完即可。",
+                )
+        if moves:
+            where = known.unit_name or "另一个工会"
             found.add(
                 Column.UNIT,
                 FindingCode.MEMBER_ELSEWHERE,
-                f"此人的会籍现在在{known.unit_name or '另一个工会'}：提交后会向对方提出转接，卡和待遇不受影响。",
+                f"此人的会籍现在在{where}，并已有卡：提交后会向对方提出转接，原卡继续用，不用再办。"
+                if known.has_card and self.context.file is FileKind.ROSTER
+                else f"此人的会籍现在在{where}：提交后会向对方提出转接，卡和待遇不受影响。",
             )
+        return not (known.has_card and moves)
 
-    def _quota(self, found: "_Findings") -> None:
+    def _quota(self, found: RowFindings) -> None:
         self.needed += 1
         free = self.context.quota_free
         if free is not None and self.needed > free:
@@ -492,124 +385,6 @@ class _Checker:
             )
 
 
-class _Findings(list[Finding]):
-    """The findings of one row, as they come."""
-
-    def __init__(self, row: SheetRow) -> None:
-        super().__init__()
-        self.of = row
-        self.errors = 0
-        self.warnings = 0
-
-    def add(self, column: Column, code: FindingCode, message: str, severity: Severity | None = None) -> None:
-        severity = severity or SEVERITIES[code]
-        self.errors += severity is Severity.ERROR
-        self.warnings += severity is Severity.WARNING
-        self.append(Finding(self.of.row, self.of.line, column.value, code, severity, message))
-
-    def in_order(self) -> tuple[Finding, ...]:
-        """As the eye goes over the row."""
-        return tuple(sorted(self, key=_place)) if len(self) > 1 else tuple(self)
-
-    def unknown(self, column: Column, cell: Cell) -> None:
-        self.add(column, FindingCode.VALUE_UNKNOWN, f"{column}填的“{_short(cell)}”看不懂，没有采用：不影响办卡。")
-
-
-_PLACES = {column.value: place for place, column in enumerate(Column)}
-
-
-def _place(finding: Finding) -> int:
-    return _PLACES[finding.column]
-
-
-@dataclass(frozen=True, slots=True)
-class _Optional:
-    id_valid_until: date | None
-    department: str
-    joined_on: date | None
-    tags: tuple[NewTag, ...]
-    answered_on: date | None
-
-
-def _optional(sheet: Sheet, row: SheetRow, on: date, found: _Findings) -> _Optional:
-    return _Optional(
-        _valid_until(sheet.cell(row, Column.ID_VALID_UNTIL), on, found),
-        text_of(sheet.cell(row, Column.DEPARTMENT))[:_TEXT_CHARS],
-        _past_day(sheet, row, Column.JOINED_ON, on, found),
-        _tags(sheet, row, found),
-        _past_day(sheet, row, Column.CONSENT_ON, on, found),
-    )
-
-
-_TEXT_CHARS = 100
-_UNION_FOUNDED = date(1921, 1, 1)
-
-
-def _valid_until(cell: Cell, on: date, found: _Findings) -> date | None:
-    word = word_of(cell)
-    if not word or word in NO_EXPIRY:
-        return None
-    day = date_of(cell)
-    if day is None and isinstance(cell, str) and len(parts := _RANGE.split(text_of(cell))) == 2:
-        # The document prints `2010.01.01-2030.01.01`, or `2010.01.01-长期`.
-        if word_of(parts[1]) in NO_EXPIRY:
-            return None
-        day = date_of(parts[1])
-    if day is None:
-        found.add(Column.ID_VALID_UNTIL, FindingCode.DATE_INVALID, _date_words(Column.ID_VALID_UNTIL, cell))
-    elif day < on:
-        found.add(
-            Column.ID_VALID_UNTIL,
-            FindingCode.ID_EXPIRED,
-            f"证件已于 {day.isoformat()} 过期：可以提交，请提醒本人换证。",
-        )
-    return day
-
-
-_RANGE = re.compile(r"(?<=[0-9日])\s*(?:-|—|–|~|～|至|到)+\s*(?=[0-9]{4}[-/.年]|[0-9]{8}|长|永)")
-
-
-def _past_day(sheet: Sheet, row: SheetRow, column: Column, on: date, found: _Findings) -> date | None:
-    cell = sheet.cell(row, column)
-    if not word_of(cell):
-        return None
-    day = date_of(cell)
-    if day is not None and _UNION_FOUNDED <= day <= on:
-        return day
-    found.add(column, FindingCode.DATE_INVALID, _date_words(column, cell))
-    return None
-
-
-def _date_words(column: Column, cell: Cell) -> str:
-    return f"{column}“{_short(cell)}”不是可用的日期，没有采用：请写成 2018-04-28 这样，或留空。"
-
-
-def _tags(sheet: Sheet, row: SheetRow, found: _Findings) -> tuple[NewTag, ...]:
-    tags = []
-    for column, kind in _TAG_COLUMNS.items():
-        cell = sheet.cell(row, column)
-        word = word_of(cell)
-        if not word or word in NOTHING:
-            continue
-        said_yes = ANSWERS.get(word) is Answer.GIVEN
-        if kind is TagKind.FRONT_LINE and not said_yes:
-            found.unknown(column, cell)
-            continue
-        tags.append(NewTag(kind, "" if said_yes else text_of(cell)[:_TEXT_CHARS]))
-    return tuple(tags)
-
-
-_TAG_COLUMNS = {
-    Column.MODEL_WORKER: TagKind.MODEL_WORKER,
-    Column.HARDSHIP: TagKind.HARDSHIP,
-    Column.FRONT_LINE: TagKind.FRONT_LINE,
-    Column.SPECIAL_POST: TagKind.SPECIAL_POST,
-}
 _SEX_NAMES = {Sex.MALE: "男", Sex.FEMALE: "女"}
 _ID_TYPES_LISTED = "、".join(ID_TYPE_NAMES.values())
 _EMPLOYMENTS_LISTED = "、".join(EMPLOYMENT_NAMES.values())
-
-
-def _short(cell: Cell) -> str:
-    text = text_of(cell)
-    return text if len(text) <= 20 else text[:20] + "…"

@@ -23,6 +23,9 @@ def tier_of_role(role: Role) -> Tier:
     return {Role.UNIT_OFFICER: Tier.UNIT, Role.TOWNSHIP_OFFICER: Tier.TOWNSHIP}.get(role, Tier.DISTRICT)
 
 
+TIER_NAMES = {Tier.DISTRICT: "区总工会", Tier.TOWNSHIP: "镇街委局工会", Tier.UNIT: "基层工会"}
+
+
 class IdType(enum.StrEnum):
     """The documents a member may show (domain.md §7.1, 7.2)."""
 
@@ -116,6 +119,33 @@ class ConsentMethod(enum.StrEnum):
     SELF_SERVICE = "self_service"
     ACTIVATION = "activation"
     IN_PERSON = "in_person"
+
+
+class TransferState(enum.StrEnum):
+    """A transfer that a new unit proposed. `proposed` is the only one that can change.
+
+    `released` by the old unit, or by itself when its days were over (then nobody decided); `objected` by the old unit,
+    `withdrawn` by the new one; `lapsed` when the person went elsewhere meanwhile.
+    """
+
+    PROPOSED = "proposed"
+    RELEASED = "released"
+    OBJECTED = "objected"
+    WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
+
+
+class TransferOrigin(enum.StrEnum):
+    """Where a proposal came from."""
+
+    ROSTER = "roster"
+    REGISTER = "register"
+    SELF_FILLED = "self_filled"
+    OFFICER = "officer"
+
+
+TRANSFER_WORKING_DAYS = 5
+"""How long the old unit has; then it releases by itself."""
 
 
 @dataclass(frozen=True)

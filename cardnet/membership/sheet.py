@@ -11,8 +11,9 @@ from typing import NamedTuple
 from cardnet.kernel.errors import InvalidInput
 from cardnet.membership import spreadsheet
 from cardnet.membership.cleaning import heading_of, word_of
-from cardnet.membership.columns import EXAMPLES, FOOTERS, HEADINGS, HINTS, RESIDENT_ID_HEADINGS, Column
-from cardnet.membership.spreadsheet import Cell, Table
+from cardnet.membership.columns import HEADINGS, RESIDENT_ID_HEADINGS, Column
+from cardnet.membership.table import Cell, Table
+from cardnet.membership.words import EXAMPLES, FOOTERS, HINTS
 
 HEADER_WITHIN = 60
 """Lines among which the header must be."""
@@ -77,6 +78,9 @@ def find_people(table: Table) -> Sheet:
     rows = tuple(_people(table, header, notices))
     if not rows:
         raise InvalidInput("no_rows", "表头下面没有名单：请从表头的下一行开始逐行填写后再上传。")
+    if unseen := [row.line for row in rows if row.line in table.hidden]:
+        listed = "、".join(map(str, unseen[:10])) + ("……" if len(unseen) > 10 else "")
+        notices.add(f"有 {len(unseen)} 人在隐藏的行里（第 {listed} 行），也一起读了：不想提交请删去这些行。")
     for other in table.others:
         if _likeness(other):
             notices.add(f"工作表“{other.name}”里也有一份名单，本次只读了“{table.name}”：请合并成一张表，或分开上传。")

@@ -11,7 +11,7 @@ from stdnum.cn import uscc
 from cardnet.kernel.errors import InvalidInput
 from cardnet.membership.cleaning import heading_of, text_of, word_of
 from cardnet.membership.rules import Tier, UnionNode, path_of
-from cardnet.membership.spreadsheet import Cell, Table
+from cardnet.membership.table import Cell, Table
 
 
 class OrganisationColumn(enum.StrEnum):

@@ -34,6 +34,7 @@ _HOMES = (
     (OFFICERS, "/console", "console"),
     (FINANCE, "/finance", "finance"),
     ((Role.CHAIR,), "/overview", "overview"),
+    ((Role.ADMIN,), "/console/accounts", "console"),
 )
 
 

@@ -26,12 +26,16 @@ _FINANCE = frozenset({"finance_maker", "finance_checker", "finance_approver", "c
 
 ENTRIES = (
     Entry("/console", lazy_gettext("待办"), "console", _OFFICERS),
+    Entry("/console/review", lazy_gettext("审核"), "console", _OFFICERS),
     Entry("/console/rosters", lazy_gettext("采集表"), "console", _OFFICERS, "/console/batches"),
+    Entry("/console/register", lazy_gettext("名册"), "console", _OFFICERS),
     Entry("/console/cards", lazy_gettext("会员卡"), "console", _OFFICERS),
     Entry("/console/quota", lazy_gettext("名额"), "console", _OFFICERS | {"chair", "auditor"}),
     Entry("/console/bulletin", lazy_gettext("通报"), "console", _OFFICERS | {"chair", "auditor"}),
     Entry("/finance", lazy_gettext("财务"), "finance", _FINANCE),
     Entry("/overview", lazy_gettext("概览"), "overview", frozenset({"chair", "district_officer", "auditor"})),
+    Entry("/console/accounts", lazy_gettext("账号"), "console", frozenset({"admin"})),
+    Entry("/console/audit", lazy_gettext("操作记录"), "console", frozenset({"admin", "auditor"})),
 )
 
 

@@ -85,13 +85,18 @@ class OfflineApp:
         )
 
     def _script(self) -> str:
-        built = _DIST / self.name / "manifest.json"
-        if not built.exists():
-            raise Unavailable(
-                "not_built", "页面脚本还没有构建：请在项目目录运行 make demo，或 npm --prefix frontend run build。"
-            )
-        file = _entry(built, built.stat().st_mtime_ns)
-        return url_for("static", filename=f"dist/{self.name}/{file}")
+        return script_of(self.name)
+
+
+def script_of(name: str) -> str:
+    """The address of a built script. Raises Unavailable when it was never built."""
+    built = _DIST / name / "manifest.json"
+    if not built.exists():
+        raise Unavailable(
+            "not_built", "页面脚本还没有构建：请在项目目录运行 make demo，或 npm --prefix frontend run build。"
+        )
+    file = _entry(built, built.stat().st_mtime_ns)
+    return url_for("static", filename=f"dist/{name}/{file}")
 
 
 @cache

@@ -19,9 +19,10 @@ from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
 from cardnet.ledger import services as ledger
 from cardnet.membership.rules import UnionNode
-from cardnet.web.auth import staff_page
+from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.formats import money
 from cardnet.web.language import gettext
+from cardnet.web.paging import page_of
 from cardnet.wiring import current_world
 
 blueprint = Blueprint("overview", __name__, url_prefix="/overview")
@@ -106,6 +107,114 @@ def overview(principal: Principal) -> ResponseReturnValue:
     return render_template("overview/overview.html", sheet=sheet)
 
 
+@blueprint.get("/notice-board")
+@staff_page(Role.CHAIR, *OFFICERS, Role.AUDITOR)
+def notice_board(principal: Principal) -> ResponseReturnValue:
+    """公示栏一张纸: what the union did for its members this year, in numbers nobody can be known by, for the wall."""
+    at = current_world().now()
+    today, path = day_of(at), principal.scope_path
+    first = date(today.year, 1, 1)
+    with transaction() as session:
+        figures = issuance.card_counts(session, path, today.year)
+        used = benefits.people_served(session, path, first, today)
+        usage = benefits.usage_report(session, first=first, last=today, path=path)
+    live = [one for one in usage if one.uses]
+    return render_template(
+        "overview/notice_board.html",
+        at=at,
+        year=today.year,
+        union=figures[0].union,
+        counts=figures[0].total,
+        used=used,
+        programs=sorted(live, key=lambda one: (-one.people, one.name)),
+        union_fen=sum(one.union_fen for one in live),
+        few=FEW,
+    )
+
+
+@blueprint.get("/year-end")
+@staff_page(Role.CHAIR, Role.DISTRICT_OFFICER, Role.AUDITOR)
+def year_end(principal: Principal) -> ResponseReturnValue:
+    """年终收口: what the year still has open, with whom, and what its end would do to it."""
+    at = current_world().now()
+    today, path = day_of(at), principal.scope_path
+    with transaction() as session:
+        figures = issuance.card_counts(session, path, today.year)
+        view = next((one for one in issuance.years(session) if one.year == today.year), None)
+        end = issuance.preview_year_end(session, today.year) if view and view.state != "closed" else None
+        used = benefits.people_served(session, path, date(today.year, 1, 1), today)
+        stuck = (*_stuck_in_review(session, principal), *_stuck_in_finance(session, today))
+    counts = figures[0].total
+    lines = [one for one in figures if one.union.path.removeprefix(path).count("/") == 1 and one.union.path != path]
+    behind = sorted((one for one in lines if one.total.quota), key=lambda one: one.total.issued / one.total.quota)
+    return render_template(
+        "overview/year_end.html",
+        at=at,
+        year=today.year,
+        union=figures[0].union,
+        counts=counts,
+        used=used,
+        view=view,
+        end=end,
+        to_do=to_do_of(counts),
+        stuck=stuck,
+        behind=behind[:_SHOWN],
+        days_left=(date(today.year, 12, 31) - today).days,
+    )
+
+
+@blueprint.get("/untouched")
+@staff_page(Role.CHAIR, Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER, Role.AUDITOR)
+def untouched(principal: Principal) -> ResponseReturnValue:
+    """一个都没享受的单位: units with members of whom nobody has used anything this year."""
+    at = current_world().now()
+    today, path = day_of(at), principal.scope_path
+    with transaction() as session:
+        figures = issuance.card_counts(session, path, today.year)
+        lines = untouched_of(session, figures, path, today)
+    above = {one.union.id: one.union for one in figures}
+    return render_template(
+        "overview/untouched.html",
+        at=at,
+        year=today.year,
+        union=figures[0].union,
+        lines=lines,
+        page=page_of(lines, 100),
+        above=above,
+        units=sum(1 for one in figures if one.own.members),
+    )
+
+
+def untouched_of(session: Session, figures: Sequence[UnionCounts], path: str, today: date) -> list[UnionCounts]:
+    """Unions with members of their own none of whom used anything, those with the most cards first."""
+    depths = {one.union.path.count("/") - 1 for one in figures if one.own.members}
+    touched: set[str] = set()
+    for depth in depths:
+        below = benefits.usage_below(session, path, depth, date(today.year, 1, 1), today)
+        touched |= {used.path for used in below.values() if used.people}
+    nobody = [one for one in figures if one.own.members and one.union.path not in touched]
+    return sorted(nobody, key=lambda one: (-one.own.holders, -one.own.members, one.union.path))
+
+
+FEW = 3
+"""Fewer people than this are not counted out on a wall: in a small unit a number is a name."""
+
+
+def to_do_of(counts: CardCounts) -> tuple[Missing, ...]:
+    """What is still to be done for people of this year, and by whom."""
+    found = (
+        Missing(gettext("还在审核"), counts.in_review, gettext("各级工会抓紧审核")),
+        Missing(gettext("退回没改"), counts.returned, gettext("请单位改正后重交")),
+        Missing(gettext("审核通过没发卡"), max(0, counts.approved - counts.issued), gettext("职工援助服务中心发卡")),
+        Missing(gettext("候补等名额"), counts.waitlisted, gettext("追加名额或转入下年")),
+        Missing(gettext("发了卡没到手"), max(0, counts.issued - counts.handed_out), gettext("请单位发放签领")),
+        Missing(gettext("到手没激活"), max(0, counts.handed_out - counts.activated), gettext("请单位帮助激活")),
+        Missing(gettext("没有答复"), counts.no_answer, gettext("请单位问本人")),
+        Missing(gettext("名额没用完"), max(0, counts.quota - counts.issued), gettext("收回、调剂给候补多的单位")),
+    )
+    return tuple(one for one in found if one.count)
+
+
 def _sheet(session: Session, principal: Principal, at: datetime) -> Sheet:
     today = day_of(at)
     first = date(today.year, 1, 1)
@@ -164,13 +273,12 @@ def spent_by_program(usage: Sequence[ProgramUsage]) -> tuple[Spent, ...]:
 def _spent_by_union(
     session: Session, figures: Sequence[UnionCounts], path: str, first: date, last: date
 ) -> tuple[Spent, ...]:
-    spent = []
-    for union in _directly_below([one.union for one in figures], path):
-        usage = benefits.usage_report(session, first=first, last=last, path=union.path)
-        if any(one.uses for one in usage):
-            people = benefits.people_served(session, union.path, first, last)
-            uses, fen = sum(one.uses for one in usage), sum(one.union_fen for one in usage)
-            spent.append(Spent(union.name, people, uses, fen))
+    below = benefits.usage_below(session, path, path.count("/"), first, last)
+    spent = [
+        Spent(union.name, used.people, used.uses, used.union_fen)
+        for union in _directly_below([one.union for one in figures], path)
+        if (used := below.get(union.path)) and used.uses
+    ]
     return _shortened(sorted(spent, key=lambda one: (-one.union_fen, -one.uses, one.name)))
 
 

@@ -11,6 +11,7 @@ from flask import Flask
 from flask_babel import lazy_gettext
 from markupsafe import Markup
 
+from cardnet.web.act_words import act_word
 from cardnet.web.language import gettext
 
 ROLE_WORDS = {
@@ -59,18 +60,25 @@ CHECK_STATES = {
 ACTIONS = {
     "submit": lazy_gettext("提交"),
     "queue": lazy_gettext("候补"),
+    "offer": lazy_gettext("通知递补"),
     "take_place": lazy_gettext("递补"),
+    "decline": lazy_gettext("放弃递补"),
     "lapse": lazy_gettext("作废"),
+    "carry_over": lazy_gettext("转入下年"),
+    "requeue": lazy_gettext("转为候补"),
     "pass_on": lazy_gettext("审核通过"),
     "approve": lazy_gettext("审核通过"),
     "return": lazy_gettext("退回"),
     "reject": lazy_gettext("不予通过"),
     "resubmit": lazy_gettext("重新提交"),
     "withdraw": lazy_gettext("撤回"),
+    "confirm": lazy_gettext("单位确认"),
+    "escalate": lazy_gettext("超期提醒"),
     "issue": lazy_gettext("发卡"),
 }
 
 CARD_ACTIONS = {
+    "import": lazy_gettext("导入已发的卡"),
     "issue": lazy_gettext("生成卡号"),
     "produce": lazy_gettext("制卡"),
     "print": lazy_gettext("打印实体卡"),
@@ -80,6 +88,34 @@ CARD_ACTIONS = {
     "resume": lazy_gettext("解挂"),
     "replace": lazy_gettext("补换"),
     "cancel": lazy_gettext("注销"),
+    "renew": lazy_gettext("换发新卡"),
+    "start": lazy_gettext("提前启用"),
+    "rebind": lazy_gettext("换绑手机"),
+    "reprint_code": lazy_gettext("补打激活单"),
+    "void_print": lazy_gettext("作废实体卡"),
+    "move": lazy_gettext("随会籍转移"),
+}
+
+CARD_CHANNELS = {
+    "self": lazy_gettext("会员本人"),
+    "office": lazy_gettext("系统"),
+    "officers_code": lazy_gettext("会员本人，凭重绑码"),
+    "printed_first_use": lazy_gettext("首次使用实体卡"),
+    "scan": lazy_gettext("扫码签领"),
+    "signed_list": lazy_gettext("纸质签领表"),
+    "typed": lazy_gettext("当面登记"),
+}
+
+RECEIPTS = {
+    "scan": lazy_gettext("扫码签领"),
+    "signed_list": lazy_gettext("纸质签领"),
+    "typed": lazy_gettext("当面登记"),
+}
+
+HANDOUTS = {
+    "card": lazy_gettext("会员服务卡"),
+    "gift": lazy_gettext("慰问品"),
+    "heat": lazy_gettext("高温慰问"),
 }
 
 REASONS = {
@@ -118,14 +154,65 @@ MEMBERSHIP_KINDS = {
     "deceased": lazy_gettext("身故"),
 }
 
+FINDINGS = {
+    "name_missing": lazy_gettext("姓名没有填写"),
+    "name_invalid": lazy_gettext("姓名不规范"),
+    "id_type_unknown": lazy_gettext("证件类型不能用"),
+    "id_format": lazy_gettext("证件号码格式不对"),
+    "id_checksum": lazy_gettext("证件号码校验位不对"),
+    "id_birth_date": lazy_gettext("证件号码出生日期不对"),
+    "id_precision_lost": lazy_gettext("证件号码末位丢失"),
+    "sex_mismatch": lazy_gettext("性别与证件不符"),
+    "phone_format": lazy_gettext("手机号码不对"),
+    "unit_unknown": lazy_gettext("没有这个工会编码"),
+    "unit_out_of_scope": lazy_gettext("不在管理范围内"),
+    "employment_not_eligible": lazy_gettext("用工形式不符合"),
+    "consent_missing": lazy_gettext("缺本人同意"),
+    "duplicate_in_file": lazy_gettext("表内重复"),
+    "already_has_card": lazy_gettext("已有卡"),
+    "application_open": lazy_gettext("已在办理"),
+    "member_deceased": lazy_gettext("登记为身故"),
+    "phone_shared": lazy_gettext("手机号码与他人相同"),
+    "member_elsewhere": lazy_gettext("会籍在其他工会"),
+    "quota_short": lazy_gettext("名额不够"),
+    "id_expired": lazy_gettext("证件过期"),
+    "date_invalid": lazy_gettext("日期不能用"),
+    "id_address_unknown": lazy_gettext("证件地址码不在表内"),
+    "consent_declined": lazy_gettext("本人暂不办"),
+    "value_unknown": lazy_gettext("选填项看不懂"),
+}
+
+ANSWERS = {
+    "has_card": ("good", lazy_gettext("已办卡")),
+    "in_progress": ("wait", lazy_gettext("办理中")),
+    "no_answer": ("bad", lazy_gettext("未答复")),
+    "declined": ("calm", lazy_gettext("本人暂不办")),
+}
+
+ROSTER_STAGES = {
+    "waiting": lazy_gettext("排队等待"),
+    "read": lazy_gettext("读取文件"),
+    "check": lazy_gettext("逐行检查"),
+    "report": lazy_gettext("整理检查结果"),
+    "people": lazy_gettext("登记人员"),
+    "rows": lazy_gettext("保存原表"),
+    "applications": lazy_gettext("生成申请"),
+}
+
 _BADGES: Mapping[str, Mapping[str, tuple[str, object]]] = {
     "application": APPLICATION_STATES,
     "card": CARD_STATES,
     "check": CHECK_STATES,
+    "answer": ANSWERS,
 }
 _WORDS: Mapping[str, Mapping[str, object]] = {
     "action": ACTIONS,
+    "finding": FINDINGS,
+    "roster_stage": ROSTER_STAGES,
     "card_action": CARD_ACTIONS,
+    "card_channel": CARD_CHANNELS,
+    "receipt": RECEIPTS,
+    "handout": HANDOUTS,
     "reason": REASONS,
     "tier": TIERS,
     "mode": MODES,
@@ -135,8 +222,8 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
 
 
 def install(app: Flask) -> None:
-    """Give templates the filters `role_words`, `state_badge(of)` and `word(of)`."""
-    app.jinja_env.filters.update(role_words=role_words, state_badge=state_badge, word=word)
+    """Give templates the filters `role_words`, `state_badge(of)`, `word(of)` and `act_word`."""
+    app.jinja_env.filters.update(role_words=role_words, state_badge=state_badge, word=word, act_word=act_word)
 
 
 def role_words(roles: Iterable[str]) -> str:

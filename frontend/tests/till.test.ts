@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { fenOf, yuan } from "../src/shared/money";
-import { cleanCode, looksLikeCode } from "../src/till/codetext";
+import { cleanCode, looksLikeCode } from "../src/shared/codetext";
 import { characterOf, LONGEST_PAUSE_MS, Wedge, type Heard } from "../src/till/wedge";
 import vectors from "./cn1-vectors.json";
 

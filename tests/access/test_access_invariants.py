@@ -4,9 +4,8 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from cardnet.access import services
 from cardnet.access.invariants import INVARIANTS
-from tests.make.access import make_account, make_session
+from tests.make.access import close, make_account, make_session
 
 
 def broken(session):
@@ -16,7 +15,7 @@ def broken(session):
 def test_a_disabled_account_that_was_seen_again_is_found(session, world, clock):
     account = make_account(session, world, "gone")
     make_session(session, world, account)
-    services.disable_account(session, world, services.DisableAccount("gone"))
+    close(session, world, "gone")
     assert broken(session) == set()
     clock.advance(timedelta(hours=1))
     session.execute(text("update staff_session set seen_at = :at"), {"at": world.now()})

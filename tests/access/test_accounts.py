@@ -8,7 +8,7 @@ from cardnet.access.models import Account
 from cardnet.access.rules import Role, in_scope, password_problem, username_of
 from cardnet.kernel import audit
 from cardnet.kernel.errors import Conflict, InvalidInput, NotFound
-from tests.make.access import PASSWORD, make_account, make_officer
+from tests.make.access import PASSWORD, close, make_account, make_officer
 
 
 def test_a_new_account_has_a_first_password_and_a_totp_secret_that_are_not_stored_in_the_clear(session, world):
@@ -36,13 +36,11 @@ def test_an_unknown_account_is_not_found(session):
         services.principal_of_username(session, "nobody")
 
 
-def test_a_disabled_account_is_not_found_and_cannot_be_disabled_under_another_name(session, world):
+def test_a_disabled_account_is_not_found(session, world):
     make_officer(session, world, "gone")
-    services.disable_account(session, world, services.DisableAccount("gone"))
+    close(session, world, "gone")
     with pytest.raises(NotFound, match="account_unknown"):
         services.principal_of_username(session, "gone")
-    with pytest.raises(NotFound, match="account_unknown"):
-        services.disable_account(session, world, services.DisableAccount("nobody"))
 
 
 def test_a_username_is_taken_once_whatever_its_case(session, world):

@@ -9,7 +9,7 @@ from cardnet.access import services
 from cardnet.access.models import Account, StaffSession
 from cardnet.access.rules import Role, SessionKind, SignInRefusal
 from cardnet.kernel import audit
-from tests.make.access import PASSWORD, code_now, make_account, make_officer
+from tests.make.access import PASSWORD, close, code_now, make_account, make_officer
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_the_first_sign_in_stores_a_made_password_the_slow_way_and_asks_to_chang
 def test_a_disabled_account_signs_in_nowhere_and_its_sessions_and_tokens_are_over(session, world, clock, account):
     signed_in = attempt(session, world, account)
     token = services.issue_token(session, world, signed_in.principal)
-    services.disable_account(session, world, services.DisableAccount("officer"))
+    close(session, world, "officer")
     clock.advance(timedelta(seconds=30))
     assert attempt(session, world, account).reason is SignInRefusal.DISABLED
     assert attempt(session, world, account, "wrong").reason is SignInRefusal.WRONG

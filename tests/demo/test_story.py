@@ -12,6 +12,7 @@ import pypdfium2
 import pytest
 import zxingcpp
 from flask import Flask
+from sqlalchemy import text
 
 from cardnet import create_app
 from cardnet.benefits import services as benefits
@@ -25,6 +26,7 @@ from cardnet.kernel.errors import Conflict
 from cardnet.kernel.world import World
 from cardnet.ledger import services as ledger
 from cardnet.merchants import services as merchants
+from cardnet.web.act_words import act_word
 from tests.conftest import MovableWorld
 
 YEAR = 2026
@@ -201,6 +203,12 @@ def test_everything_that_must_hold_holds(built, session):
 
 
 # ---- loading ----
+
+
+def test_every_act_of_the_story_has_a_word_in_the_audit_trail(built, session):
+    with built.app.test_request_context():
+        for action in session.scalars(text("select distinct action from audit_event")):
+            assert act_word(action) != action
 
 
 def test_loading_again_changes_nothing(built):

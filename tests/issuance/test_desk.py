@@ -109,8 +109,9 @@ def test_the_history_of_a_batch_tells_each_act_once(session, office, batch):
     one = desk.row_of(session, office["C1"], desk.batch_of(session, office["C1"], batch), 1)
     assert len(desk.application_history(session, office["C1"], one.application_id)) == 3
     assert desk.batch_history(session, office["U9"], batch) == ()
-    assert [(union.code, count) for union, count in desk.batch_turns(session, office["C1"], batch)] == [("C", 3)]
-    assert [(union.code, count) for union, count in desk.batch_units(session, office["C1"], batch)] == [("B1", 3)]
+    places = desk.batch_places(session, office["C1"], batch)
+    assert [(union.code, count) for union, count in places.turns] == [("C", 3)]
+    assert [(union.code, count) for union, count in places.units] == [("B1", 3)]
 
 
 def test_cards_are_found_by_number_and_by_last_digits_inside_the_scope(session, world, office):

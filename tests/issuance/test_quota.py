@@ -1,16 +1,20 @@
 """Quota: a tree of counters with a ledger, as in scenario S16."""
 
+from dataclasses import replace
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
 from cardnet.issuance import services
-from cardnet.issuance.rules import plan_spread
+from cardnet.issuance.rules import QuotaKind, plan_spread
+from cardnet.kernel.calendar import SHANGHAI
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from cardnet.membership import services as membership
 from tests.make import membership as make_membership
-from tests.make.issuance import make_office
+from tests.make.issuance import lines_of, make_office
 
 
 @pytest.fixture
@@ -22,34 +26,56 @@ def tree_sum(session):
     return session.scalar(text("select sum(received - passed_down) from quota_node"))
 
 
-def test_s16_quota_tree_transfer_return_and_waiting(office, session, world):
-    office.grant(30_000)
-    office.allocate("C", "D1", 20_000)
-    office.allocate("C", "D2", 8_000)
-    office.allocate("D1", "B1", 5_000)
-    assert (office.quota("C").passed_down, office.quota("C").free, office.quota("D1").free) == (28_000, 2_000, 15_000)
-    # 4,998 used so far; the ledger takes no shortcuts, so a smaller unit stands for it: two places are left.
-    services.return_quota(session, world, services.ReturnQuota(office.year, "B1", 4_998))
-    receipts = [office.submit(office.roster(serial)) for serial in range(3)]
+def move(office, giver, taker, count):
+    return services.transfer_quota(office.session, office.world, services.MoveQuota(office.year, giver, taker, count))
+
+
+def give_back(office, giver, count):
+    return services.return_quota(office.session, office.world, services.ReturnQuota(office.year, giver, count))
+
+
+@pytest.mark.parametrize(
+    ("granted", "first", "second", "unit", "used"),
+    [(30_000, 20_000, 8_000, 5_000, 4_998), (300, 150, 90, 40, 7)],
+    ids=["the numbers of S16", "other numbers"],
+)
+def test_s16_quota_tree_race_transfer_and_return(office, session, world, clock, granted, first, second, unit, used):
+    clock.set(datetime(2025, 6, 3, 9, tzinfo=SHANGHAI))
+    office.grant(granted)
+    office.allocate("C", "D1", first)
+    office.allocate("C", "D2", second)
+    office.allocate("D1", "B1", unit)
+    assert (office.quota("C").received, office.quota("C").passed_down) == (granted, first + second)
+    assert office.quota("C").free == granted - first - second
+    assert office.quota("D1").free == first - unit
+    receipt = office.submit(office.roster(*range(used)))
+    office.approve_all_the_way(receipt.batch_id)
+    services.issue_cards(session, world, services.IssueCards(receipt.batch_id, office["C1"]))
+    # Two places are left, whatever the size of the unit.
+    if spare := unit - used - 2:
+        give_back(office, "B1", spare)
+    assert (office.quota("B1").used, office.quota("B1").held, office.quota("B1").free) == (used, 0, 2)
+    receipts = [office.submit(office.roster(used + serial)) for serial in range(3)]
     assert [(r.submitted, r.waitlisted) for r in receipts] == [(1, 0), (1, 0), (0, 1)]
-    assert services.applications_of(session, receipts[2].batch_id)[0].place == 1
+    assert lines_of(session, receipts[2].batch_id)[0].place == 1
     assert (office.quota("B1").held, office.quota("B1").free) == (2, 0)
     with pytest.raises(Conflict, match="quota_not_returnable"):
-        services.return_quota(session, world, services.ReturnQuota(office.year, "B1", 3))
+        give_back(office, "B1", 3)
     office.allocate("D1", "B1", 10)
-    assert (office.quota("B1").held, office.quota("B1").free, office.quota("B1").waiting) == (3, 9, 0)
-    services.return_quota(session, world, services.ReturnQuota(office.year, "B1", 9))
-    assert (office.quota("B1").received, office.quota("D1").passed_down) == (3, 3)
+    b1 = office.quota("B1")
+    assert (b1.received, b1.held, b1.free, b1.waiting, b1.offered) == (used + 12, 3, 9, 0, 1)
+    give_back(office, "B1", 9)
+    assert office.quota("B1").received == office.quota("D1").passed_down == used + 3
     before = office.quota("C")
-    services.transfer_quota(session, world, services.MoveQuota(office.year, "D1", "D2", 9))
-    assert (office.quota("D1").received, office.quota("D2").received) == (19_991, 8_009)
+    move(office, "D1", "D2", 9)
+    assert (office.quota("D1").received, office.quota("D2").received) == (first - 9, second + 9)
     assert office.quota("C") == before
-    assert tree_sum(session) == 30_000
-    office.grant(-1_000)
-    assert (office.quota("C").received, office.quota("C").free) == (29_000, 1_000)
+    assert tree_sum(session) == granted
+    free = office.quota("C").free
+    office.grant(1 - free)
+    assert (office.quota("C").received, office.quota("C").free) == (granted + 1 - free, 1)
     with pytest.raises(Conflict, match="quota_not_returnable"):
-        office.grant(-2_000)
-    assert tree_sum(session) == 29_000
+        office.grant(-2)
     assert office.breaches() == {}
 
 
@@ -130,3 +156,20 @@ def test_a_spread_always_adds_up(free, members):
     assert all(part >= 0 for part in parts)
     if any(members):
         assert all(part == 0 for part, count in zip(parts, members, strict=True) if count == 0)
+
+
+def test_places_of_a_kind_without_applications_are_handed_down_and_noted_as_used(office, session, world):
+    kind = QuotaKind.RECUPERATION
+    services.grant_quota(session, world, services.GrantQuota(office.year, 20, "云工〔2026〕7号", kind=kind))
+    for giver, taker in (("C", "D1"), ("D1", "B1")):
+        services.allocate_quota(session, world, services.MoveQuota(office.year, giver, taker, 8, kind=kind))
+    use = services.UseQuota(office.year, "B1", 5, "第一批疗休养 5 人", office["U1"])
+    assert services.use_quota(session, world, use).free == 3
+    with pytest.raises(Conflict, match="quota_short"):
+        services.use_quota(session, world, use)
+    with pytest.raises(InvalidInput, match="kind_has_applications"):
+        services.use_quota(session, world, replace(use, kind=QuotaKind.NEW_CARD))
+    with pytest.raises(InvalidInput, match="words_missing"):
+        services.use_quota(session, world, replace(use, words=" "))
+    assert services.quota_tree(session, office.year) == ()
+    assert office.breaches() == {}

@@ -1,10 +1,9 @@
-"""Races with real commits: the last place, one row decided twice, one card replaced twice, and what else two do at once.
+"""Races with real commits: one row decided twice, one card replaced twice, and what else two do at once.
 
 Every race has a planted bug beside it that loses the race, so that a test that proves nothing would be noticed.
 """
 
 import importlib
-import threading
 import time
 
 import pytest
@@ -13,128 +12,19 @@ from sqlalchemy import text
 from cardnet.issuance import services
 from cardnet.issuance.models import Card
 from cardnet.issuance.rules import Verdict
-from cardnet.issuance.services import cards, waiting
-from cardnet.kernel.db import transaction
+from cardnet.issuance.services import replacing
 from cardnet.kernel.errors import CardnetError, Conflict
 from tests.make import membership as make_membership
-from tests.make.issuance import Office, activate, breaches, make_office
-
-ROUNDS = 5
+from tests.make.issuance import activate, lines_of
+from tests.make.racing import ROUNDS, Desk
 
 # The package of services has a function of the same name.
 reviewing = importlib.import_module("cardnet.issuance.services.review")
 
 
-class Desk:
-    """An app whose transactions commit, with the scenario's office in it."""
-
-    def __init__(self, app, world):
-        self.app, self.world = app, world
-        with self.transaction() as session:
-            self.office = make_office(session, world)
-        self.serial = 0
-
-    def transaction(self):
-        return _Opened(self.app)
-
-    def arrange(self, act):
-        """Run `act(office)` in a transaction of its own."""
-        with self.transaction() as session:
-            return act(self.with_session(session))
-
-    def with_session(self, session):
-        return Office(session, self.world, self.office.unions, self.office.officers)
-
-    def at_once(self, *acts):
-        """Each act in its own thread and transaction, started together; returns values or exceptions, in order."""
-        barrier = threading.Barrier(len(acts))
-        results = [None] * len(acts)
-
-        def run(number, act):
-            barrier.wait()
-            try:
-                results[number] = self.arrange(act)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the test looks at it
-                results[number] = error
-
-        threads = [threading.Thread(target=run, args=(number, act)) for number, act in enumerate(acts)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        return results
-
-    def next_serials(self, count):
-        self.serial += count
-        return range(self.serial - count, self.serial)
-
-    def breaches(self):
-        with self.transaction() as session:
-            return breaches(session)
-
-
-class _Opened:
-    def __init__(self, app):
-        self.context, self.block = app.app_context(), None
-
-    def __enter__(self):
-        self.context.push()
-        self.block = transaction()
-        return self.block.__enter__()
-
-    def __exit__(self, *error):
-        try:
-            return self.block.__exit__(*error)
-        finally:
-            self.context.pop()
-
-
 @pytest.fixture
 def desk(committing_app, world):
     return Desk(committing_app, world)
-
-
-# ---- the last place ----
-
-
-def last_place(desk, racers=20):
-    desk.arrange(lambda office: office.give_unit("B1", 1))
-    rosters = [desk.office.roster(serial) for serial in desk.next_serials(racers)]
-    receipts = desk.at_once(*(lambda office, c=content: office.submit(c) for content in rosters))
-    assert [r for r in receipts if isinstance(r, Exception)] == []
-    assert sorted((r.submitted, r.waitlisted) for r in receipts) == [(0, 1)] * (racers - 1) + [(1, 0)]
-    with desk.transaction() as session:
-        lines = [services.applications_of(session, r.batch_id)[0] for r in receipts]
-        # Those waiting from the rounds before stand in front.
-        places = sorted(line.place for line in lines if line.place)
-        assert places == list(range(places[0], places[0] + racers - 1))
-    assert desk.breaches() == {}
-
-
-def test_twenty_unions_officers_race_for_the_last_place(desk):
-    last_place(desk)
-
-
-def test_the_last_place_goes_once_round_after_round(desk):
-    for _ in range(ROUNDS):
-        last_place(desk, racers=6)
-        # Nobody may be left waiting, else the next round's place is taken before it starts.
-        desk.arrange(lambda office: office.give_unit("B1", 5))
-
-
-def test_planted_bug_reading_the_free_places_before_writing_loses_the_race(desk, monkeypatch):
-    naive = (
-        str(waiting._HOLD)
-        .replace("for no key update of q", "")
-        .replace("and q.received - q.passed_down", "and 0 + 1000")
-    )
-    naive = naive.replace("found as (", "found as materialized (").replace(
-        "found.taken > 0", "found.taken > 0 and pg_sleep(0.3) is not null"
-    )
-    assert naive != str(waiting._HOLD)
-    monkeypatch.setattr(waiting, "_HOLD", text(naive))
-    with pytest.raises(AssertionError):
-        last_place(desk, racers=6)
 
 
 # ---- one row, two verdicts ----
@@ -153,7 +43,7 @@ def two_verdicts(desk):
     assert (losers[0].code, losers[0].detail["by"]) == ("already_decided", first)
     with desk.transaction() as session:
         decided = "select count(*) from application_event where review_path = '/C/D1/' and application_id = any(:ids)"
-        ids = [line.application_id for line in services.applications_of(session, batch)]
+        ids = [line.application_id for line in lines_of(session, batch)]
         assert session.scalar(text(decided), {"ids": ids}) == 1
         audited = "select count(*) from audit_event where subject_id = :batch and after->>'at' = '/C/D1/'"
         assert session.scalar(text(audited), {"batch": str(batch)}) == 1
@@ -205,9 +95,9 @@ def arrives_meanwhile(desk, monkeypatch):
     batch = desk.arrange(two_rows_one_at_the_township)
     look = reviewing._standing_before
 
-    def look_and_another_arrives(session, command):
-        found = look(session, command)
-        if command.officer.scope_path == "/C/D1/":
+    def look_and_another_arrives(session, officer, *more):
+        found = look(session, officer, *more)
+        if officer.scope_path == "/C/D1/":
             assert desk.at_once(lambda office: office.review(batch, "A1", rows=(2,)).rows) == [1]
         return found
 
@@ -215,7 +105,7 @@ def arrives_meanwhile(desk, monkeypatch):
     receipt = desk.arrange(lambda office: office.review(batch, "D1u", Verdict.REJECT, None, ("R05",)))
     assert receipt.rows == 1
     with desk.transaction() as session:
-        states = [str(line.state) for line in services.applications_of(session, batch)]
+        states = [str(line.state) for line in lines_of(session, batch)]
     assert states == ["rejected", "in_review"]
     assert desk.breaches() == {}
 
@@ -265,7 +155,7 @@ def test_planted_bug_replacing_without_the_cards_lock_loses_the_race(desk, monke
         time.sleep(0.2)
         return card
 
-    monkeypatch.setattr(cards, "_locked", unlocked)
+    monkeypatch.setattr(replacing, "locked_card", unlocked)
     with pytest.raises(AssertionError):
         two_replacements(desk)
 

@@ -10,7 +10,7 @@ from cardnet.issuance.rules import RosterMode
 from cardnet.kernel.errors import InvalidInput, NotAllowed, NotFound
 from tests.conftest import ACCEPTANCE
 from tests.make import membership as make_membership
-from tests.make.issuance import make_office
+from tests.make.issuance import lines_of, make_office
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_s21_bulk_import(office, session, world, form):
     assert counts(session) == before
     receipt = office.submit(content)
     assert (receipt.submitted, receipt.waitlisted, receipt.invalid, receipt.resumed) == (1, 1, 3, False)
-    lines = services.applications_of(session, receipt.batch_id)
+    lines = lines_of(session, receipt.batch_id)
     assert [(line.row, line.state, line.place) for line in lines] == [(1, "submitted", None), (5, "waitlisted", 1)]
     original = services.original_rows(session, receipt.batch_id)
     assert [row.state for row in original] == ["valid", "invalid", "invalid", "invalid", "warning"]
@@ -94,7 +94,7 @@ def test_who_declines_is_recorded_and_gets_no_application(office, session):
     office.give_unit("B1", 5)
     receipt = office.submit(office.roster(0, 1, consent="否"))
     assert (receipt.declined, receipt.submitted) == (2, 0)
-    assert services.applications_of(session, receipt.batch_id) == ()
+    assert lines_of(session, receipt.batch_id) == ()
     assert services.card_counts(session, "/C/D1/B1/", office.year)[0].own.declined == 2
 
 
@@ -112,7 +112,7 @@ def test_a_township_officer_sends_in_for_units_below_and_each_row_takes_its_own_
     receipt = office.submit(content, "D1", "D1u")
     assert (receipt.submitted, receipt.waitlisted, receipt.invalid) == (2, 1, 1)
     assert receipt.check.rows[3].codes == ("unit_out_of_scope",)
-    paths = [(line.path, line.state) for line in services.applications_of(session, receipt.batch_id)]
+    paths = [(line.path, line.state) for line in lines_of(session, receipt.batch_id)]
     assert paths == [("/C/D1/B1/", "submitted"), ("/C/D1/B2/", "submitted"), ("/C/D1/B2/", "waitlisted")]
     office.review(receipt.batch_id, "A1")
     with pytest.raises(NotAllowed, match="sod_violation"):

@@ -59,3 +59,10 @@ def make_session(session: Session, world: World, account: services.NewAccount) -
 def code_now(account: services.NewAccount, at: datetime) -> str:
     """What the authenticator of this account shows at a moment."""
     return str(pyotp.TOTP(account.totp_secret).at(at))
+
+
+def close(session: Session, world: World, username: str) -> None:
+    """An administrator of the district closes the account."""
+    boss = make_officer(session, world, f"boss-of-{username}", Role.ADMIN)
+    account = services.principal_of_username(session, username)
+    services.close_account(session, world, services.SwitchAccount(account.account_id, boss))

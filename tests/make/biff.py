@@ -7,23 +7,42 @@ _SECTOR = 512
 _END, _FREE, _FAT = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD
 
 
-def xls_file(rows: Sequence[Sequence[object]], sheet: str = "名单") -> bytes:
-    """The rows as an Excel 97 workbook: texts as LABEL records, numbers as NUMBER records."""
+def xls_file(
+    rows: Sequence[Sequence[object]], sheet: str = "名单", globals_extra: bytes = b"", hidden: Sequence[int] = ()
+) -> bytes:
+    """The rows as an Excel 97 workbook: texts as LABEL records, numbers as NUMBER records, errors as BOOLERR.
+
+    `globals_extra` are records behind the beginning of the workbook, for example of its password or its calendar.
+    `hidden` are lines (from 0) that a filter hides.
+    """
     body = _record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 0))
     width = max(len(row) for row in rows)
     body += _record(0x0200, struct.pack("<IIHHH", 0, len(rows), 0, width, 0))
+    for line in hidden:
+        body += _record(0x0208, struct.pack("<HHHHHHHH", line, 0, width, 255, 0, 0, 0x0120, 0x0F))
     for line, row in enumerate(rows):
         for column, cell in enumerate(row):
             if isinstance(cell, int | float):
                 body += _record(0x0203, struct.pack("<HHHd", line, column, 0, float(cell)))
+            elif cell in _ERRORS:
+                body += _record(0x0205, struct.pack("<HHHBB", line, column, 0, _ERRORS[str(cell)], 1))
             elif cell:
                 text = str(cell)
                 body += _record(0x0204, struct.pack("<HHH", line, column, 0) + _text(text, "<HB"))
     body += _record(0x000A, b"")
     head = _record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 0))
     after = len(_record(0x0085, struct.pack("<IBB", 0, 0, 0) + _text(sheet, "<BB"))) + len(_record(0x000A, b""))
+    head += globals_extra
     head += _record(0x0085, struct.pack("<IBB", len(head) + after, 0, 0) + _text(sheet, "<BB"))
     return _compound(head + _record(0x000A, b"") + body)
+
+
+_ERRORS = {"#NULL!": 0x00, "#DIV/0!": 0x07, "#VALUE!": 0x0F, "#REF!": 0x17, "#NAME?": 0x1D, "#NUM!": 0x24, "#N/A": 0x2A}
+
+
+def record(kind: int, data: bytes) -> bytes:
+    """One record, for `globals_extra`."""
+    return _record(kind, data)
 
 
 def _record(kind: int, data: bytes) -> bytes:

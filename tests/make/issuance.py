@@ -1,7 +1,9 @@
 """Officers, quota, rosters and cards for tests of any package, made through the real services."""
 
 import itertools
+import uuid
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -13,7 +15,7 @@ from cardnet.credential.device import DeviceKey
 from cardnet.credential.verify import Accepted, Rejected, VerifyContext, verify
 from cardnet.issuance import services
 from cardnet.issuance.invariants import INVARIANTS
-from cardnet.issuance.rules import RosterMode, Verdict
+from cardnet.issuance.rules import ApplicationState, RosterMode, Verdict
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.world import World
 from cardnet.membership.rules import Tier, UnionNode
@@ -91,6 +93,16 @@ class Office:
         command = services.Review(batch_id, self[officer], verdict, rows, reasons)  # type: ignore[arg-type]
         return services.review(self.session, self.world, command)
 
+    def accept(self, officer: str, *applications: uuid.UUID) -> services.Answered:
+        """The people with an offer take their places; without `applications` all in the officer's scope."""
+        command = services.AnswerOffers(self[officer], applications or None)
+        return services.accept_offers(self.session, self.world, command)
+
+    def decline(self, officer: str, *applications: uuid.UUID) -> services.Answered:
+        """They do not; the places go on."""
+        command = services.AnswerOffers(self[officer], applications or None)
+        return services.decline_offers(self.session, self.world, command)
+
     def approve_all_the_way(self, batch_id: object) -> None:
         for officer in ("A1", "D1u", "C1"):
             self.review(batch_id, officer)
@@ -117,6 +129,39 @@ def make_office(session: Session, world: World) -> Office:
         office.officers[name] = make_officer(session, world, unions[code], name)
     store.ensure_keys(session, world)
     return office
+
+
+@dataclass(frozen=True)
+class Line:
+    """Where one application of a batch stands; `place` is its place in line while it waits without an offer."""
+
+    application_id: uuid.UUID
+    row: int
+    person_id: uuid.UUID
+    union_id: uuid.UUID
+    path: str
+    state: ApplicationState
+    review_path: str | None
+    round: int
+    due_at: datetime | None
+    hold_until: datetime | None
+    place: int | None
+
+
+_LINES = text("""
+    select a.id, a.row, a.person_id, a.union_id, a.path, a.state, a.review_path, a.round, a.due_at, a.hold_until,
+           case when a.state = 'waitlisted' and a.offer_until is null then
+               (select count(*) from application w
+                 where w.union_id = a.union_id and w.quota_year = a.quota_year and w.state = 'waitlisted'
+                   and w.offer_until is null
+                   and (w.priority, w.queued_at, w.row, w.id) <= (a.priority, a.queued_at, a.row, a.id)) end as place
+      from application a where a.batch_id = :batch order by a.row""")
+
+
+def lines_of(session: Session, batch_id: uuid.UUID) -> tuple[Line, ...]:
+    """The applications of a batch as the database has them, in the order of the roster."""
+    rows = session.execute(_LINES, {"batch": batch_id})
+    return tuple(Line(*row[:5], ApplicationState(row.state), *row[6:]) for row in rows)
 
 
 def breaches(session: Session) -> dict[str, list[object]]:

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cardnet.kernel.errors import InvalidInput
-from cardnet.membership.columns import EMPLOYMENTS, ID_TYPES
 from cardnet.membership.result_workbook import result_workbook
 from cardnet.membership.roster import (
     SEVERITIES,
@@ -25,6 +24,7 @@ from cardnet.membership.roster import (
 )
 from cardnet.membership.rules import Answer, Employment, IdType, Sex, TagKind
 from cardnet.membership.spreadsheet import Table
+from cardnet.membership.words import EMPLOYMENTS, ID_TYPES
 from tests.make.membership import csv_file, id_number, roster_cells, roster_line, xlsx_file
 
 UNITS = {"C": "/C/", "D1": "/C/D1/", "B1": "/C/D1/B1/", "B2": "/C/D1/B2/", "D2": "/C/D2/", "B9": "/C/D2/B9/"}

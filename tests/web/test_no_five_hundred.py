@@ -13,6 +13,8 @@ from cardnet.access import services as access
 from cardnet.access.rules import Role
 from cardnet.finance import services as finance
 from cardnet.finance.services import Reconcile
+from cardnet.issuance import services as issuance
+from cardnet.issuance.rules import HandoutKind
 from cardnet.issuance.services import desk
 from cardnet.merchants import services as merchants
 from cardnet.web.paging import page_url
@@ -27,6 +29,7 @@ VALUES = (
     "", "-1", "abc", "999999", "9" * 30, "9" * 5_000, "²", "2026-02-30", "a\0b", "/C/\0", "/C/", "%", "<b>", "张" * 2_000,
 )  # fmt: skip
 PARAMETERS = (
+    "behalf",
     "page",
     "under",
     "show",
@@ -35,7 +38,19 @@ PARAMETERS = (
     "number",
     "unit",
     "state",
+    "list",
+    "kind",
+    "batch",
     "year",
+    "words",
+    "role",
+    "first",
+    "last",
+    "user",
+    "action",
+    "subject",
+    "before",
+    "format",
     "return_to",
     "index",
     "act",
@@ -48,6 +63,21 @@ FORMS = {
     "auth.end_session": {"session": NOBODY},
     "console.check_roster": {"unit_code": "B1"},
     "console.submit_roster": {"mode": "all_or_nothing"},
+    "console.cancel_roster": {},
+    "console.import_cards": {"issuer": "市总工会"},
+    "console.import_register": {"unit_code": "B1"},
+    "console.open_poster": {"last_day": "2026-12-01"},
+    "console.close_poster": {"poster": NOBODY},
+    "console.decide_entries": {"entry": NOBODY, "act": "take"},
+    "fill.send": {
+        "name": "张三",
+        "id_type": "护照",
+        "id_number": "E1234567",
+        "phone": "13800000000",
+        "employment": "合同",
+        "consent": "是",
+        "website": "",
+    },
     "console.review": {
         "verdict": "return",
         "choose": "selected",
@@ -56,24 +86,122 @@ FORMS = {
         "words": "x",
         "under": "",
     },
-    "console.issue": {"as": "page"},
+    "console.review_many": {
+        "verdict": "return",
+        "choose": "selected",
+        "row": f"{NOBODY}:1",
+        "reason": "R02",
+        "words": "x",
+        "under": "",
+        "behalf": "",
+    },
+    "console.correct_row": {
+        "name": "周桂林",
+        "id_type": "护照",
+        "id_number": "E12345678",
+        "phone": "",
+        "employment": "合同",
+    },
+    "console.withdraw_row": {"words": "不办了"},
+    "console.give_delegation": {
+        "giver": "",
+        "deputy": "d1u",
+        "first_on": "2026-11-22",
+        "last_on": "2026-11-30",
+        "reason": "外出培训",
+    },
+    "console.end_delegation": {},
+    "console.set_term": {"tier": "unit", "working_days": "3"},
+    "console.freeze_review": {"union_code": "B1", "first_on": "2027-01-04", "last_on": "2027-01-05", "reason": "盘点"},
+    "console.lift_freeze": {},
+    "console.record_days": {"free": "2027-02-08", "worked": "2027-02-06", "document": "国办发明电〔2026〕9号"},
+    "console.ask_approval": {"kind": "link", "signer": "王建国", "unit_code": "B1"},
+    "console.upload_stamped": {"number": "HZ20261121-0001", "code": "0000-0000-0000-0000"},
+    "console.invite_account": {"username": "li", "name": "李秀英", "unit": "", "role": "auditor"},
+    "console.change_account": {"name": "李秀英", "unit": "", "role": "auditor"},
+    "console.switch_account": {},
+    "invite.accept": {"password": "x", "again": "x", "code": "000000"},
+    "confirm.decide": {"answer": "confirm", "signer": "王建国", "reason": "R07", "words": "x"},
+    "console.issue": {"as": "page", "download": "1"},
     "console.hand_out": {"choose": "selected", "number": "8800000000000"},
-    "console.suspend": {"reason": "丢失"},
+    "console.suspend": {"reason": "丢失", "lost": "card"},
     "console.resume": {"reason": "找到"},
-    "console.change_quota": {"year": "2026", "count": "1", "giver": "C", "taker": "D1", "document": "云工〔2026〕1号"},
+    "console.cancel": {"reason": "退会"},
+    "console.replace": {"reason": "遗失"},
+    "console.renew": {},
+    "console.start_renewed": {"reason": "遗失"},
+    "console.reprint_slip": {},
+    "console.give_rebind_code": {"seen": "yes"},
+    "console.void_print": {"reason": "卡纸"},
+    "console.print_card": {"layout": "single"},
+    "console.hand_out_card": {},
+    "console.find": {"asked": "周桂林", "unit": "B1", "state": "active", "list": "unsigned"},
+    "console.hand_out_many": {"choose": "selected", "number": "8800000000000", "unit": "B1", "state": "", "list": ""},
+    "console.print_many": {"path": "/C/D1/B1/", "which": "new", "layout": "sheets"},
+    "console.void_run": {"reason": "卡纸"},
+    "console.chase": {"act": "call", "choose": "selected", "number": "8800000000000", "unit": "B1"},
+    "console.open_handout": {
+        "kind": "gift",
+        "title": "慰问品",
+        "document": "云工〔2026〕21号",
+        "unit": "B1",
+        "batch": NOBODY,
+        "tag": "front_line",
+    },
+    "console.sign": {"person": NOBODY, "choose": "selected", "show": "all"},
+    "console.take_back": {"person": NOBODY, "reason": "扫错人"},
+    "console.close_handout": {},
+    "console.scan": {"read": "8800000000000"},
+    "console.change_quota": {
+        "year": "2026",
+        "count": "1",
+        "giver": "C",
+        "taker": "D1",
+        "document": "云工〔2026〕1号",
+        "after": "2026-12-01",
+    },
+    "console.do_allocation": {
+        "year": "2026",
+        "kind": "new_card",
+        "from_code": "C",
+        "total": "1",
+        "basis": "hand",
+        "share-D1": "1",
+        "recall_after": "2026-12-01",
+    },
+    "console.answer_offers": {"choose": "selected", "application": NOBODY, "words": "困难职工", "year": "2026"},
+    "console.ask_for_more": {
+        "count": "3",
+        "reason": "新入职",
+        "document": "云工〔2026〕18号",
+        "meeting": "常委会",
+        "decided_on": "2026-11-02",
+        "budget_item": "2290201",
+    },
+    "console.decide_raise": {"words": "同意"},
+    "console.change_year": {"until": "2027-01-31", "days": "7", "year": "2026"},
     "finance.close_day": {"day": "2026-11-21", "scope": "everyone"},
     "finance.reconcile": {"merchant": "M1001", "first_on": "2026-11-01", "last_on": "2026-11-20"},
     "finance.reconcile_again": {},
 }
 """What each form carries when it is filled in; a new form must be added here. Each field in turn is then spoilt."""
-PAGES = ("home", "auth", "console", "finance", "overview", "wallet", "till")
+PAGES = ("home", "auth", "confirm", "console", "finance", "overview", "wallet", "till")
 FILES = (
     ("x.csv", b""), ("x.xlsx", b"PK\x03\x04 cut off"), ("x.csv", b"\xff\xfe\x00"), ("x", b"\0" * 1_000),
     ("a\nb.csv", b"a,b\n1,2\n"), ("../../x.csv", b"a\0b,c\n"), ("x.csv", b"\xd5\xc5,\xff"), ("张" * 400 + ".csv", b"\xef\xbb\xbf"),
     ("a\0.csv", "姓名,证件类型,证件号码,手机号码,用工形式,本人同意\n张三\0,,,,,\n".encode()),
     ("r.csv", "商户单号,业务日期,金额（元）\nR\0,2026-11-20,1.00\nR2,2026-02-30,9e99\nR3,9999-12-31,99999999999999999999\n".encode()),
 )  # fmt: skip
-ACTS = ("grant", "allocate", "transfer", "return", "spread", "none")
+ACTS = {
+    "console.change_quota": (
+        "grant", "allocate", "transfer", "return", "spread", "recall_date", "recall", "use", "none",
+    ),
+    "console.answer_offers": ("accept", "decline", "first", "none"),
+    "console.change_year": ("closing", "close", "offer_days", "none"),
+    "console.decide_raise": ("approve", "refuse", "withdraw", "none"),
+}  # fmt: skip
+"""What can be done at an address with an act in it."""
+
 HARD = ("", "a\0b", "9" * 30, "2026-02-30", "0001-01-01", "9999-12-31")
 
 
@@ -93,8 +221,18 @@ def things(session, world, clock):
     return {
         "office": shop.office,
         "maker": maker,
-        "ids": {"batch_id": line.batch_id, "card_id": card.card_id, "run_id": run.id, "row": 1, "upload_id": NOBODY},
+        "ids": {"batch_id": line.batch_id, "card_id": card.card_id, "run_id": run.id, "row": 1, "upload_id": NOBODY}
+        | _of_cards(session, world, shop.office, card),
     }
+
+
+def _of_cards(session, world, office, card):
+    """A hand-out that is open, and a printing."""
+    opened = issuance.OpenHandout(office["C1"], HandoutKind.GIFT, "慰问品", document="云工〔2026〕21号")
+    handout = issuance.open_handout(session, world, opened)
+    issuance.print_cards(session, world, issuance.PrintCards(office["C1"], numbers=(card.number,)))
+    (run, *_) = issuance.print_runs(session, office["C1"])
+    return {"handout_id": handout.id, "print_run_id": run.id}
 
 
 @pytest.fixture
@@ -150,7 +288,7 @@ def test_no_address_and_no_parameter_breaks_a_page(app, browsers, things):
 
 
 def test_nobody_who_has_not_signed_in_sees_a_page_of_staff(app, browsers, things):
-    open_to_all = {"home", "wallet", "till"}
+    open_to_all = {"home", "wallet", "till", "confirm", "lost"}
     staff = [rule for rule in pages_of(app, "GET") if rule.endpoint.split(".")[0] not in open_to_all]
     for rule in staff:
         answer = browsers["stranger"].get(address(rule, things["ids"]))
@@ -164,13 +302,13 @@ def test_no_form_breaks_a_page(app, browsers, things):
         who = "finance" if rule.endpoint.startswith("finance") else "district"
         filled = FORMS[rule.endpoint]
         forms = [{}, *(filled | {name: value} for name in filled for value in HARD)]
-        acts = ACTS if "act" in rule.arguments else ("",)
+        acts = ACTS.get(rule.endpoint, ("",))
         asked = [(address(rule, things["ids"] | {"act": act}), form) for act in acts for form in forms]
         asked += [(address(rule, dict.fromkeys(rule.arguments, segment)), filled) for segment in SEGMENTS[:3]]
         for path, form in asked:
             files = (
                 {"file": (io.BytesIO(b"a,b"), "x.csv")}
-                if "upload" in path or path.endswith(("check", "reconciliation"))
+                if "upload" in path or path.endswith(("check", "reconciliation", "register", "cards/import"))
                 else {}
             )
             answer = browsers[who].post(path, data=form | files | {"_token": tokens[who]})
@@ -180,7 +318,13 @@ def test_no_form_breaks_a_page(app, browsers, things):
 
 
 @pytest.mark.parametrize(
-    ("who", "path"), [("district", "/console/rosters/check"), ("finance", "/finance/reconciliation")]
+    ("who", "path"),
+    [
+        ("district", "/console/rosters/check"),
+        ("district", "/console/register"),
+        ("district", "/console/cards/import"),
+        ("finance", "/finance/reconciliation"),
+    ],
 )
 def test_no_file_breaks_a_page(browsers, who, path):
     broken = []

@@ -1,7 +1,7 @@
 """Making staff accounts and looking them up."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import select, update
@@ -59,14 +59,6 @@ class ChangePassword:
     old: str = field(repr=False)
     new: str = field(repr=False)
     keep_session_id: uuid.UUID | None = None
-
-
-@dataclass(frozen=True)
-class DisableAccount:
-    """An administrator closes an account: nothing it holds works any more."""
-
-    username: str
-    by: uuid.UUID | None = None
 
 
 def create_account(session: Session, world: World, command: CreateAccount) -> NewAccount:
@@ -137,11 +129,12 @@ def _checked_username(command: CreateAccount) -> str:
 def _hash(command: CreateAccount, username: str, password: str) -> str:
     if command.password is None:
         return passwords.hash_first_password(password)
-    _refuse_weak(password, username)
+    refuse_weak(password, username)
     return passwords.hash_password(password)
 
 
-def _refuse_weak(password: str, username: str) -> None:
+def refuse_weak(password: str, username: str) -> None:
+    """Raises InvalidInput("password_weak") with what is wrong with a password its owner chose."""
     if problem := password_problem(password, username):
         raise InvalidInput("password_weak", problem)
 
@@ -157,7 +150,7 @@ def change_password(session: Session, world: World, command: ChangePassword) -> 
         raise _unknown("")
     if not passwords.matches(account.password_hash, command.old):
         raise InvalidInput("password_wrong", "原密码不对，请重新输入。")
-    _refuse_weak(command.new, account.username)
+    refuse_weak(command.new, account.username)
     if command.new == command.old:
         raise InvalidInput("password_weak", "新密码与原密码相同，请另选一个。")
     account.password_hash = passwords.hash_password(command.new)
@@ -170,24 +163,34 @@ def change_password(session: Session, world: World, command: ChangePassword) -> 
     audit.record(session, world, audit.Act("account.password", "account", str(account.id), actor_id=account.id))
 
 
-def disable_account(session: Session, world: World, command: DisableAccount) -> None:
-    """Close an account; its sessions and tokens stop working at once. Raises NotFound("account_unknown")."""
-    locked = select(Account).where(Account.username == username_of(command.username)).with_for_update()
-    account = session.scalar(locked.execution_options(populate_existing=True))
-    if account is None:
-        raise _unknown(command.username)
-    account.state = AccountState.DISABLED
-    session.flush()
-    act = audit.Act("account.disable", "account", str(account.id), actor_id=command.by)
-    audit.record(session, world, act)
-
-
 def principal_of_username(session: Session, username: str) -> Principal:
     """The active account of that name. Raises NotFound("account_unknown")."""
     account = session.scalar(select(Account).where(Account.username == username_of(username)))
     if account is None or account.state != AccountState.ACTIVE:
         raise _unknown(username)
     return principal_of(account)
+
+
+def principals_of_ids(session: Session, account_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Principal]:
+    """The active accounts among these."""
+    if not account_ids:
+        return {}
+    query = select(Account).where(Account.id.in_(set(account_ids)), Account.state == AccountState.ACTIVE)
+    return {account.id: principal_of(account) for account in session.scalars(query)}
+
+
+def principals_under(session: Session, path: str, *roles: Role) -> tuple[Principal, ...]:
+    """The active accounts of the union at `path` and below that hold one of `roles`, by union, then by name."""
+    query = (
+        select(Account)
+        .where(
+            Account.state == AccountState.ACTIVE,
+            Account.scope_path.startswith(path, autoescape=True),
+            Account.roles.overlap(sorted(roles)),
+        )
+        .order_by(Account.scope_path, Account.username)
+    )
+    return tuple(principal_of(account) for account in session.scalars(query))
 
 
 def principal_of(account: Account) -> Principal:

@@ -5,12 +5,14 @@ from cardnet.benefits.services.holds import capture_hold
 from cardnet.benefits.services.lookups import (
     decision_of,
     people_served,
+    people_served_by_unit,
     redemption,
     redemption_of_reference,
     redemptions_of_day,
     redemptions_of_merchant,
     redemptions_of_person,
     settlement_facts,
+    usage_below,
     usage_report,
 )
 from cardnet.benefits.services.programs import (
@@ -51,6 +53,7 @@ from cardnet.benefits.services.records import (
     RefundRecord,
     Reverse,
     SettlementFact,
+    UnionUsage,
 )
 from cardnet.benefits.services.redeem import quote, redeem
 from cardnet.benefits.services.replay import explain, replay
@@ -82,6 +85,7 @@ __all__ = [
     "SetParameter",
     "SettlementFact",
     "SubmitRule",
+    "UnionUsage",
     "approve_rule",
     "capture_hold",
     "create_program",
@@ -89,6 +93,7 @@ __all__ = [
     "draft_rule",
     "explain",
     "people_served",
+    "people_served_by_unit",
     "program_of_code",
     "programs",
     "quote",
@@ -108,5 +113,6 @@ __all__ = [
     "set_parameter",
     "settlement_facts",
     "submit_rule",
+    "usage_below",
     "usage_report",
 ]

@@ -26,6 +26,7 @@ from cardnet.benefits.services.records import (
     ProgramUsage,
     RedemptionRecord,
     SettlementFact,
+    UnionUsage,
 )
 from cardnet.benefits.words import ProgramKind, RedemptionState
 from cardnet.kernel.errors import NotFound
@@ -287,3 +288,34 @@ def people_served(session: Session, path: str, first: date | None = None, last: 
     )
     count = found.scalar()
     return int(count or 0)
+
+
+# One pass over the uses of the scope, whatever the number of unions: `depth` codes of the unit's path are its group.
+_BY_UNION = """
+select array_to_string((string_to_array(r.unit_path, '/'))[1:%(depth)s::int + 1], '/') || '/' as path,
+       count(distinct r.person_id) filter (where r.captured_fen > r.refunded_fen) as people,
+       count(*) filter (where b.benefit_fen > b.refunded_fen) as uses,
+       coalesce(sum(b.union_fen - b.refunded_union_fen), 0)::bigint as union_fen
+from redemption r left join redemption_benefit b on b.redemption_id = r.id
+where r.captured_fen > 0 and starts_with(r.unit_path, %(path)s)
+  and r.business_date >= %(first)s::date and r.business_date <= %(last)s::date
+group by 1"""
+
+
+def usage_below(session: Session, path: str, depth: int, first: date, last: date) -> dict[str, UnionUsage]:
+    """What members under `path` have had on business days `first` to `last`, by the union `depth` codes below the top.
+
+    `depth` counts the codes of the unions asked for: 2 for `/C/D1/`. Of one person who changed union both count.
+    """
+    rows = session.connection().exec_driver_sql(_BY_UNION, {"path": path, "depth": depth, "first": first, "last": last})
+    return {row.path: UnionUsage(row.path, row.people, row.uses, row.union_fen) for row in rows}
+
+
+def people_served_by_unit(session: Session, path: str, first: date, last: date) -> dict[str, int]:
+    """Distinct people with at least one live use in these business days, by the path of their unit at that time."""
+    found = session.connection().exec_driver_sql(
+        "select unit_path, count(distinct person_id) from redemption where captured_fen > refunded_fen "
+        "and unit_path like %(path)s || '%%' and business_date between %(first)s and %(last)s group by unit_path",
+        {"path": path, "first": first, "last": last},
+    )
+    return {unit_path: int(people) for unit_path, people in found}

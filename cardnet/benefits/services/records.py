@@ -233,6 +233,16 @@ class ProgramUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class UnionUsage:
+    """What the members of one union and of all below it have had: people with a live use, uses, the union's money."""
+
+    path: str
+    people: int
+    uses: int
+    union_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionView:
     """A stored decision: inputs, candidates and what was chosen, as JSON values."""
 

@@ -17,9 +17,11 @@ from cardnet.credential import cose, keys, signing, store
 from cardnet.credential.pack import Policy
 from cardnet.credential.status import Status
 from cardnet.issuance import rules
-from cardnet.issuance.models import ActivationCode, Binding, Card, CardEvent
+from cardnet.issuance.models import ActivationCode, Binding, Card
 from cardnet.issuance.rules import BindingKind, BindingState, CardAction, CardState
+from cardnet.issuance.services.cards import note
 from cardnet.issuance.services.issue import code_index
+from cardnet.issuance.services.rebinding import try_rebind_code
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of, end_of
 from cardnet.kernel.errors import CardnetError, Conflict, InvalidInput, NotAllowed
@@ -27,6 +29,9 @@ from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.rules import PersonView
+
+OFFICERS_CODE = "officers_code"
+"""The channel of a re-binding by an officer's six digits."""
 
 MEMBER_TIER = 1
 """The tier every credential states today: a member's own card."""
@@ -37,7 +42,8 @@ class ActivateCard:
     """What a phone sends to bind its key.
 
     `public_key` is a compressed P-256 point (33 bytes), `proof` an ES256 signature (r and s, 64 bytes) over
-    `cardnet-activate:` + card_number + `:` + activation_code, both as sent.
+    `cardnet-activate:` + card_number + `:` + activation_code, both as sent. Six digits in the place of the code are an
+    officer's 重绑码.
     """
 
     card_number: str
@@ -132,6 +138,8 @@ def activate_card(session: Session, world: World, command: ActivateCard) -> Acti
     if card is None:
         return ActivationRefused("activation_refused", _WRONG)
     person = membership.people(session, [card.person_id])[card.person_id]
+    if rules.is_rebind_code(code):
+        return _rebind_by_officers_code(session, world, card, person, command, code)
     if refused := _refused(session, card, person, code, command.id_last4):
         return refused
     at = world.now()
@@ -144,14 +152,11 @@ def activate_card(session: Session, world: World, command: ActivateCard) -> Acti
     # Who began with the printed card may take a phone to it later: the code on the slip is still theirs.
     joins = again is None and _used_in_print_only(session, card)
     state = CardState.ACTIVE if joins else rules.next_card_state(CardState(card.state), CardAction.ACTIVATE)
-    card.events += 1
-    session.add(
-        CardEvent(
-            card_id=card.id, seq=card.events, at=at, action=str(CardAction.ACTIVATE), from_state=card.state,
-            to_state=str(state), channel=command.channel,
-        )
-    )  # fmt: skip
-    card.state, card.activated_at = str(state), card.activated_at or at
+    note(session, card, str(CardAction.ACTIVATE), at, command.channel, None, "", to_state=str(state))
+    card.state = str(state)
+    if card.activated_at is None:
+        card.activated_at, card.activated_channel = at, command.channel
+        card.activated_union_id = person.unit.id if person.unit else card.union_id
     session.execute(update(ActivationCode).where(ActivationCode.card_id == card.id).values(used_at=at))
     binding = _bind(session, world, card, command.public_key, at)
     audit.record(
@@ -209,21 +214,35 @@ def rebind_card(session: Session, world: World, command: RebindCard) -> Renewal 
     at = world.now()
     if card.state != CardState.ACTIVE or card.valid_to < day_of(at):
         raise Conflict("illegal_transition", f"卡片现为“{rules.CARD_WORDS[CardState(card.state)]}”，不能重新绑定手机。")
-    old = _live_binding(session, card.id)
-    if old is not None:
-        old.state, old.revoked_at = str(BindingState.REVOKED), at
-        store.set_status(session, world, old.card_index, Status.INVALID)
-        session.flush()
-    binding = _bind(session, world, card, command.public_key, at)
-    audit.record(
-        session, world, audit.Act("card.rebind", "card", str(card.id), after={"index": binding.card_index})
-    )  # fmt: skip
+    binding = _bind_instead(session, world, card, command.public_key, at, "self")
     return _renewal(session, world, card, person, binding, at)
+
+
+def _rebind_by_officers_code(
+    session: Session, world: World, card: Card, person: PersonView, command: ActivateCard, code: str
+) -> Activation | ActivationRefused:
+    """The six digits of an officer stand where the activation code would: a new key, a new session, the old ones over."""
+    at = world.now()
+    live = _live_binding(session, card.id)
+    again = live is not None and live.device_key == command.public_key
+    id_right = rules.same_last4(person.id_number, command.id_last4)
+    left = try_rebind_code(session, card, code, at, id_right=id_right, same_phone=again)
+    if left is not None:
+        return ActivationRefused("activation_refused" if left else "activation_locked", _WRONG if left else _OVER, left)
+    if card.state != CardState.ACTIVE or card.valid_to < day_of(at):
+        raise Conflict("illegal_transition", f"卡片现为“{rules.CARD_WORDS[CardState(card.state)]}”，不能重新绑定手机。")
+    if live is not None and again:
+        return _activated(session, world, card, person, live, at)
+    # Who lost the phone lost its session with it.
+    access.end_member_sessions(session, world, card.person_id)
+    binding = _bind_instead(session, world, card, command.public_key, at, OFFICERS_CODE)
+    return _activated(session, world, card, person, binding, at)
 
 
 # ---- pieces ----
 
 _WRONG = "卡号、激活码或证件后四位不对，请核对后再试。"
+_OVER = "重绑码不对、已用过或已过时，请到所在工会当面再领一个。"
 _LOCKED = "试错次数过多，激活码已锁定，请到所在工会重新领取激活码。"
 
 
@@ -259,6 +278,20 @@ def _refused(
     if left == 0:
         return ActivationRefused("activation_locked", _LOCKED, 0)
     return ActivationRefused("activation_refused", _WRONG, left)
+
+
+def _bind_instead(session: Session, world: World, card: Card, public_key: bytes, at: datetime, channel: str) -> Binding:
+    """Bind another key; the one before is revoked at once, on the status list too."""
+    old = _live_binding(session, card.id)
+    if old is not None:
+        old.state, old.revoked_at = str(BindingState.REVOKED), at
+        store.set_status(session, world, old.card_index, Status.INVALID)
+        session.flush()
+    binding = _bind(session, world, card, public_key, at)
+    note(session, card, "rebind", at, channel, None, "")
+    after = {"index": binding.card_index, "channel": channel}
+    audit.record(session, world, audit.Act("card.rebind", "card", str(card.id), after=after))
+    return binding
 
 
 def _live_binding(session: Session, card_id: uuid.UUID) -> Binding | None:

@@ -14,7 +14,8 @@ from cardnet.access.rules import Principal
 from cardnet.issuance import rules
 from cardnet.issuance.rules import ApplicationAction, ApplicationKind, ApplicationState
 from cardnet.issuance.services.bulk import copy_rows
-from cardnet.issuance.services.waiting import hold_places, release_places, review_deadline
+from cardnet.issuance.services.deadlines import due_dates
+from cardnet.issuance.services.waiting import hold_places, release_places
 from cardnet.kernel.errors import Conflict
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
@@ -103,7 +104,7 @@ _EVENT_COLUMNS = {
 
 
 def _write_applications(session: Session, batch: OpenBatch, new: Sequence[_New]) -> None:
-    due = review_deadline(batch.at)
+    due = due_dates(session, {one.union.path for one in new if one.node_id}, batch.at)
     actor = batch.officer.account_id
     states = {
         action: str(rules.next_application_state(ApplicationState.DRAFT, action))
@@ -120,7 +121,8 @@ def _write_applications(session: Session, batch: OpenBatch, new: Sequence[_New])
                 (
                     one.id, kind, states[action], batch.id, one.row, one.person_id, one.union.id, one.union.path,
                     one.union.path if one.node_id else None, batch.year, one.node_id,
-                    None if one.node_id else batch.at, actor, batch.at, due if one.node_id else None, 1,
+                    None if one.node_id else batch.at, actor, batch.at,
+                    due[one.union.path] if one.node_id else None, 1,
                 )
                 for one, action in zip(new, actions, strict=True)
             ),
@@ -140,7 +142,7 @@ def _write_applications(session: Session, batch: OpenBatch, new: Sequence[_New])
 
 
 _RETURNED = text("""
-    select id, person_id, union_id, quota_node_id from application
+    select id, person_id, union_id, path, quota_node_id from application
      where person_id = any(:people) and kind = 'new' and state = 'returned' order by id for no key update""")
 
 
@@ -148,8 +150,9 @@ _RESUBMIT = text("""
     with again as (
         update application a
            set state = 'submitted', batch_id = :batch, row = sent.row, round = a.round + 1, review_path = a.path,
-               hold_until = null, submitted_by = :actor, submitted_at = :at, due_at = :due, events = a.events + 1
-          from unnest(cast(:ids as uuid[]), cast(:rows as bigint[])) sent(id, row)
+               hold_until = null, submitted_by = :actor, submitted_at = :at, due_at = sent.due_at,
+               escalated_at = null, events = a.events + 1
+          from unnest(cast(:ids as uuid[]), cast(:rows as bigint[]), cast(:dues as timestamptz[])) sent(id, row, due_at)
          where a.id = sent.id and a.state = 'returned'
         returning a.id, a.events, a.round
     )
@@ -180,11 +183,12 @@ def _resubmit(
     stays = [r for r in found if sent[r.person_id][1] == r.union_id and r.quota_node_id is not None]
     moves = [r for r in found if r not in stays]
     actor, at = batch.officer.account_id, batch.at
+    due = due_dates(session, {r.path for r in stays}, at)
     session.execute(
         _RESUBMIT,
         {
             "ids": [r.id for r in stays], "rows": [sent[r.person_id][0] for r in stays], "batch": batch.id,
-            "actor": actor, "at": at, "due": review_deadline(at),
+            "actor": actor, "at": at, "dues": [due[r.path] for r in stays],
         },
     )  # fmt: skip
     session.execute(_WITHDRAW_RETURNED, {"ids": [r.id for r in moves], "at": at, "actor": actor})

@@ -11,7 +11,6 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from cardnet.issuance.models import Batch
-from cardnet.issuance.rules import ApplicationState
 from cardnet.kernel.errors import NotFound
 from cardnet.kernel.vault import vault_of
 
@@ -34,22 +33,6 @@ class BatchView:
     invalid: int
     submitted_by: uuid.UUID
     submitted_at: datetime
-
-
-@dataclass(frozen=True)
-class ApplicationLine:
-    """One row of a batch as a reviewer sees it; the person's data come from membership, by `person_id`."""
-
-    application_id: uuid.UUID
-    row: int
-    person_id: uuid.UUID
-    union_id: uuid.UUID
-    path: str
-    state: ApplicationState
-    review_path: str | None
-    round: int
-    due_at: datetime | None
-    place: int | None
 
 
 @dataclass(frozen=True)
@@ -79,45 +62,6 @@ def batch_of(session: Session, batch_id: uuid.UUID) -> BatchView:
     if batch is None:
         raise NotFound("batch_unknown", f"没有批次 {batch_id}，请核对批次号。")
     return _view(batch)
-
-
-_LINES = text("""
-    select a.id, a.row, a.person_id, a.union_id, a.path, a.state, a.review_path, a.round, a.due_at,
-           case when a.state = 'waitlisted' then
-               (select count(*) from application w
-                 where w.union_id = a.union_id and w.quota_year = a.quota_year and w.state = 'waitlisted'
-                   and (w.priority, w.queued_at, w.row, w.id) <= (a.priority, a.queued_at, a.row, a.id)) end as place
-      from application a
-     where a.batch_id = :batch and left(a.path, length(:path)) = :path
-       and (cast(:state as text) is null or a.state = :state)
-     order by a.row limit :limit offset :offset""")
-
-
-def applications_of(
-    session: Session,
-    batch_id: uuid.UUID,
-    path: str = "/",
-    state: ApplicationState | None = None,
-    limit: int = 100,
-    offset: int = 0,
-) -> tuple[ApplicationLine, ...]:
-    """The applications of a batch inside one scope, in the order of the roster; a waiting one has its place in line."""
-    rows = session.execute(_LINES, {"batch": batch_id, "path": path, "state": state, "limit": limit, "offset": offset})
-    return tuple(
-        ApplicationLine(
-            r.id,
-            r.row,
-            r.person_id,
-            r.union_id,
-            r.path,
-            ApplicationState(r.state),
-            r.review_path,
-            r.round,
-            r.due_at,
-            r.place,
-        )
-        for r in rows
-    )
 
 
 def original_rows(session: Session, batch_id: uuid.UUID) -> tuple[OriginalRow, ...]:

@@ -1,22 +1,33 @@
-"""Counts for the overview and the half-monthly bulletin (通报): per union, and added up."""
+"""Counts for the overview and the half-monthly bulletin (通报): per union, and added up.
 
+All of one year, of people, and each the part of the one before it: asked ≥ agreed ≥ approved ≥ issued ≥ handed out ≥
+activated, in every union and in every sum. `holders` is the one figure across years: who has a card that works.
+"""
+
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import date, datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from cardnet.issuance import rules
 from cardnet.issuance.rules import QuotaKind
+from cardnet.kernel.calendar import SHANGHAI
 from cardnet.membership import services as membership
 from cardnet.membership.rules import UnionNode
 
 
 @dataclass(frozen=True)
 class CardCounts:
-    """One union's figures. Rates are per person: a replaced card is not counted twice.
+    """One union's figures of a year. Rates are per person: a replaced card is not counted twice.
 
-    `submitted` counts every application of the year, `approved` those approved or issued; `handed_out` and
-    `activated` are people whose card in use was. `quota` is what the union itself may issue (received less passed down).
+    `members`, `consent`, `declined`, `no_answer` are of the register as it is; `quota` is what the union itself may
+    issue (received less passed down). `submitted` are the people with a new application, however it stands now; the
+    four after it say where open ones stand, `approved` how many were approved, issued or not. `issued` are the places
+    used; `handed_out` and `activated` of these the people who signed for a card of theirs, or used one. `holders` have
+    a card that works, of whatever year.
     """
 
     members: int = 0
@@ -32,6 +43,12 @@ class CardCounts:
     issued: int = 0
     handed_out: int = 0
     activated: int = 0
+    holders: int = 0
+
+    @property
+    def collected(self) -> int:
+        """采集: people asked and on record, who agreed and applied or said no."""
+        return self.submitted + self.declined
 
     def __add__(self, other: "CardCounts") -> "CardCounts":
         return CardCounts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -46,20 +63,43 @@ class UnionCounts:
     total: CardCounts
 
 
+@dataclass(frozen=True)
+class WeekCount:
+    """How many people of one union activated their first card in the week that begins on `monday`."""
+
+    union_id: uuid.UUID
+    monday: date
+    activated: int
+
+
+# One person may have had several applications in a year (rejected, then new): the last one says where they stand.
+# A card's person may have changed employer since: what a union issued stays its own, as its places do (Q4).
 _APPLICATIONS = text("""
+    with last as (
+        select distinct on (person_id) id, person_id, union_id, state from application
+         where kind = 'new' and quota_year = :year and union_id = any(:unions)
+         order by person_id, (state = 'issued') desc, submitted_at desc, id desc
+    ), stands as (
+        select last.union_id, last.state, first.issued_at,
+               exists (select from card c where c.person_id = last.person_id and c.issued_at >= first.issued_at
+                          and (c.delivered_at is not null or c.activated_at is not null)) as handed_out,
+               exists (select from card c where c.person_id = last.person_id and c.issued_at >= first.issued_at
+                          and c.activated_at is not null) as activated
+          from last left join card first on first.application_id = last.id
+    )
     select union_id, count(*) as submitted,
            count(*) filter (where state in ('submitted', 'in_review')) as in_review,
            count(*) filter (where state = 'returned') as returned,
            count(*) filter (where state = 'waitlisted') as waitlisted,
-           count(*) filter (where state in ('approved', 'issued')) as approved
-      from application where kind = 'new' and quota_year = :year and union_id = any(:unions) group by union_id""")
+           count(*) filter (where state in ('approved', 'issued')) as approved,
+           count(*) filter (where state = 'issued') as issued,
+           count(*) filter (where state = 'issued' and handed_out) as handed_out,
+           count(*) filter (where state = 'issued' and activated) as activated
+      from stands group by union_id""")
 
-_CARDS = text("""
-    select union_id, count(*) as issued, count(*) filter (where delivered_at is not null) as handed_out,
-           count(*) filter (where activated_at is not null) as activated
-      from card
-     where union_id = any(:unions) and state <> 'replaced' and state <> 'cancelled'
-     group by union_id""")
+_HOLDERS = text("""
+    select union_id, count(distinct person_id) as holders from card
+     where union_id = any(:unions) and state = any(:usable) group by union_id""")
 
 _QUOTA = text("""
     select union_id, received - passed_down as quota from quota_node
@@ -69,9 +109,14 @@ _QUOTA = text("""
 def card_counts(session: Session, path: str, year: int) -> tuple[UnionCounts, ...]:
     """The unions under `path`, parents first, with their figures of `year`; the first line's total is the whole."""
     unions = membership.unions_under(session, path)
-    keys = {"unions": [union.id for union in unions], "year": year, "kind": str(QuotaKind.NEW_CARD)}
+    keys = {
+        "unions": [union.id for union in unions],
+        "year": year,
+        "kind": str(QuotaKind.NEW_CARD),
+        "usable": [str(state) for state in rules.USABLE_CARD],
+    }
     figures: dict[object, dict[str, int]] = {union.id: {} for union in unions}
-    for statement in (_APPLICATIONS, _CARDS, _QUOTA):
+    for statement in (_APPLICATIONS, _HOLDERS, _QUOTA):
         for row in session.execute(statement, keys).mappings():
             figures[row["union_id"]].update({name: row[name] for name in row if name != "union_id"})
     members = membership.member_counts(session, path)
@@ -83,6 +128,24 @@ def card_counts(session: Session, path: str, year: int) -> tuple[UnionCounts, ..
     own = {union.path: CardCounts(**figures[union.id]) for union in unions}
     totals = _totals(own)
     return tuple(UnionCounts(union, own[union.path], totals[union.path]) for union in unions)
+
+
+_WEEKS = text("""
+    with first as (
+        select distinct on (c.person_id) c.union_id, c.activated_at from card c
+         where c.union_id = any(:unions) and c.activated_at is not null
+         order by c.person_id, c.activated_at
+    )
+    select union_id, cast(date_trunc('week', activated_at at time zone :zone) as date) as monday, count(*) as activated
+      from first where activated_at >= :since and activated_at < :until
+     group by union_id, monday order by monday""")
+
+
+def activations_by_week(session: Session, path: str, since: datetime, until: datetime) -> tuple[WeekCount, ...]:
+    """People who activated a first card in [since, until), by union and week; weeks begin on Monday, in Shanghai."""
+    unions = [union.id for union in membership.unions_under(session, path)]
+    rows = session.execute(_WEEKS, {"unions": unions, "since": since, "until": until, "zone": SHANGHAI.key})
+    return tuple(WeekCount(row.union_id, row.monday, row.activated) for row in rows)
 
 
 def _totals(own: Mapping[str, CardCounts]) -> dict[str, CardCounts]:

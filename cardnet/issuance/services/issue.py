@@ -4,6 +4,7 @@ A bulk issue reads the approved rows once, plans numbers and codes in memory and
 statements; 30,000 rows take the same ten or so statements as three.
 """
 
+import json
 import uuid
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -11,15 +12,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+import psycopg
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.issuance import rules
-from cardnet.issuance.rules import ApplicationAction, ApplicationState, CardState
+from cardnet.issuance.rules import ApplicationAction, ApplicationState, CardState, ReviewReason
 from cardnet.issuance.services.batches import BatchView, batch_of
 from cardnet.issuance.services.bulk import copy_rows
-from cardnet.issuance.services.waiting import use_places
+from cardnet.issuance.services.waiting import lock_nodes, release_places, use_places
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import CardnetError, Conflict, NotAllowed
@@ -59,11 +61,27 @@ class IssuedCard:
     valid_to: date
 
 
+@dataclass(frozen=True)
+class Issue:
+    """The new cards in the order of the roster, and the rows whose people got a card by another way meanwhile.
+
+    Those are rejected with R05, and their places are given to the next in line.
+    """
+
+    cards: tuple[IssuedCard, ...]
+    skipped: tuple[int, ...]
+
+
 def issue_cards(session: Session, world: World, command: IssueCards) -> tuple[IssuedCard, ...]:
-    """Cards in the order of the roster, with their codes, once.
+    """Cards in the order of the roster, with their codes, once. As `issue`, where nobody asks about those left out."""
+    return issue(session, world, command).cards
+
+
+def issue(session: Session, world: World, command: IssueCards) -> Issue:
+    """Issue what is approved, and leave out who has a card by now.
 
     Raises NotFound("batch_unknown"), NotAllowed("role_missing", "out_of_scope"), Conflict("nothing_to_issue",
-    "already_has_card").
+    "already_has_card" when somebody gets one in this very moment).
     """
     batch = batch_of(session, command.batch_id)
     officer = command.officer
@@ -75,17 +93,24 @@ def issue_cards(session: Session, world: World, command: IssueCards) -> tuple[Is
     at = world.now()
     first = day_of(at)
     last = command.valid_to or rules.last_day_of_card(first)
-    _must_hold_no_card(session, rows, first, last)
+    holders = _holders(session, rows, first, last)
+    skipped = [row for row in rows if row.person_id in holders]
+    rows = [row for row in rows if row.person_id not in holders]
     numbers = new_numbers(session, world, len(rows))
     cards = tuple(
         IssuedCard(world.new_id(), number, code, row.person_id, row.union_id, row.row, last)
         for row, number, code in zip(rows, numbers, new_codes(world, len(rows)), strict=True)
     )
     quota_year = {row.id: row.quota_year for row in rows}
-    write_cards(
-        session, at, first, cards, [(row.id, quota_year[row.id], None) for row in rows], "issue", officer.account_id
-    )
+    origins = [(row.id, quota_year[row.id], None) for row in rows]
+    try:
+        write_cards(session, at, first, cards, origins, "issue", officer.account_id)
+    except psycopg.errors.ExclusionViolation:
+        # Two desks giving one person a card at once: the other one committed first (K1).
+        raise Conflict("already_has_card", "其中有人刚刚由别处办了卡，请再点一次发卡，已有卡的人会自动跳过。") from None
     _mark_issued(session, at, officer, [row.id for row in rows])
+    # All at once, since used and released places are written one after the other.
+    lock_nodes(session, {row.quota_node_id for row in (*rows, *skipped) if row.quota_node_id is not None})
     held = Counter(row.quota_node_id for row in rows if row.quota_node_id is not None)
     use_places(session, world, held, batch.id, officer.account_id)
     audit.record(
@@ -93,10 +118,11 @@ def issue_cards(session: Session, world: World, command: IssueCards) -> tuple[Is
         world,
         audit.Act(
             "card.issue", "batch", str(batch.id), actor_id=officer.account_id,
-            after={"cards": len(cards), "valid_to": last.isoformat()},
+            after={"cards": len(cards), "valid_to": last.isoformat(), "skipped": len(skipped)},
         ),
     )  # fmt: skip
-    return cards
+    _reject_holders(session, world, batch, officer, skipped)
+    return Issue(cards, tuple(row.row for row in skipped))
 
 
 # ---- pieces that replacing a card shares ----
@@ -217,8 +243,9 @@ def _nothing(session: Session, batch: BatchView, officer: Principal) -> CardnetE
     return Conflict("nothing_to_issue", f"批次“{batch.filename}”没有审核通过而未发卡的申请（{listed}）。")
 
 
-def _must_hold_no_card(session: Session, rows: Collection[Row[Any]], first: date, last: date) -> None:
-    holders = set(
+def _holders(session: Session, rows: Collection[Row[Any]], first: date, last: date) -> frozenset[uuid.UUID]:
+    """Who among them has a card that is usable on any of these days."""
+    return frozenset(
         session.scalars(
             text("""
                 select person_id from card
@@ -232,13 +259,39 @@ def _must_hold_no_card(session: Session, rows: Collection[Row[Any]], first: date
             },
         )
     )
-    if holders:
-        named = [row.row for row in rows if row.person_id in holders]
-        raise Conflict(
-            "already_has_card",
-            f"第 {'、'.join(map(str, named[:10]))} 行的人员已持有有效卡，请先处理这些申请。",
-            {"rows": named[:100]},
-        )
+
+
+_REJECT = text("""
+    with rejected as (
+        update application a set state = :state, quota_node_id = null, events = a.events + 1
+         where a.id = any(:ids) and a.state = 'approved'
+        returning a.id, a.events, a.round
+    )
+    insert into application_event
+        (application_id, seq, at, action, from_state, to_state, round, actor_id, reasons, words)
+    select id, events, :at, :action, 'approved', :state, round, :actor, cast(:reasons as jsonb), :words from rejected""")
+
+
+def _reject_holders(
+    session: Session, world: World, batch: BatchView, officer: Principal, rows: Sequence[Row[Any]]
+) -> None:
+    """Approved, and a holder of a card meanwhile: no card is made, and the place goes to the next in line."""
+    if not rows:
+        return
+    session.execute(
+        _REJECT,
+        {
+            "ids": [row.id for row in rows],
+            "at": world.now(),
+            "actor": officer.account_id,
+            "action": str(ApplicationAction.REJECT),
+            "state": str(rules.next_application_state(ApplicationState.APPROVED, ApplicationAction.REJECT)),
+            "reasons": json.dumps([ReviewReason.R05]),
+            "words": "发卡时本人已持有有效卡",
+        },
+    )
+    held = Counter(row.quota_node_id for row in rows if row.quota_node_id is not None)
+    release_places(session, world, held, batch.id, officer.account_id)
 
 
 _ISSUED = text("""

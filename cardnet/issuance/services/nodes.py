@@ -7,7 +7,7 @@ a stronger one would stand in the way of the foreign keys' checks, which nobody 
 """
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +21,7 @@ from cardnet.issuance.rules import EntryKind, QuotaKind
 from cardnet.kernel import audit
 from cardnet.kernel.errors import Conflict, InvalidInput
 from cardnet.kernel.world import World
+from cardnet.membership import services as membership
 from cardnet.membership.rules import UnionNode
 
 
@@ -61,7 +62,52 @@ def node_for(
     return node_id
 
 
-def lock_unions(session: Session, year: int, kind: QuotaKind, union_ids: Collection[uuid.UUID]) -> None:
+def ensure_nodes(session: Session, world: World, year: int, kind: QuotaKind, union_ids: Iterable[uuid.UUID]) -> None:
+    """Every one of these unions has a node, made empty below its parents' where there was none, top down.
+
+    Somebody who comes to wait needs a node to lock: else a place handed down at that very moment would not see them.
+    """
+    wanted = set(union_ids)
+    known = _node_ids(session, year, kind, wanted)
+    if not (missing := wanted - known.keys()):
+        return
+    tree = {union.id: union for union in membership.unions_under(session, "/")}
+    chain: dict[uuid.UUID, UnionNode] = {}
+    for union_id in missing:
+        above: uuid.UUID | None = union_id
+        while above is not None and above not in chain:
+            chain[above] = tree[above]
+            above = tree[above].parent_id
+    for level in sorted({union.path.count("/") for union in chain.values()}):
+        unions = [union for union in chain.values() if union.path.count("/") == level]
+        parents = _node_ids(session, year, kind, [union.parent_id for union in unions if union.parent_id])
+        session.execute(
+            upsert(QuotaNode)
+            .values(
+                [
+                    {
+                        "id": world.new_id(), "year": year, "kind": kind, "union_id": union.id,
+                        "parent_id": parents[union.parent_id] if union.parent_id else None,
+                    }
+                    for union in unions
+                ]
+            )
+            .on_conflict_do_nothing()
+        )  # fmt: skip
+
+
+def _node_ids(
+    session: Session, year: int, kind: QuotaKind, union_ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, uuid.UUID]:
+    rows = session.execute(
+        select(QuotaNode.union_id, QuotaNode.id).where(
+            QuotaNode.year == year, QuotaNode.kind == kind, QuotaNode.union_id.in_(union_ids)
+        )
+    )
+    return {row.union_id: row.id for row in rows}
+
+
+def lock_unions(session: Session, year: int, kind: QuotaKind, union_ids: Iterable[uuid.UUID]) -> None:
     """Lock the nodes of these unions, in the one order everybody locks them in."""
     session.execute(
         text(
@@ -86,7 +132,7 @@ def pass_down(
         text("""
             update quota_node q set passed_down = passed_down + giver.count
               from unnest(cast(:ids as uuid[]), cast(:counts as bigint[])) giver(id, count)
-             where q.id = giver.id and q.received - q.passed_down - q.held - q.used >= giver.count
+             where q.id = giver.id and q.received - q.passed_down - q.held - q.used >= giver.count and not q.closed
             returning q.id"""),
         {"ids": sorted(by_parent), "counts": [by_parent[parent] for parent in sorted(by_parent)]},
     ).all()
@@ -143,6 +189,7 @@ def give_back(
             QuotaNode.year == year,
             QuotaNode.kind == kind,
             QuotaNode.union_id == giver.id,
+            ~QuotaNode.closed,
             QuotaNode.received - QuotaNode.passed_down - QuotaNode.held - QuotaNode.used >= count,
         )
         .values(received=QuotaNode.received - count)
@@ -174,6 +221,7 @@ def new_entry(node_id: uuid.UUID, kind: EntryKind, **changes: object) -> dict[st
         "counterpart": None,
         "batch_id": None,
         "document": None,
+        "authority_id": None,
     }
     row = {**empty, **changes}
     row["counterpart_id"] = row.pop("counterpart")

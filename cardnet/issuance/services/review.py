@@ -1,4 +1,4 @@
-"""Review: one tier's officer decides the rows of a batch that stand before that tier.
+"""Review: one tier's officer decides rows that stand before that tier, of one batch or of many.
 
 Gather what stands there (and lock it), decide whether this officer may, write. Ten thousand rows are the same three
 statements as one. Two officers deciding one row: the second waits for the first's commit, then finds nothing
@@ -7,23 +7,25 @@ standing before the tier and is told who was first.
 
 import json
 import uuid
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cardnet.access import services as access
 from cardnet.access.rules import Principal, Role
 from cardnet.issuance import rules
 from cardnet.issuance.rules import ApplicationAction, ApplicationState, Verdict
-from cardnet.issuance.services.batches import BatchView, batch_of
-from cardnet.issuance.services.waiting import release_places, review_deadline
+from cardnet.issuance.services.batches import batch_of
+from cardnet.issuance.services.deadlines import due_dates, must_not_be_frozen
+from cardnet.issuance.services.delegation import stand_in
+from cardnet.issuance.services.standing_elsewhere import Asked, why_not
+from cardnet.issuance.services.waiting import release_places
 from cardnet.kernel import audit
-from cardnet.kernel.calendar import local
-from cardnet.kernel.errors import CardnetError, Conflict, NotAllowed, NotFound
+from cardnet.kernel.errors import Conflict, NotAllowed
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.rules import Tier
@@ -34,7 +36,7 @@ class Review:
     """An officer's verdict on rows of a batch; `rows` None means all that stand before the officer's tier.
 
     `reasons` are R01–R13 and needed for a return or a rejection; `words` say more. `on_behalf_of` is whom the officer
-    stands in for, when `officer` is the scope of a delegation.
+    stands in for. `seen` (row → round) is what the officer had before them when deciding.
     """
 
     batch_id: uuid.UUID
@@ -44,18 +46,36 @@ class Review:
     reasons: tuple[str, ...] = ()
     words: str = ""
     on_behalf_of: uuid.UUID | None = None
+    seen: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReviewOpen:
+    """The same for applications of any batch: those `chosen` (application → round seen), or all under a path."""
+
+    officer: Principal
+    verdict: Verdict
+    chosen: Mapping[uuid.UUID, int] | None = None
+    under: str | None = None
+    reasons: tuple[str, ...] = ()
+    words: str = ""
+    on_behalf_of: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)
 class ReviewReceipt:
-    """What the verdict did: how many rows, their state now, and the path of the union whose turn it is next."""
+    """What the verdict did: how many rows, their state now, and the path of the union whose turn it is next.
 
-    batch_id: uuid.UUID
+    `left` rows were not decided because this officer had acted on them before; only "all" leaves any.
+    """
+
+    batch_id: uuid.UUID | None
     verdict: Verdict
     rows: int
     state: ApplicationState
     next_path: str | None
     moved_up: int
+    left: int = 0
 
 
 _OFFICER_OF_TIER = {
@@ -74,35 +94,54 @@ _ACTION = {
 def review(session: Session, world: World, command: Review) -> ReviewReceipt:
     """Decide rows of one batch at the officer's tier.
 
-    Raises NotFound("batch_unknown", "row_unknown"), NotAllowed("role_missing", "out_of_scope", "sod_violation"),
-    Conflict("already_decided" with the winner's name, "not_at_your_tier", "nothing_to_review").
+    Raises NotFound("batch_unknown", "row_unknown"), NotAllowed("role_missing", "out_of_scope", "sod_violation",
+    "delegation_unknown", "delegation_out_of_window"), Conflict("already_decided" with the winner's name,
+    "changed_since_seen", "not_at_your_tier", "nothing_to_review", "frozen").
     """
     rules.reasons_of(command.reasons, command.verdict)
     batch = batch_of(session, command.batch_id)
-    _must_hold_the_tiers_role(session, command.officer)
-    standing = _standing_before(session, command)
-    if standing.found == 0 or (command.rows is not None and standing.found < len(set(command.rows))):
-        raise _why_not(session, batch, command)
-    if standing.acted:
+    asked = Asked(batch=batch, rows=None if command.rows is None else tuple(sorted(set(command.rows))))
+    return _decide(session, world, command, asked, command.seen)
+
+
+def review_open(session: Session, world: World, command: ReviewOpen) -> ReviewReceipt:
+    """Decide applications of any batch at the officer's tier. Raises as `review`, less what is about one batch."""
+    rules.reasons_of(command.reasons, command.verdict)
+    chosen = command.chosen
+    asked = Asked(ids=None if chosen is None else tuple(sorted(chosen)), under=command.under)
+    return _decide(session, world, command, asked, chosen or {})
+
+
+def _decide(
+    session: Session, world: World, command: Review | ReviewOpen, asked: Asked, seen: Mapping[Any, int]
+) -> ReviewReceipt:
+    at = world.now()
+    officer = command.officer
+    if command.on_behalf_of is not None and command.on_behalf_of != officer.account_id:
+        officer = stand_in(session, world, officer, command.on_behalf_of)
+    _must_hold_the_tiers_role(session, officer)
+    must_not_be_frozen(session, officer.scope_path, at)
+    standing = _standing_before(session, officer, asked, command.on_behalf_of)
+    if not standing or len(standing) < asked.named:
+        raise why_not(session, asked, officer)
+    _must_be_what_was_seen(standing, asked, seen)
+    mine = tuple(row for row in standing if not row.acted)
+    acted = len(standing) - len(mine)
+    if acted and (asked.named or not mine):
         raise NotAllowed(
             "sod_violation",
-            f"{command.officer.display_name}已提交或在其他层级审核过其中 {standing.acted} 人，须由另一位工作人员审核。",
-            {"rows": standing.acted},
+            f"{officer.display_name}已提交或在其他层级审核过其中 {acted} 人，须由另一位工作人员审核。",
+            {"rows": acted},
         )
-    action, state, next_path = _step(command)
-    _write(session, world, command, standing, action, state, next_path)
-    audit.record(
-        session, world,
-        audit.Act(
-            f"application.{command.verdict}", "batch", str(batch.id),
-            actor_id=command.officer.account_id, on_behalf_of=command.on_behalf_of,
-            after={"rows": standing.found, "at": command.officer.scope_path, "reasons": list(command.reasons)},
-        ),
-    )  # fmt: skip
+    action, state, next_path = _step(officer, command.verdict)
+    _write(session, at, command, officer, mine, action, state, next_path)
+    _record(session, world, command, officer, mine)
     moved_up = 0
     if command.verdict is Verdict.REJECT:
-        moved_up = release_places(session, world, standing.held, batch.id, command.officer.account_id)
-    return ReviewReceipt(batch.id, command.verdict, standing.found, state, next_path, moved_up)
+        held = Counter(row.node_id for row in mine if row.node_id is not None)
+        moved_up = release_places(session, world, held, asked.batch.id if asked.batch else None, officer.account_id)
+    batch_id = asked.batch.id if asked.batch else None
+    return ReviewReceipt(batch_id, command.verdict, len(mine), state, next_path, moved_up, acted)
 
 
 def _must_hold_the_tiers_role(session: Session, officer: Principal) -> None:
@@ -111,30 +150,66 @@ def _must_hold_the_tiers_role(session: Session, officer: Principal) -> None:
         raise NotAllowed("role_missing", f"{officer.display_name}不是本级工会的审核人员，不能审核办卡申请。")
 
 
-def _step(command: Review) -> tuple[ApplicationAction, ApplicationState, str | None]:
+def _step(officer: Principal, verdict: Verdict) -> tuple[ApplicationAction, ApplicationState, str | None]:
     """The action, the state it leads to and whose turn is next: the same for every row before one officer."""
-    above = rules.review_route(command.officer.scope_path)[1:]
-    if command.verdict is Verdict.APPROVE and not above:
+    above = rules.review_route(officer.scope_path)[1:]
+    if verdict is Verdict.APPROVE and not above:
         return ApplicationAction.APPROVE, ApplicationState.APPROVED, None
-    action = _ACTION[command.verdict]
+    action = _ACTION[verdict]
     state = rules.next_application_state(ApplicationState.SUBMITTED, action)
-    return action, state, above[0] if command.verdict is Verdict.APPROVE else None
+    return action, state, above[0] if verdict is Verdict.APPROVE else None
 
 
-_SELECTED = """
-    a.batch_id = :batch and a.review_path = :scope and a.state in ('submitted', 'in_review')
-    and (cast(:rows as bigint[]) is null or a.row = any(cast(:rows as bigint[])))"""
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row that stands before the officer, locked; `acted` says that they acted on it at another desk."""
 
-_GATHER = text(f"""
+    id: uuid.UUID
+    batch_id: uuid.UUID | None
+    row: int | None
+    round: int
+    node_id: uuid.UUID | None
+    acted: bool
+
+
+_GATHER = text("""
     with mine as (
-        select a.id, a.quota_node_id,
+        select a.id, a.batch_id, a.row, a.round, a.quota_node_id,
                exists (select from application_event e
                         where e.application_id = a.id and e.review_path is distinct from a.review_path
                           and (e.actor_id in (:me, :other) or e.on_behalf_of in (:me, :other))) as acted
-          from application a where {_SELECTED} order by a.id for no key update of a
+          from application a
+         where a.review_path = :scope and a.state in ('submitted', 'in_review')
+           and (cast(:batch as uuid) is null or a.batch_id = :batch)
+           and (cast(:rows as bigint[]) is null or a.row = any(cast(:rows as bigint[])))
+           and (cast(:ids as uuid[]) is null or a.id = any(cast(:ids as uuid[])))
+           and starts_with(a.path, :under)
+         order by a.id for no key update of a
     )
-    select quota_node_id, array_agg(id) as ids, count(*) as found, count(*) filter (where acted) as acted
-      from mine group by quota_node_id""")  # noqa: S608 - the piece put in is ours
+    select id, batch_id, row, round, quota_node_id, acted from mine""")
+
+
+def _standing_before(
+    session: Session, officer: Principal, asked: Asked, for_whom: uuid.UUID | None
+) -> tuple[_Row, ...]:
+    given = {**asked.terms(officer), "me": officer.account_id, "other": for_whom or officer.account_id}
+    return tuple(_Row(*row) for row in session.execute(_GATHER, given))
+
+
+def _must_be_what_was_seen(standing: tuple[_Row, ...], asked: Asked, seen: Mapping[Any, int]) -> None:
+    """A row that was returned and sent again since the officer looked is not the row they decide about."""
+    changed = [
+        row
+        for row in standing
+        if (key := row.row if asked.batch else row.id) is not None and seen.get(key, row.round) != row.round
+    ]
+    if changed:
+        raise Conflict(
+            "changed_since_seen",
+            f"有 {len(changed)} 人在您打开页面后退回并重新提交过，内容已有变化，请刷新后再审核。",
+            {"rows": [row.row for row in changed[:100]]},
+        )
+
 
 # Exactly the rows that were looked at: one that came to stand here since then (a place freed elsewhere, the tier below
 # passing on) has neither been asked who acted on it nor had its place counted.
@@ -155,67 +230,31 @@ _DECIDE = text("""
       from decided""")
 
 
-@dataclass(frozen=True)
-class _Standing:
-    """What stands before the officer, locked: which rows, in how many the officer acted elsewhere, places held by node."""
-
-    ids: tuple[uuid.UUID, ...]
-    acted: int
-    held: Mapping[uuid.UUID, int]
-
-    @property
-    def found(self) -> int:
-        """How many rows."""
-        return len(self.ids)
-
-
-def _standing_before(session: Session, command: Review) -> _Standing:
-    rows = session.execute(
-        _GATHER,
-        {
-            **_selection(command),
-            "me": command.officer.account_id,
-            "other": command.on_behalf_of or command.officer.account_id,
-        },
-    ).all()
-    held = {row.quota_node_id: row.found for row in rows if row.quota_node_id is not None}
-    ids = tuple(application_id for row in rows for application_id in row.ids)
-    return _Standing(ids, sum(row.acted for row in rows), held)
-
-
-def _selection(command: Review) -> dict[str, object]:
-    return {
-        "batch": command.batch_id,
-        "scope": command.officer.scope_path,
-        "rows": None if command.rows is None else sorted(set(command.rows)),
-    }
-
-
 def _write(
     session: Session,
-    world: World,
-    command: Review,
-    standing: _Standing,
+    at: datetime,
+    command: Review | ReviewOpen,
+    officer: Principal,
+    rows: tuple[_Row, ...],
     action: ApplicationAction,
     state: ApplicationState,
     next_path: str | None,
 ) -> None:
     """Move the rows and write their history, in one statement."""
-    at = world.now()
     returned = command.verdict is Verdict.RETURN
     session.execute(
         _DECIDE,
         {
-            "ids": list(standing.ids),
-            "scope": command.officer.scope_path,
+            "ids": [row.id for row in rows],
+            "scope": officer.scope_path,
             "state": str(state),
             "next_path": next_path,
             "at": at,
-            "due": review_deadline(at) if next_path else None,
+            "due": due_dates(session, [next_path], at)[next_path] if next_path else None,
             "hold_until": at + timedelta(days=rules.RETURNED_HOLD_DAYS) if returned else None,
             "releases": command.verdict is Verdict.REJECT,
             "action": str(action),
-            "actor": command.officer.account_id,
+            "actor": officer.account_id,
             "behalf": command.on_behalf_of,
             "reasons": json.dumps(list(command.reasons)) if command.reasons else None,
             "words": command.words.strip() or None,
@@ -223,54 +262,19 @@ def _write(
     )
 
 
-_WHERE_ROWS_STAND = text("""
-    select a.row, a.state, a.review_path, a.path, e.actor_id, e.at, e.action
-      from application a
-      left join lateral (
-          select actor_id, at, action from application_event e
-           where e.application_id = a.id and e.review_path = :scope order by e.seq desc limit 1) e on true
-     where a.batch_id = :batch and (cast(:rows as bigint[]) is null or a.row = any(cast(:rows as bigint[])))
-       and (a.review_path is distinct from :scope or a.state not in ('submitted', 'in_review'))
-     order by left(a.path, length(:scope)) = :scope desc, e.at desc nulls last, a.row""")
-
-
-def _why_not(session: Session, batch: BatchView, command: Review) -> CardnetError:
-    """Why what was asked for does not stand before this officer, in the order a person would ask."""
-    scope, officer = command.officer.scope_path, command.officer
-    rows = session.execute(_WHERE_ROWS_STAND, _selection(command)).all()
-    if command.rows is not None and (missing := _not_in_batch(session, command)):
-        listed = "、".join(map(str, missing[:10]))
-        return NotFound("row_unknown", f"批次里没有第 {listed} 行的申请。", {"rows": missing})
-    outside = [row.row for row in rows if not row.path.startswith(scope)]
-    if outside and (command.rows is not None or len(outside) == len(rows)):
-        return NotAllowed("out_of_scope", f"这些申请不在{officer.display_name}的管理范围内。", {"rows": outside[:100]})
-    if rows and rows[0].actor_id is not None:
-        return _decided_before(session, rows[0])
-    if command.rows is not None:
-        named = [row.row for row in rows]
-        return Conflict(
-            "not_at_your_tier",
-            f"第 {'、'.join(map(str, named[:10]))} 行现在不在您这一级审核。",
-            {"rows": named[:100]},
-        )
-    return Conflict("nothing_to_review", f"批次“{batch.filename}”现在没有等您这一级审核的申请。")
-
-
-def _decided_before(session: Session, row: Row[Any]) -> Conflict:
-    winner = access.display_names(session, [row.actor_id]).get(row.actor_id, "")
-    when = local(row.at).strftime("%Y-%m-%d %H:%M:%S")
-    done = rules.ACTION_WORDS[ApplicationAction(row.action)]
-    return Conflict(
-        "already_decided",
-        f"第 {row.row} 行已由{winner}于 {when} 处理（{done}），请刷新后再看。",
-        {"row": row.row, "by": winner, "at": row.at.isoformat(), "action": row.action},
-    )
-
-
-def _not_in_batch(session: Session, command: Review) -> list[int]:
-    wanted = sorted(set(command.rows or ()))
-    known = session.scalars(
-        text("select row from application where batch_id = :batch and row = any(cast(:rows as bigint[]))"),
-        {"batch": command.batch_id, "rows": wanted},
-    ).all()
-    return sorted(set(wanted) - set(known))
+def _record(
+    session: Session, world: World, command: Review | ReviewOpen, officer: Principal, rows: tuple[_Row, ...]
+) -> None:
+    """One act of the audit trail for each batch that was touched."""
+    touched = Counter(row.batch_id for row in rows)
+    audit.record(
+        session, world,
+        *(
+            audit.Act(
+                f"application.{command.verdict}", "batch", str(batch_id), actor_id=officer.account_id,
+                on_behalf_of=command.on_behalf_of,
+                after={"rows": count, "at": officer.scope_path, "reasons": list(command.reasons)},
+            )
+            for batch_id, count in touched.items()
+        ),
+    )  # fmt: skip

@@ -6,33 +6,30 @@ bytes for the same union are one batch, however often and however simultaneously
 """
 
 import hashlib
-import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 
-from psycopg.types.json import Jsonb
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from cardnet.access.rules import Principal, Role, in_scope
-from cardnet.issuance import rules
+from cardnet.access.rules import Principal
 from cardnet.issuance.models import Batch
-from cardnet.issuance.rules import ApplicationState, RosterMode
+from cardnet.issuance.rules import RosterMode
 from cardnet.issuance.services.applications import OpenBatch, apply_rows
-from cardnet.issuance.services.batches import CELLS_FIELD
-from cardnet.issuance.services.bulk import copy_rows
+from cardnet.issuance.services.roster_check import judged, must_cover
+from cardnet.issuance.services.roster_rows import write_roster_rows
+from cardnet.issuance.services.year_end import quota_year_of
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
-from cardnet.kernel.errors import InvalidInput, NotAllowed
-from cardnet.kernel.vault import vault_of
+from cardnet.kernel.errors import InvalidInput
+from cardnet.kernel.progress import Progress, unseen
 from cardnet.kernel.world import World
 from cardnet.membership import roster
 from cardnet.membership import services as membership
-from cardnet.membership.roster import CheckedRow, KnownPerson, RosterCheck, RosterContext, RowStatus
-from cardnet.membership.rules import KnownMember, Tier, UnionNode
+from cardnet.membership.roster import FindingCode, RosterCheck, RowStatus
+from cardnet.membership.rules import TransferOrigin, UnionNode
 
 
 @dataclass(frozen=True)
@@ -64,6 +61,7 @@ class RosterReceipt:
     """What became of a roster. `resumed` says that these bytes had been sent in before and nothing new was made.
 
     `submitted` hold a place and are in review, `waitlisted` wait for one; `resubmitted` of them answer a return.
+    `transfers` are members of other units whose transfer was proposed now.
     """
 
     batch_id: uuid.UUID
@@ -75,50 +73,89 @@ class RosterReceipt:
     submitted: int
     waitlisted: int
     resubmitted: int
+    transfers: int
     check: RosterCheck | None
 
 
-def check_roster(session: Session, world: World, command: CheckRoster) -> RosterCheck:
+def check_roster(session: Session, world: World, command: CheckRoster, progress: Progress = unseen) -> RosterCheck:
     """Every finding of every row.
 
     Raises NotFound("unit_unknown"), NotAllowed("out_of_scope"), and InvalidInput when the file cannot be read.
     """
     unit = membership.union_of_code(session, command.unit_code)
     if command.officer is not None:
-        _must_cover(command.officer, unit)
-    return _check(session, world, command.content, command.filename, unit)
+        must_cover(command.officer, unit)
+    progress("read", 0, 1)
+    return judged(session, world, roster.read_sheet(command.content, command.filename), unit, progress)
 
 
-def submit_roster(session: Session, world: World, command: SubmitRoster) -> RosterReceipt:
+def submit_roster(session: Session, world: World, command: SubmitRoster, progress: Progress = unseen) -> RosterReceipt:
     """Send a roster in.
 
     Raises as `check_roster`, InvalidInput("roster_has_errors") under all_or_nothing, InvalidInput
     ("roster_nothing_valid") when no row can be taken, Conflict("application_open") when another roster was first.
     """
     unit = membership.union_of_code(session, command.unit_code)
-    _must_cover(command.officer, unit)
+    must_cover(command.officer, unit)
     sha256 = hashlib.sha256(command.content).digest()
     if known := _batch_of_bytes(session, unit.id, sha256):
         return _resumed(session, known)
-    checked = _check(session, world, command.content, command.filename, unit)
-    _must_be_acceptable(checked, command.mode)
-    batch = _open_batch(session, world, command, unit, sha256, checked)
+    progress("read", 0, 1)
+    checked = judged(session, world, roster.read_sheet(command.content, command.filename), unit, progress)
+    sent = Sent(command.filename, unit, command.officer, command.mode, sha256)
+    return write_batch(session, world, sent, checked, progress)
+
+
+def batch_of_content(session: Session, unit_code: str, content: bytes) -> uuid.UUID | None:
+    """The batch that these very bytes became when they were sent in for this union; None when they were not."""
+    unit = membership.union_of_code(session, unit_code)
+    found = _batch_of_bytes(session, unit.id, hashlib.sha256(content).digest())
+    return found.id if found else None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What is sent in as one batch, and how; `origin` is a file or what members filled in themselves."""
+
+    filename: str
+    unit: UnionNode
+    officer: Principal
+    mode: RosterMode
+    sha256: bytes
+    origin: TransferOrigin = TransferOrigin.ROSTER
+
+
+def write_batch(
+    session: Session, world: World, sent: Sent, checked: RosterCheck, progress: Progress = unseen
+) -> RosterReceipt:
+    """Make a batch of judged rows: people and answers, kept rows, applications, transfer proposals.
+
+    Raises InvalidInput("roster_has_errors"), ("roster_nothing_valid"), Conflict("application_open").
+    """
+    _must_be_acceptable(checked, sent.mode)
+    batch = _open_batch(session, world, sent, checked)
     if batch is None:
-        first = _batch_of_bytes(session, unit.id, sha256)
+        first = _batch_of_bytes(session, sent.unit.id, sent.sha256)
         assert first is not None
         return _resumed(session, first)
-    people = membership.save_people(session, world, [row.person for row in checked.rows if row.person is not None])
-    _write_roster_rows(session, batch.id, checked, people)
-    rows = [row for row in checked.rows if row.status in (RowStatus.VALID, RowStatus.WARNING)]
+    named = [(row.key, row.person) for row in checked.rows if row.key is not None and row.person is not None]
+    people = membership.save_people(
+        session, world, [person for _, person in named], [key for key, _ in named], progress
+    )
+    write_roster_rows(session, batch.id, checked, people, progress)
+    rows = [row for row in checked.rows if row.status in (RowStatus.VALID, RowStatus.WARNING) and row.applies]
+    progress("applications", 0, len(rows))
     counts = apply_rows(session, world, batch, rows, people)
+    transfers = _propose_transfers(session, world, sent, checked, people)
     audit.record(
         session,
         world,
         audit.Act(
-            "roster.submit", "batch", str(batch.id), actor_id=command.officer.account_id,
-            after={"rows": len(checked.rows), "sha256": sha256.hex(), **counts},
+            "roster.submit", "batch", str(batch.id), actor_id=sent.officer.account_id,
+            after={"rows": len(checked.rows), "sha256": sent.sha256.hex(), "transfers": transfers, **counts},
         ),
     )  # fmt: skip
+    progress("applications", len(rows), len(rows))
     return RosterReceipt(
         batch_id=batch.id,
         resumed=False,
@@ -127,78 +164,9 @@ def submit_roster(session: Session, world: World, command: SubmitRoster) -> Rost
         declined=checked.declined,
         invalid=checked.invalid,
         **counts,
+        transfers=transfers,
         check=checked,
     )
-
-
-# ---- checking ----
-
-
-def _must_cover(officer: Principal, unit: UnionNode) -> None:
-    if not officer.has(Role.UNIT_OFFICER, Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER):
-        raise NotAllowed("role_missing", f"{officer.display_name}不是工会经办人员，不能报送办卡名单。")
-    if not in_scope(officer.scope_path, unit.path):
-        raise NotAllowed("out_of_scope", f"{unit.name}不在{officer.display_name}的管理范围内。")
-
-
-def _check(session: Session, world: World, content: bytes, filename: str, unit: UnionNode) -> RosterCheck:
-    at = day_of(world.now())
-    sheet = roster.read_sheet(content, filename)
-    units, unit_names = membership.unit_codes(session)
-    context = RosterContext(
-        units=units,
-        unit_names=unit_names,
-        default_unit=unit.code if unit.tier is Tier.UNIT else None,
-        scope_path=unit.path,
-        on=at,
-        known=_known(session, membership.known_in_sheet(session, sheet, world), at),
-        quota_free=_quota_free(session, unit, at.year),
-        key_of=membership.key_of(session),
-    )
-    return roster.check(sheet, context)
-
-
-def _known(session: Session, members: Mapping[bytes, KnownMember], on: date) -> dict[bytes, KnownPerson]:
-    ids = [member.person_id for member in members.values()]
-    holders = set(
-        session.scalars(
-            text("select person_id from card where person_id = any(:ids) and state = any(:usable) and valid_to >= :on"),
-            {"ids": ids, "usable": list(map(str, rules.USABLE_CARD)), "on": on},
-        )
-    )
-    # A returned application waits for exactly this: the corrected row, sent again.
-    applicants = set(
-        session.scalars(
-            text(
-                "select person_id from application where person_id = any(:ids) and kind = 'new' and state = any(:open)"
-            ),
-            {"ids": ids, "open": list(map(str, rules.OPEN_APPLICATION - {ApplicationState.RETURNED}))},
-        )
-    )
-    return {
-        key: KnownPerson(
-            has_card=member.person_id in holders,
-            application_open=member.person_id in applicants,
-            deceased=member.deceased,
-            unit_path=member.unit_path,
-            unit_name=member.unit_name,
-        )
-        for key, member in members.items()
-    }
-
-
-def _quota_free(session: Session, unit: UnionNode, year: int) -> int | None:
-    """Places left where the rows will be held; None where none have been handed down yet, which nobody is warned of."""
-    if unit.tier is not Tier.UNIT:
-        return None
-    free: int | None = session.scalar(
-        text(
-            "select received - passed_down - held - used from quota_node "
-            "where union_id = :union and year = :year and kind = 'new_card'"
-        ),
-        {"union": unit.id, "year": year},
-    )
-    return free
 
 
 def _must_be_acceptable(checked: RosterCheck, mode: RosterMode) -> None:
@@ -214,9 +182,6 @@ def _must_be_acceptable(checked: RosterCheck, mode: RosterMode) -> None:
             f"没有可以提交的行：{checked.invalid} 行都需要修改，请按检查结果改正后再提交。",
             detail={"rows": len(checked.rows), "invalid": checked.invalid},
         )
-
-
-# ---- writing ----
 
 
 def _batch_of_bytes(session: Session, union_id: uuid.UUID, sha256: bytes) -> Batch | None:
@@ -241,74 +206,59 @@ def _resumed(session: Session, batch: Batch) -> RosterReceipt:
         submitted=waiting[0],
         waitlisted=waiting[1],
         resubmitted=0,
+        transfers=0,
         check=None,
     )
 
 
-def _open_batch(
-    session: Session, world: World, command: SubmitRoster, unit: UnionNode, sha256: bytes, checked: RosterCheck
-) -> OpenBatch | None:
+def _open_batch(session: Session, world: World, sent: Sent, checked: RosterCheck) -> OpenBatch | None:
     """Insert the batch; None when the same bytes arrived at the same moment and were first."""
     at = world.now()
+    year = quota_year_of(session, day_of(at))
+    header = checked.sheet.header
     batch_id = session.scalar(
         insert(Batch)
         .values(
             id=world.new_id(),
-            union_id=unit.id,
-            path=unit.path,
-            filename="".join(filter(str.isprintable, command.filename))[:200],
-            content_sha256=sha256,
-            mode=str(command.mode),
-            quota_year=day_of(at).year,
-            columns=[column.value for column, _ in sorted(checked.sheet.header.columns.items(), key=lambda c: c[1])],
+            union_id=sent.unit.id,
+            path=sent.unit.path,
+            filename=plain_filename(sent.filename),
+            content_sha256=sent.sha256,
+            mode=str(sent.mode),
+            origin="self_filled" if sent.origin is TransferOrigin.SELF_FILLED else "file",
+            quota_year=year,
+            columns=[column.value for column, _ in sorted(header.columns.items(), key=lambda c: c[1])],
+            header=[str(cell).replace("\0", "")[:80] for cell in checked.sheet.table.rows[header.last]],
             rows=len(checked.rows),
             valid=checked.valid,
             declined=checked.declined,
             invalid=checked.invalid,
-            submitted_by=command.officer.account_id,
+            submitted_by=sent.officer.account_id,
             submitted_at=at,
         )
         .on_conflict_do_nothing()
         .returning(Batch.id)
     )
-    return None if batch_id is None else OpenBatch(batch_id, day_of(at).year, at, command.officer)
+    return None if batch_id is None else OpenBatch(batch_id, year, at, sent.officer)
 
 
-_ROW_COLUMNS = {
-    "batch_id": "uuid",
-    "row": "int8",
-    "line": "int8",
-    "state": "text",
-    "findings": "jsonb",
-    "cells": "bytea",
-    "person_id": "uuid",
-}
+def plain_filename(filename: str) -> str:
+    """A file's name without what no column can hold."""
+    return "".join(filter(str.isprintable, filename))[:200]
 
 
-def _write_roster_rows(
-    session: Session, batch_id: uuid.UUID, checked: RosterCheck, people: Mapping[bytes, uuid.UUID]
-) -> None:
-    """Keep every row as it was typed, sealed with its findings' words, since those may quote what was typed."""
-    vault = vault_of(session)
-    copy_rows(
-        session,
-        "roster_row",
-        _ROW_COLUMNS,
-        (
-            (
-                batch_id,
-                row.row,
-                row.line,
-                str(row.status),
-                Jsonb([[found.column, str(found.code), str(found.severity)] for found in row.findings]),
-                vault.seal(CELLS_FIELD, _cells(typed.cells, row)),
-                people.get(row.key) if row.key is not None and row.person is not None else None,
-            )
-            for row, typed in zip(checked.rows, checked.sheet.rows, strict=True)
-        ),
+def _propose_transfers(
+    session: Session, world: World, sent: Sent, checked: RosterCheck, people: Mapping[bytes, uuid.UUID]
+) -> int:
+    elsewhere = [
+        (people[row.key], row.person.unit_code)
+        for row in checked.rows
+        if row.key is not None
+        and row.person is not None
+        and any(found.code is FindingCode.MEMBER_ELSEWHERE for found in row.findings)
+    ]
+    unions = membership.unions_of_codes(session, {code for _, code in elsewhere})
+    command = membership.ProposeTransfers(
+        [(person_id, unions[code].id) for person_id, code in elsewhere], sent.origin, sent.officer.account_id
     )
-
-
-def _cells(cells: Sequence[object], row: CheckedRow) -> str:
-    words = [found.message for found in row.findings]
-    return json.dumps({"cells": cells, "words": words}, ensure_ascii=False, default=str, separators=(",", ":"))
+    return membership.propose_transfers(session, world, command)

@@ -1,12 +1,14 @@
-"""Holding places, giving them up, and the waiting list: whoever frees a place hands it to the next in line.
+"""Holding places, giving them up, and the waiting list: whoever frees a place offers it to the next in line.
 
 Held at submission, used at issue, released when an application ends without a card. Nobody waits while the node of
-their unit has a free place (Q6).
+their unit has a free place (Q6): a free place is offered, and an offer holds it until it is answered or its time is
+over (`offers`). Whoever finds no place free still locks the node, so that a place freed at the same moment sees who
+came to wait for it.
 """
 
 import uuid
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import timedelta
 
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
@@ -14,7 +16,7 @@ from sqlalchemy.orm import Session
 from cardnet.issuance import rules
 from cardnet.issuance.models import QuotaEntry
 from cardnet.issuance.rules import ApplicationAction, ApplicationState, EntryKind, QuotaKind
-from cardnet.kernel import calendar
+from cardnet.issuance.services.nodes import ensure_nodes, lock_unions
 from cardnet.kernel.world import World
 
 _FREE = "q.received - q.passed_down - q.held - q.used"
@@ -27,11 +29,11 @@ _HOLD = text(f"""
     ), found as (
         select q.id, q.union_id, least(wanted.count, {_FREE}) as taken
           from quota_node q join wanted using (union_id)
-         where q.year = :year and q.kind = :kind and {_FREE} > 0
+         where q.year = :year and q.kind = :kind and {_FREE} > 0 and not q.closed
          order by q.id for no key update of q
     )
     update quota_node q set held = q.held + found.taken
-      from found where q.id = found.id and {_FREE} >= found.taken and found.taken > 0
+      from found where q.id = found.id and {_FREE} >= found.taken and found.taken > 0 and not q.closed
     returning q.union_id, q.id, found.taken""")  # noqa: S608 - the piece put in is ours
 
 
@@ -44,6 +46,10 @@ def hold_places(
     actor: uuid.UUID,
 ) -> dict[uuid.UUID, tuple[uuid.UUID, int]]:
     """Hold up to so many places per union; returns union → (node, places held). What is missing must wait."""
+    if not wanted:
+        return {}
+    ensure_nodes(session, world, year, QuotaKind.NEW_CARD, wanted)
+    lock_unions(session, year, QuotaKind.NEW_CARD, wanted)
     rows = session.execute(
         _HOLD,
         {"unions": list(wanted), "counts": list(wanted.values()), "year": year, "kind": str(QuotaKind.NEW_CARD)},
@@ -103,9 +109,10 @@ def lock_nodes(session: Session, nodes: Collection[uuid.UUID]) -> None:
 
 _FREE_NODES = text(f"""
     select q.id, q.union_id, {_FREE} as free from quota_node q
-     where q.union_id = any(:unions) and q.year = :year and q.kind = :kind and {_FREE} > 0
+     where q.union_id = any(:unions) and q.year = :year and q.kind = :kind and {_FREE} > 0 and not q.closed
        and exists (select from application a
-                    where a.union_id = q.union_id and a.quota_year = q.year and a.state = 'waitlisted')
+                    where a.union_id = q.union_id and a.quota_year = q.year and a.state = 'waitlisted'
+                      and a.offer_until is null)
      order by q.id for no key update""")  # noqa: S608
 
 # Takers hold the node's lock, so nobody else takes from this list; a withdrawal may, hence FOR UPDATE and the state.
@@ -117,61 +124,76 @@ _NEXT = text("""
         select a.id, node.id as node_id,
                row_number() over (partition by a.union_id order by a.priority, a.queued_at, a.row, a.id) as place, node.free
           from application a join node using (union_id)
-         where a.state = 'waitlisted' and a.quota_year = :year
+         where a.state = 'waitlisted' and a.offer_until is null and a.quota_year = :year
     ), next as (
         select a.id, queue.node_id from application a join queue using (id)
-         where queue.place <= queue.free and a.state = 'waitlisted' order by a.id for no key update of a
-    ), taken as (
-        update application a
-           set state = :to_state, review_path = a.path, quota_node_id = next.node_id, submitted_at = :at, due_at = :due,
-               events = a.events + 1
+         where queue.place <= queue.free and a.state = 'waitlisted' and a.offer_until is null
+         order by a.id for no key update of a
+    ), offered as (
+        update application a set quota_node_id = next.node_id, offer_until = :until, events = a.events + 1
           from next where a.id = next.id
         returning a.id, a.events, a.round, a.quota_node_id
     ), told as (
         insert into application_event (application_id, seq, at, action, from_state, to_state, round)
-        select id, events, :at, :action, 'waitlisted', :to_state, round from taken
+        select id, events, :at, :action, :state, :state, round from offered
     )
-    select quota_node_id, count(*) as places from taken group by quota_node_id""")
+    select quota_node_id, count(*) as places from offered group by quota_node_id""")
 
 
 def fill_waiting(session: Session, world: World, union_ids: Collection[uuid.UUID], year: int) -> int:
-    """Give free places of these unions to their waiting lists, by priority, then time, then row. Returns how many.
+    """Offer the free places of these unions to their waiting lists, by priority, then time, then row. Returns how many.
 
-    The applications are complete and consented to, so a place is taken at once and review begins.
+    An offer holds the place for the year's `offer_days`. Somebody withdrawing in the same moment drops out of the
+    line, so this looks again until no node has both a free place and somebody waiting.
     """
-    nodes = session.execute(
-        _FREE_NODES, {"unions": list(union_ids), "year": year, "kind": str(QuotaKind.NEW_CARD)}
-    ).all()
-    if not nodes:
-        return 0
+    moved = 0
     at = world.now()
-    taken = session.execute(
-        _NEXT,
-        {
-            "nodes": [node.id for node in nodes],
-            "unions": [node.union_id for node in nodes],
-            "free": [node.free for node in nodes],
-            "year": year,
-            "at": at,
-            "due": review_deadline(at),
-            "action": str(ApplicationAction.TAKE_PLACE),
-            "to_state": str(rules.next_application_state(ApplicationState.WAITLISTED, ApplicationAction.TAKE_PLACE)),
-        },
-    ).all()
-    counts = {row.quota_node_id: row.places for row in taken}
-    session.execute(
-        text("""
-            update quota_node q set held = q.held + taken.count
-              from unnest(cast(:nodes as uuid[]), cast(:counts as bigint[])) taken(id, count) where q.id = taken.id"""),
-        {"nodes": list(counts), "counts": list(counts.values())},
+    wanted = {"unions": list(union_ids), "year": year, "kind": str(QuotaKind.NEW_CARD)}
+    while nodes := session.execute(_FREE_NODES, wanted).all():
+        offered = session.execute(
+            _NEXT,
+            {
+                "nodes": [node.id for node in nodes],
+                "unions": [node.union_id for node in nodes],
+                "free": [node.free for node in nodes],
+                "year": year,
+                "at": at,
+                "until": at + timedelta(days=_offer_days(session, year)),
+                "action": str(ApplicationAction.OFFER),
+                "state": str(rules.next_application_state(ApplicationState.WAITLISTED, ApplicationAction.OFFER)),
+            },
+        ).all()
+        counts = {row.quota_node_id: row.places for row in offered}
+        hold_on_nodes(session, world, EntryKind.OFFER, counts, None, None)
+        moved += sum(counts.values())
+    return moved
+
+
+def _offer_days(session: Session, year: int) -> int:
+    days: int | None = session.scalar(
+        text("select offer_days from quota_year where year = :year and kind = :kind"),
+        {"year": year, "kind": str(QuotaKind.NEW_CARD)},
     )
-    _entries(session, world, EntryKind.HOLD, {node: (count, 0) for node, count in counts.items()}, None, None)
-    return sum(counts.values())
+    return rules.OFFER_DAYS if days is None else days
 
 
-def review_deadline(at: datetime) -> datetime:
-    """When a tier that receives rows now should have decided."""
-    return calendar.working_deadline(at, rules.REVIEW_WORKING_DAYS)
+_HOLD_ON = text(f"""
+    update quota_node q set held = q.held + taken.count
+      from unnest(cast(:nodes as uuid[]), cast(:counts as bigint[])) taken(id, count)
+     where q.id = taken.id and {_FREE} >= taken.count
+    returning q.id""")  # noqa: S608
+
+
+def hold_on_nodes(
+    session: Session, world: World, kind: EntryKind, counts: Mapping[uuid.UUID, int], batch_id: uuid.UUID | None,
+    actor: uuid.UUID | None,
+) -> None:  # fmt: skip
+    """Count holds on nodes the caller has locked and found to have room (node → how many)."""
+    if not counts:
+        return
+    rows = session.execute(_HOLD_ON, {"nodes": list(counts), "counts": list(counts.values())}).all()
+    assert len(rows) == len(counts), "a place was offered that is not there"
+    _entries(session, world, kind, {node: (count, 0) for node, count in counts.items()}, batch_id, actor)
 
 
 def _entries(

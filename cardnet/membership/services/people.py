@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Collection
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Subquery, and_, func, or_, select
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from cardnet.kernel.errors import NotFound
 from cardnet.kernel.vault import Vault, vault_of
+from cardnet.membership.cleaning import name_of
 from cardnet.membership.models import Consent, Membership, Person, Tag, Union
 from cardnet.membership.rules import (
     MEMBER_KINDS,
@@ -28,6 +30,7 @@ from cardnet.membership.services.unions import node_of
 
 ID_NUMBER, NAME, PHONE = "person.id_number", "person.name", "person.phone"
 """The vault's names of the sealed fields."""
+_AT_ONCE = 10_000
 
 
 def key_of(session: Session) -> Callable[[IdType, str], bytes]:
@@ -56,8 +59,6 @@ def _current_answer() -> Any:
 
 def known_members(session: Session, keys: Collection[bytes], on: date) -> dict[bytes, KnownMember]:
     """What is on record on a day about the people with these blind indexes."""
-    if not keys:
-        return {}
     query = (
         select(
             Person.id_number_index,
@@ -71,8 +72,12 @@ def known_members(session: Session, keys: Collection[bytes], on: date) -> dict[b
         .outerjoin(Membership, and_(Membership.person_id == Person.id, _in_force(on)))
         .outerjoin(Union, Union.id == Membership.union_id)
         .outerjoin(Consent, _current_answer())
-        .where(Person.id_number_index == func.any(list(keys)), Person.merged_into_id.is_(None))
+        .where(Person.merged_into_id.is_(None))
     )
+    # In pieces: 100,000 keys in one statement are a text of many megabytes, several times over.
+    rest = iter(keys)
+    pieces = iter(lambda: list(islice(rest, _AT_ONCE)), [])
+    found = (row for piece in pieces for row in session.execute(query.where(Person.id_number_index == func.any(piece))))
     return {
         bytes(key): KnownMember(
             person_id,
@@ -82,7 +87,7 @@ def known_members(session: Session, keys: Collection[bytes], on: date) -> dict[b
             deceased_on is not None or kind == MembershipKind.DECEASED,
             Answer(answer) if answer else None,
         )
-        for key, person_id, path, name, kind, deceased_on, answer in session.execute(query)
+        for key, person_id, path, name, kind, deceased_on, answer in found
     }
 
 
@@ -99,6 +104,28 @@ def people(session: Session, ids: Collection[uuid.UUID], on: date | None = None)
         .where(Person.id == func.any(list(ids)))
     )
     return {person.id: _view(vault, person, membership, union) for person, membership, union in session.execute(query)}
+
+
+def people_named(session: Session, name: str) -> set[uuid.UUID]:
+    """Everybody of exactly this name, as it is typed: a name is sealed, so there is no looking for part of one."""
+    sealed_as = vault_of(session).index(NAME, name_of(name))
+    return set(
+        session.scalars(select(Person.id).where(Person.name_index == sealed_as, Person.merged_into_id.is_(None)))
+    )
+
+
+def people_of_document(session: Session, number: str) -> set[uuid.UUID]:
+    """Who has this document's number, of whatever kind of document."""
+    vault = vault_of(session)
+    keys = [person_key(vault, id_type, number) for id_type in IdType]
+    query = select(Person.id).where(Person.id_number_index == func.any(keys), Person.merged_into_id.is_(None))
+    return set(session.scalars(query))
+
+
+def people_with_tags(session: Session, kinds: Collection[str], on: date) -> set[uuid.UUID]:
+    """Everybody who has one of these standings on a day."""
+    query = select(Tag.person_id).where(Tag.kind.in_(kinds), Tag.from_ <= on, or_(Tag.to.is_(None), Tag.to > on))
+    return set(session.scalars(query))
 
 
 def person_of_id(session: Session, person_id: uuid.UUID) -> PersonView:
@@ -179,6 +206,17 @@ def _members(path: str, on: date | None) -> Any:
             Membership.kind.in_(MEMBER_KINDS),
             Person.deceased_on.is_(None),
         )
+    )
+
+
+def member_answers(path: str, on: date) -> Subquery:
+    """Every member under `path` on a day with the current answer about the card, as a selectable to join.
+
+    Columns: person_id, union_id, kind, answer (None: not asked, or not said). One row per person.
+    """
+    member = _members(path, on).subquery()
+    return select(member.c.id.label("person_id"), member.c.union_id, member.c.kind, member.c.answer).subquery(
+        "member_answers"
     )
 
 

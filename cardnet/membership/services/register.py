@@ -14,18 +14,19 @@ from cardnet.membership.models import Union
 from cardnet.membership.roster import (
     FileKind,
     FindingCode,
+    Identified,
     KnownPerson,
     RosterCheck,
     RosterContext,
-    Sheet,
     check,
-    identities,
+    identify,
     read_sheet,
 )
-from cardnet.membership.rules import KnownMember
+from cardnet.membership.rules import KnownMember, TransferOrigin
 from cardnet.membership.services.people import key_of, known_members
 from cardnet.membership.services.saving import save_people
-from cardnet.membership.services.unions import union_of_code
+from cardnet.membership.services.transfers import ProposeTransfers, propose_transfers
+from cardnet.membership.services.unions import union_of_code, unions_of_codes
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,9 @@ def unit_codes(session: Session) -> tuple[dict[str, str], dict[str, str]]:
     return units, {word: code for word, code in names.items() if word not in shared}
 
 
-def known_in_sheet(session: Session, sheet: Sheet, world: World) -> dict[bytes, KnownMember]:
-    """What membership knows today of the people a file names, by blind index."""
-    today, key = day_of(world.now()), key_of(session)
-    return known_members(session, {key(*document) for document in identities(sheet, today)}, today)
+def known_in_sheet(session: Session, world: World, identified: Identified) -> dict[bytes, KnownMember]:
+    """What membership knows today of the people a file names, by blind index (the file's keys must be such)."""
+    return known_members(session, {key for key in identified.keys if key is not None}, day_of(world.now()))
 
 
 def _known(member: KnownMember) -> KnownPerson:
@@ -77,27 +77,37 @@ def _known(member: KnownMember) -> KnownPerson:
 def import_register(session: Session, world: World, command: ImportRegister) -> RegisterImported:
     """Store the members of a unit and, where the file says, their answers about the card.
 
-    Somebody who is in another union today stays there: that row is counted `elsewhere` and waits for a transfer.
+    Somebody who is in another union today stays there: that row is counted `elsewhere` and a transfer is proposed.
     Raises NotFound("unit_unknown"), or InvalidInput when the file cannot be read.
     """
     unit = union_of_code(session, command.unit_code)
-    sheet = read_sheet(command.content, command.filename)
-    before = known_in_sheet(session, sheet, world)
+    today, key = day_of(world.now()), key_of(session)
+    identified = identify(read_sheet(command.content, command.filename), today, key)
+    before = known_in_sheet(session, world, identified)
     units, unit_names = unit_codes(session)
     context = RosterContext(
         units=units,
         unit_names=unit_names,
         default_unit=unit.code,
         scope_path=unit.path,
-        on=day_of(world.now()),
-        known={key: _known(m) for key, m in before.items()},
-        key_of=key_of(session),
+        on=today,
+        known={index: _known(member) for index, member in before.items()},
+        key_of=key,
         file=FileKind.REGISTER,
     )
-    checked = check(sheet, context)
+    checked = check(identified, context)
     elsewhere = {f.row for f in checked.findings if f.code is FindingCode.MEMBER_ELSEWHERE}
     ours = [row for row in checked.rows if row.person and row.row not in elsewhere]
-    save_people(session, world, [row.person for row in ours if row.person])
+    named = [(row.key, row.person) for row in ours if row.key is not None and row.person is not None]
+    save_people(session, world, [person for _, person in named], [key for key, _ in named])
+    moving = [(before[row.key].person_id, row.person.unit_code) for row in checked.rows
+              if row.row in elsewhere and row.key in before and row.person]  # fmt: skip
+    nodes = unions_of_codes(session, {code for _, code in moving})
+    propose_transfers(
+        session,
+        world,
+        ProposeTransfers([(i, nodes[code].id) for i, code in moving], TransferOrigin.REGISTER, command.actor_id),
+    )
     known = sum(1 for row in ours if row.key in before and before[row.key].unit_path)
     counts = {"rows": len(checked.rows), "stored": len(ours), "invalid": checked.invalid, "elsewhere": len(elsewhere)}
     audit.record(session, world, audit.Act("register.import", "union", unit.code, command.actor_id, after=counts))

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import text
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import NotFound
+from cardnet.kernel.progress import Progress, unseen
 from cardnet.kernel.vault import Vault, vault_of
 from cardnet.kernel.world import World
 from cardnet.membership.rules import PersonRow, UnionNode
@@ -27,26 +29,34 @@ class _Known:
     phone_index: bytes | None
 
 
-def save_people(session: Session, world: World, rows: Sequence[PersonRow]) -> dict[bytes, uuid.UUID]:
+def save_people(
+    session: Session,
+    world: World,
+    rows: Sequence[PersonRow],
+    keys: Sequence[bytes] | None = None,
+    progress: Progress = unseen,
+) -> dict[bytes, uuid.UUID]:
     """Make or find the people of a checked file, open their memberships, note their tags and answers.
 
     Somebody already known keeps id, membership and verified phone; whoever is in another union today stays
     there, for a transfer is a decision and not a side effect. Of two rows of one person the first counts.
+    `keys` are the blind indexes of the rows where the caller has them already.
     Returns ids by blind index (`key_of`). Raises NotFound("unit_unknown") when a row names no union.
     """
     if not rows:
         return {}
     vault = vault_of(session)
     by_key: dict[bytes, PersonRow] = {}
-    for row in rows:
-        by_key.setdefault(person_key(vault, row.id_type, row.id_number), row)
+    for key, row in zip(keys or _keys(vault, rows), rows, strict=True):
+        by_key.setdefault(key, row)
     unions = unions_of_codes(session, {row.unit_code for row in rows})
     if lost := next((row.unit_code for row in rows if row.unit_code not in unions), None):
         raise NotFound("unit_unknown", f"没有编码为“{lost}”的工会：请先导入组织机构表。", {"code": lost})
     when = {"at": world.now(), "today": day_of(world.now())}
     known = _known(session, by_key)
     _copy(session, _STAGED_PEOPLE, _people_rows(vault, world, by_key, known, unions, when["today"]))
-    for statement in _WRITE_PEOPLE:
+    for done, statement in enumerate(_WRITE_PEOPLE, 1):
+        progress("people", done, len(_WRITE_PEOPLE) + 1)
         session.execute(statement, when)
     ids = {
         bytes(key): person_id for key, person_id in session.execute(text("select key, person_id from staged_person"))
@@ -57,9 +67,19 @@ def save_people(session: Session, world: World, rows: Sequence[PersonRow]) -> di
     return ids
 
 
+def _keys(vault: Vault, rows: Sequence[PersonRow]) -> Iterator[bytes]:
+    return (person_key(vault, row.id_type, row.id_number) for row in rows)
+
+
 def _known(session: Session, keys: Collection[bytes]) -> dict[bytes, _Known]:
-    found = session.execute(_FIND_KNOWN, {"keys": list(keys)})
+    rest = iter(keys)
+    pieces = iter(lambda: list(islice(rest, _AT_ONCE)), [])
+    found = (row for piece in pieces for row in session.execute(_FIND_KNOWN, {"keys": piece}))
     return {bytes(key): _Known(i, bytes(name), phone and bytes(phone)) for key, i, name, phone in found}
+
+
+_AT_ONCE = 10_000
+"""Keys in one statement: 100,000 would be a text of many megabytes."""
 
 
 _FIND_KNOWN = text(
@@ -126,6 +146,7 @@ class _Staging:
 
     name: str
     columns: Mapping[str, str]
+    joined: tuple[str, ...]
 
 
 _STAGED_PEOPLE = _Staging(
@@ -155,9 +176,12 @@ _STAGED_PEOPLE = _Staging(
         "answered_on": "date",
         "evidence": "text",
     },
+    ("key", "fresh", "person_id", "union_id"),
 )
 _STAGED_TAGS = _Staging(
-    "staged_tag", {"id": "uuid", "person_id": "uuid", "kind": "text", "grade": "text", "document": "text"}
+    "staged_tag",
+    {"id": "uuid", "person_id": "uuid", "kind": "text", "grade": "text", "document": "text"},
+    ("person_id",),
 )
 
 
@@ -166,10 +190,12 @@ def _copy(session: Session, staging: _Staging, rows: Iterator[tuple[Any, ...]]) 
     session.execute(text(f"drop table if exists pg_temp.{staging.name}"))
     session.execute(text(f"create temporary table {staging.name} ({columns}) on commit drop"))
     driver: Any = session.connection().connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(f"copy pg_temp.{staging.name} from stdin") as copy:
+    with driver.cursor() as cursor, cursor.copy(f"copy pg_temp.{staging.name} from stdin (format binary)") as copy:
+        copy.set_types(list(staging.columns.values()))
         for row in rows:
             copy.write_row(row)
-    session.execute(text(f"analyze pg_temp.{staging.name}"))
+    # Only what is joined by: sampling the sealed columns would cost more than the plans gain.
+    session.execute(text(f"analyze pg_temp.{staging.name} ({', '.join(staging.joined)})"))
 
 
 _WRITE_PEOPLE = [

@@ -1,20 +1,22 @@
 """One roster after its submission: where each person stands, review, issuing, hand-over."""
 
 from dataclasses import replace
-from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.issuance import services as issuance
-from cardnet.issuance.rules import ApplicationState, ReviewReason, Verdict
+from cardnet.issuance.rules import ApplicationState, ReviewReason
 from cardnet.issuance.services import desk
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, NotFound
 from cardnet.membership import services as membership
+from cardnet.membership.rules import Tier
 from cardnet.web.auth import OFFICERS, staff_page
-from cardnet.web.console import blueprint, slips
+from cardnet.web.console import blueprint, slips, verdicts
+from cardnet.web.console.acting import acting
 from cardnet.web.forms import whole_id, wrong_of
 from cardnet.web.language import gettext
 from cardnet.web.paging import Page, asked_page
@@ -23,6 +25,9 @@ from cardnet.wiring import current_world
 _SHOWN = 100
 _SLIPS_ON_A_PAGE = 500
 """More cards than this come as a workbook: a page of thirty thousand slips helps nobody."""
+
+_TOLD_AT_ONCE = 2_000
+"""The history of a larger batch is read when somebody asks for it: it has three acts for each of its rows."""
 
 _VIEWS: dict[str, desk.RowFilter] = {
     "mine": desk.RowFilter(only_mine=True),
@@ -45,36 +50,26 @@ def batch(principal: Principal, batch_id: str) -> ResponseReturnValue:
     return _batch_page(principal, batch_id, {})
 
 
-@blueprint.get("/batches/<batch_id>/rows/<int(max=9999999):row>")
-@staff_page(*OFFICERS)
-def batch_row(principal: Principal, batch_id: str, row: int) -> ResponseReturnValue:
-    """One person of a batch: what was found, where the application stands, everything that happened to it."""
-    with transaction() as session:
-        line = desk.batch_of(session, principal, whole_id(batch_id))
-        one = desk.row_of(session, principal, line, row)
-        history = desk.application_history(session, principal, one.application_id) if one.application_id else ()
-    return render_template("console/batch_row.html", batch=line, row=one, history=history)
-
-
 @blueprint.post("/batches/<batch_id>/review")
 @staff_page(*OFFICERS)
 def review(principal: Principal, batch_id: str) -> ResponseReturnValue:
     """Approve, return or reject the chosen rows, or all that wait for this officer under the filter."""
-    wrong = _incomplete(request.form)
-    if wrong:
+    if wrong := verdicts.incomplete():
         return _batch_page(principal, batch_id, wrong), 422
-    verdict = Verdict(request.form["verdict"])
+    said = verdicts.given()
     try:
         with transaction() as session:
-            line = desk.batch_of(session, principal, whole_id(batch_id))
+            me = acting(session, principal)
+            line = desk.batch_of(session, me.officer, whole_id(batch_id))
             command = issuance.Review(
                 line.batch_id,
                 principal,
-                verdict,
-                _chosen(session, principal, line),
-                # Reasons chosen while deciding are about a return; an approval takes none along.
-                tuple(request.form.getlist("reason")) if verdict is not Verdict.APPROVE else (),
-                request.form.get("words", "").strip()[:500] if verdict is not Verdict.APPROVE else "",
+                said.verdict,
+                _chosen(session, me.officer, line, said),
+                said.reasons,
+                said.words,
+                me.on_behalf_of,
+                {int(row): round_ for row, round_ in said.chosen.items() if round_ and row.isdecimal()},
             )
             receipt = issuance.review(session, current_world(), command)
             next_path = receipt.next_path
@@ -82,8 +77,8 @@ def review(principal: Principal, batch_id: str) -> ResponseReturnValue:
             after = next(iter(membership.unions_of_codes(session, codes).values()), None)
     except CardnetError as error:
         return _batch_page(principal, batch_id, wrong_of(error)), error.status
-    flash(_outcome(verdict, receipt.rows, after.name if after else ""), "good")
-    return redirect(url_for("console.batch", batch_id=batch_id), 303)
+    flash(verdicts.outcome(said.verdict, receipt.rows, after.name if after else "", receipt.left), "good")
+    return redirect(url_for("console.batch", batch_id=batch_id, behalf=me.behalf), 303)
 
 
 @blueprint.post("/batches/<batch_id>/issue")
@@ -93,21 +88,36 @@ def issue(principal: Principal, batch_id: str) -> ResponseReturnValue:
     try:
         with transaction() as session:
             line = desk.batch_of(session, principal, whole_id(batch_id))
-            issued = issuance.issue_cards(session, current_world(), issuance.IssueCards(line.batch_id, principal))
+            done = issuance.issue(session, current_world(), issuance.IssueCards(line.batch_id, principal))
+            issued = done.cards
             people = membership.people(session, [card.person_id for card in issued])
             unions = membership.unions_of_ids(session, {card.union_id for card in issued})
     except CardnetError as error:
         return _batch_page(principal, batch_id, wrong_of(error)), error.status
+    if done.skipped:
+        flash(gettext("%(n)s 人已持有有效卡，没有再发，申请转为不予通过。", n=len(done.skipped)), "wait")
+    if not issued:
+        return redirect(url_for("console.batch", batch_id=batch_id), 303)
     made = [
         slips.Slip(card.number, card.activation_code, people[card.person_id].name, unions[card.union_id].name, card.row)
         for card in issued
     ]
+    if request.form.get("as") == "letters":
+        return _downloaded(slips.letters_answer(made, line.filename, request.url_root))
     if len(made) > _SLIPS_ON_A_PAGE or request.form.get("as") == "workbook":
-        return slips.workbook_answer(made, line.filename)
+        return _downloaded(slips.workbook_answer(made, line.filename))
     page = render_template(
         "console/slips.html", batch=line, slips=[(slip, slips.code_svg(slip, request.url_root)) for slip in made]
     )
     return page, 200, {"Cache-Control": "no-store"}
+
+
+def _downloaded(answer: Response) -> Response:
+    """A page cannot see that its form became a file; the cookie tells the script, which then shows the new state."""
+    mark = request.form.get("download", "")
+    if mark.isascii() and mark.isalnum() and len(mark) <= 40:
+        answer.set_cookie("downloaded", mark, max_age=60, samesite="Lax", secure=request.is_secure)
+    return answer
 
 
 @blueprint.get("/batches/<batch_id>/cards")
@@ -120,15 +130,17 @@ def batch_cards(principal: Principal, batch_id: str) -> ResponseReturnValue:
 @blueprint.post("/batches/<batch_id>/hand-out")
 @staff_page(*OFFICERS)
 def hand_out(principal: Principal, batch_id: str) -> ResponseReturnValue:
-    """Record that cards were handed out: the chosen ones, or all that are not yet."""
+    """Record that cards were handed out: the chosen ones, all that are not yet, or all but the chosen."""
     chosen = tuple(request.form.getlist("number"))
-    everyone = request.form.get("choose") == "all"
+    choose = request.form.get("choose")
+    everyone = choose in ("all", "except")
     if not chosen and not everyone:
         return _cards_page(principal, batch_id, {"number": gettext("请勾选已签领的人，或选择“全部尚未发放的”。")}), 422
     try:
         with transaction() as session:
             line = desk.batch_of(session, principal, whole_id(batch_id))
-            command = issuance.HandOutCards(principal, line.batch_id, None if everyone else chosen)
+            but = chosen if choose == "except" else ()
+            command = issuance.HandOutCards(principal, line.batch_id, None if everyone else chosen, but)
             count = issuance.hand_out_cards(session, current_world(), command)
     except CardnetError as error:
         return _cards_page(principal, batch_id, wrong_of(error)), error.status
@@ -142,29 +154,32 @@ def hand_out(principal: Principal, batch_id: str) -> ResponseReturnValue:
 def _batch_page(principal: Principal, batch_id: str, wrong: dict[str, str]) -> str:
     number = asked_page()
     with transaction() as session:
-        line = desk.batch_of(session, principal, whole_id(batch_id))
+        me = acting(session, principal)
+        line = desk.batch_of(session, me.officer, whole_id(batch_id))
         show = _shown(line)
         wanted = _filter(show)
-        rows = desk.batch_rows(session, principal, line, wanted, limit=_SHOWN, offset=(number - 1) * _SHOWN)
-        units = desk.batch_units(session, principal, line.batch_id)
-        turns = desk.batch_turns(session, principal, line.batch_id)
-        history = desk.batch_history(session, principal, line.batch_id)
+        rows = desk.batch_rows(session, me.officer, line, wanted, limit=_SHOWN, offset=(number - 1) * _SHOWN)
+        places = desk.batch_places(session, me.officer, line.batch_id)
+        told = line.applications <= _TOLD_AT_ONCE or "history" in request.args
+        history = desk.batch_history(session, me.officer, line.batch_id) if told else None
+        freeze = issuance.freeze_over(session, me.officer.scope_path, current_world().now())
     return render_template(
         "console/batch.html",
         batch=line,
         show=show,
-        page=Page(rows.items, number, _SHOWN, rows.total),
-        units=units,
+        page=Page(rows.items, rows.offset // _SHOWN + 1, _SHOWN, rows.total),
+        me=me,
+        behalf=me.behalf,
+        freeze=freeze,
+        at_unit=[union for union, _ in places.turns if union.tier is Tier.UNIT],
+        units=places.units,
         under=request.values.get("under", ""),
-        turns=turns,
+        turns=places.turns,
         history=history,
-        whole=_whole(principal, line),
-        counts=_counts(line, whole=_whole(principal, line)),
+        whole=_whole(me.officer, line),
+        counts=_counts(line, whole=_whole(me.officer, line)),
         reasons=[str(reason) for reason in ReviewReason],
-        chosen=set(request.form.getlist("row")),
-        choose=request.form.get("choose", "selected"),
-        chosen_reasons=request.form.getlist("reason"),
-        words=request.form.get("words", ""),
+        **verdicts.kept(),
         wrong=wrong,
         now=current_world().now(),
     )
@@ -176,7 +191,7 @@ def _cards_page(principal: Principal, batch_id: str, wrong: dict[str, str]) -> s
         line = desk.batch_of(session, principal, whole_id(batch_id))
         wanted = desk.CardFilter(batch_id=line.batch_id)
         listed = desk.find_cards(session, principal, wanted, limit=_SHOWN, offset=(number - 1) * _SHOWN)
-    page = Page(listed.items, number, _SHOWN, listed.total)
+    page = Page(listed.items, listed.offset // _SHOWN + 1, _SHOWN, listed.total)
     return render_template(
         "console/batch_cards.html", batch=line, page=page, wrong=wrong, chosen=set(request.form.getlist("number"))
     )
@@ -213,33 +228,12 @@ def _counts(line: desk.BatchLine, *, whole: bool) -> dict[str, int]:
     }
 
 
-def _incomplete(form: Any) -> dict[str, str]:
-    """What is missing before the service is even asked."""
-    if form.get("verdict") not in Verdict.__members__.values():
-        return {"verdict": gettext("请选择通过、退回修改或不予通过。")}
-    if form.get("choose") != "all" and not form.getlist("row"):
-        return {"row": gettext("请先勾选要办理的人员，或选择“全部等我审核的人员”。")}
-    if form["verdict"] != Verdict.APPROVE and not form.getlist("reason"):
-        return {"reason": gettext("退回或不予通过时，请至少选一个原因，让对方知道怎样改。")}
-    return {}
-
-
-def _chosen(session: Any, principal: Principal, line: desk.BatchLine) -> tuple[int, ...] | None:
+def _chosen(session: Session, officer: Principal, line: desk.BatchLine, said: verdicts.Given) -> tuple[int, ...] | None:
     if request.form.get("choose") == "all":
         if not request.form.get("under"):
             return None
-        return desk.row_numbers(session, principal, line, request.form["under"])
-    rows = [row for row in request.form.getlist("row") if row.isascii() and row.isdecimal() and len(row) < 8]
+        return desk.row_numbers(session, officer, line, request.form["under"])
+    rows = tuple(int(row) for row in said.chosen if row.isdecimal())
     if not rows:
         raise NotFound("row_unknown", gettext("没有找到勾选的人员，请刷新后再选一次。"))
-    return tuple(map(int, rows))
-
-
-def _outcome(verdict: Verdict, count: int, after: str) -> str:
-    if verdict is Verdict.APPROVE and after:
-        return gettext("已通过 %(count)d 人，转由%(after)s审核。", count=count, after=after)
-    if verdict is Verdict.APPROVE:
-        return gettext("已通过 %(count)d 人，审核全部完成，可以发卡。", count=count)
-    if verdict is Verdict.RETURN:
-        return gettext("已退回 %(count)d 人，提交人会看到原因。名额保留 10 天。", count=count)
-    return gettext("%(count)d 人不予通过，名额已释放。", count=count)
+    return rows

@@ -1,5 +1,8 @@
 """What waits for me, oldest first, overdue on top."""
 
+import uuid
+from collections.abc import Sequence
+
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
@@ -21,4 +24,17 @@ def inbox(principal: Principal) -> ResponseReturnValue:
         tasks = desk.tasks_of(session, world, principal)
         union = membership.union_of_id(session, principal.union_id)
         recent = desk.batches(session, principal, limit=5)
-    return render_template("console/inbox.html", tasks=tasks, union=union, recent=recent, now=world.now())
+    return render_template(
+        "console/inbox.html", tasks=tasks, union=union, recent=recent, waiting=_waiting(tasks, None), lent=_lent(tasks)
+    )
+
+
+def _waiting(tasks: Sequence[desk.Task], on_behalf_of: uuid.UUID | None) -> int:
+    """How many rows wait for a verdict in that name."""
+    return sum(task.count for task in tasks if task.kind == "review" and task.on_behalf_of == on_behalf_of)
+
+
+def _lent(tasks: Sequence[desk.Task]) -> list[tuple[str, uuid.UUID, int]]:
+    """In whose name something waits: the name shown, whose it is, how many."""
+    names = {task.on_behalf_of: task.in_the_name_of for task in tasks if task.on_behalf_of}
+    return [(name, giver_id, _waiting(tasks, giver_id)) for giver_id, name in names.items()]

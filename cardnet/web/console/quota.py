@@ -1,7 +1,8 @@
-"""Quota: the tree with bars; grant, allocate, transfer, return, spread."""
+"""Quota: the tree with bars, one level at a time or found by name; grant, hand down, across and back, recall."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, Role
 from cardnet.issuance import services as issuance
-from cardnet.issuance.rules import review_route
+from cardnet.issuance.rules import QuotaKind, review_route
 from cardnet.issuance.services import QuotaLine
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
@@ -32,10 +33,13 @@ class _Asked:
     """What a form of this page gave, as typed."""
 
     year: int
+    kind: QuotaKind
     count: int
     giver: str
     taker: str
     document: str
+    words: str
+    after: date | None
 
 
 @dataclass(frozen=True)
@@ -50,20 +54,33 @@ class Line:
     free: int
     own_free: int
     waiting: int
+    offered: int
+    recall_after: date | None
 
 
 def lines_of(tree: Sequence[QuotaLine]) -> list[Line]:
     """The whole tree with each union's figures added up over everything below it."""
-    sums: dict[str, list[int]] = {line.union.path: [0, 0, 0, 0] for line in tree}
+    sums: dict[str, list[int]] = {line.union.path: [0, 0, 0, 0, 0] for line in tree}
     for line in tree:
         for path in review_route(line.union.path):
             if path in sums:
-                for place, value in enumerate((line.used, line.held, line.free, line.waiting)):
+                for place, value in enumerate((line.used, line.held, line.free, line.waiting, line.offered)):
                     sums[path][place] += value
     return [
-        Line(line.union, line.received, line.passed_down, used, held, free, line.free, waiting)
+        Line(
+            line.union,
+            line.received,
+            line.passed_down,
+            used,
+            held,
+            free,
+            line.free,
+            waiting,
+            offered,
+            line.recall_after,
+        )
         for line in tree
-        for used, held, free, waiting in (sums[line.union.path],)
+        for used, held, free, waiting, offered in (sums[line.union.path],)
     ]
 
 
@@ -85,11 +102,14 @@ def change_quota(principal: Principal, act: str) -> ResponseReturnValue:
         return _page(principal, wrong, act), 422
     form = request.form
     asked = _Asked(
-        _year(form.get("year", "")),
+        asked_year(),
+        asked_kind(),
         whole_number(form.get("count", "")) or 0,
         _code(form.get("giver", "")),
         _code(form.get("taker", "")),
         form.get("document", "").strip()[:100],
+        form.get("words", "").strip()[:200],
+        day_typed(form.get("after", "")),
     )
     try:
         with transaction() as session:
@@ -97,11 +117,13 @@ def change_quota(principal: Principal, act: str) -> ResponseReturnValue:
     except CardnetError as error:
         return _page(principal, wrong_of(error, _FIELDS), act), error.status
     flash(said, "good")
-    return redirect(url_for("console.quota", year=asked.year), 303)
+    return redirect(url_for("console.quota", year=asked.year, kind=str(asked.kind)), 303)
 
 
 def _grant(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
-    issuance.grant_quota(session, world, issuance.GrantQuota(asked.year, asked.count, asked.document, officer))
+    issuance.grant_quota(
+        session, world, issuance.GrantQuota(asked.year, asked.count, asked.document, officer, asked.kind)
+    )
     return gettext(
         "已核定 %(year)d 年名额 %(count)d 个，依据 %(document)s。",
         year=asked.year,
@@ -112,28 +134,50 @@ def _grant(session: Session, world: World, officer: Principal, asked: _Asked) ->
 
 def _allocate(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
     line = issuance.allocate_quota(
-        session, world, issuance.MoveQuota(asked.year, asked.giver, asked.taker, asked.count, officer)
+        session, world, issuance.MoveQuota(asked.year, asked.giver, asked.taker, asked.count, officer, asked.kind)
     )
     return gettext("已下达%(name)s %(count)d 个名额。", name=line.union.name, count=asked.count)
 
 
 def _transfer(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
     line = issuance.transfer_quota(
-        session, world, issuance.MoveQuota(asked.year, asked.giver, asked.taker, asked.count, officer)
+        session, world, issuance.MoveQuota(asked.year, asked.giver, asked.taker, asked.count, officer, asked.kind)
     )
     return gettext("已调剂 %(count)d 个名额给%(name)s。", name=line.union.name, count=asked.count)
 
 
 def _return(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
-    line = issuance.return_quota(session, world, issuance.ReturnQuota(asked.year, asked.giver, asked.count, officer))
+    command = issuance.ReturnQuota(asked.year, asked.giver, asked.count, officer, asked.kind)
+    line = issuance.return_quota(session, world, command)
     return gettext("%(name)s已交回 %(count)d 个名额。", name=line.union.name, count=asked.count)
 
 
 def _spread(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
-    done = issuance.spread_quota(session, world, issuance.SpreadQuota(asked.year, asked.giver or None, officer))
+    command = issuance.SpreadQuota(asked.year, asked.giver or None, officer, asked.kind)
+    done = issuance.spread_quota(session, world, command)
     if done.evenly:
         return gettext("还没有会员名册，已按单位数平均下达 %(count)d 个名额。", count=done.places)
     return gettext("已按会员人数下达 %(count)d 个名额。", count=done.places)
+
+
+def _recall_date(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
+    command = issuance.SetRecallDate(asked.year, asked.giver, asked.after, officer, asked.kind)
+    unions = issuance.set_recall_date(session, world, command)
+    if asked.after is None:
+        return gettext("已取消 %(n)d 个工会的收回日期。", n=unions)
+    return gettext("%(n)d 个工会的名额用到 %(day)s，之后可以收回。", n=unions, day=asked.after.isoformat())
+
+
+def _recall(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
+    command = issuance.RecallQuota(asked.year, asked.giver, officer, asked.kind)
+    done = issuance.recall_quota(session, world, command)
+    return gettext("已从 %(n)d 个工会收回 %(count)d 个名额。", n=done.unions, count=done.places)
+
+
+def _use(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
+    command = issuance.UseQuota(asked.year, asked.giver, asked.count, asked.words, officer, asked.kind)
+    line = issuance.use_quota(session, world, command)
+    return gettext("%(name)s已登记使用 %(count)d 个名额。", name=line.union.name, count=asked.count)
 
 
 _ACTS: dict[str, Callable[[Session, World, Principal, _Asked], str]] = {
@@ -142,6 +186,9 @@ _ACTS: dict[str, Callable[[Session, World, Principal, _Asked], str]] = {
     "transfer": _transfer,
     "return": _return,
     "spread": _spread,
+    "recall_date": _recall_date,
+    "recall": _recall,
+    "use": _use,
 }
 _NEEDS = {
     "grant": ("count", "document"),
@@ -149,6 +196,9 @@ _NEEDS = {
     "transfer": ("giver", "taker", "count"),
     "return": ("giver", "count"),
     "spread": (),
+    "recall_date": ("giver",),
+    "recall": ("giver",),
+    "use": ("giver", "count", "words"),
 }
 _FIELDS = {
     "count_invalid": "count",
@@ -159,6 +209,10 @@ _FIELDS = {
     "unit_unknown": "giver",
     "out_of_scope": "giver",
     "document_missing": "document",
+    "words_missing": "words",
+    "recall_date_past": "after",
+    "recall_not_due": "giver",
+    "kind_has_applications": "giver",
 }
 
 
@@ -168,6 +222,7 @@ def _incomplete(act: str) -> dict[str, str]:
         "taker": gettext("请选择给哪个工会。"),
         "count": gettext("请输入名额数：大于 0 的整数。"),
         "document": gettext("请写明决策依据的文号。"),
+        "words": gettext("请写明用于哪一批、哪些人的活动。"),
     }
     missing = {name: words[name] for name in _NEEDS[act] if not request.form.get(name, "").strip()}
     if "count" in _NEEDS[act] and "count" not in missing and not whole_number(request.form["count"]):
@@ -177,29 +232,57 @@ def _incomplete(act: str) -> dict[str, str]:
 
 def _page(principal: Principal, wrong: dict[str, str], act: str) -> str:
     this_year = day_of(current_world().now()).year
-    year = _year(request.values.get("year", ""))
+    year, kind = asked_year(), asked_kind()
     with transaction() as session:
-        lines = lines_of(issuance.quota_tree(session, year, principal.scope_path))
+        lines = lines_of(issuance.quota_tree(session, year, principal.scope_path, kind))
         own = membership.union_of_id(session, principal.union_id)
         unions = membership.unions_under(session, principal.scope_path)
+        known = {one.year: one for one in issuance.years(session, kind)}
     under = request.args.get("under", "")
+    find, show = request.args.get("find", "").strip()[:50], request.args.get("show", "")
     top = next((line for line in lines if line.union.id == own.id), None)
-    shown = [line for line in lines if _belongs(line.union.path, own.path, under)]
+    if find or show in _SHOWS:
+        shown = [line for line in lines if _found(line, find) and _SHOWS.get(show, _any)(line)]
+    else:
+        shown = [line for line in lines if _belongs(line.union.path, own.path, under)]
     return render_template(
         "console/quota.html",
         own=own,
         top=top,
         page=page_of(shown, _SHOWN),
         under=under,
+        find=find,
+        show=show if show in _SHOWS else "",
         parents={union.parent_id for union in unions},
         unions=unions,
         year=year,
+        state=known.get(year),
+        kind=kind,
+        kinds=tuple(QuotaKind),
         years=range(this_year - 1, this_year + 2),
         wrong=wrong,
         act=act,
         form=request.form,
         may_change=principal.has(*OFFICERS),
+        may_plan=may_plan(principal),
     )
+
+
+def _any(line: Line) -> bool:  # noqa: ARG001
+    return True
+
+
+_SHOWS: dict[str, Callable[[Line], bool]] = {
+    "waiting": lambda line: line.waiting + line.offered > 0,
+    "full": lambda line: line.received > 0 and line.free == 0,
+    "free": lambda line: line.own_free > 0,
+}
+"""Which unions of the whole tree a filter shows."""
+
+
+def _found(line: Line, find: str) -> bool:
+    wanted = find.casefold()
+    return wanted in line.union.name.casefold() or line.union.code.casefold().startswith(wanted)
 
 
 def _belongs(path: str, own: str, under: str) -> bool:
@@ -208,13 +291,31 @@ def _belongs(path: str, own: str, under: str) -> bool:
     return path == top or (path.startswith(top) and path[len(top) :].count("/") == 1)
 
 
-def _year(text: str) -> int:
-    this_year = day_of(current_world().now()).year
-    return (
-        int(text)
-        if text.isascii() and text.isdecimal() and 2000 <= int(text[:4] or 0) <= 2100 and len(text) == 4
-        else this_year
-    )
+def asked_year() -> int:
+    """The year of the address or the form, this one when it makes no sense."""
+    text = request.values.get("year", "")
+    if text.isascii() and text.isdecimal() and len(text) == 4 and 2000 <= int(text) <= 2100:
+        return int(text)
+    return day_of(current_world().now()).year
+
+
+def asked_kind() -> QuotaKind:
+    """The kind of the address or the form, new cards when it makes no sense."""
+    text = request.values.get("kind", "")
+    return QuotaKind(text) if text in set(QuotaKind) else QuotaKind.NEW_CARD
+
+
+def may_plan(principal: Principal) -> bool:
+    """Whether this officer has unions below to hand places to."""
+    return principal.has(Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER)
+
+
+def day_typed(text: str) -> date | None:
+    """A day as a date field sends it, None when it is empty or makes no sense."""
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        return None
 
 
 def _code(text: str) -> str:

@@ -1,38 +1,40 @@
 """Rosters: the list of what was sent in, upload, the findings beside each row, submission."""
 
 import io
-from typing import Any
 
 from flask import flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from cardnet.access.rules import Principal
+from cardnet.issuance import jobs
 from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import RosterMode
-from cardnet.issuance.services import desk
-from cardnet.kernel import masking
+from cardnet.issuance.rules.roster_jobs import UNFINISHED, RosterJobState
+from cardnet.issuance.services import desk, roster_jobs
+from cardnet.issuance.services.roster import batch_of_content
+from cardnet.issuance.services.roster_jobs import AskSubmission, OpenRosterJob, ReportFilter, RosterJobView
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError
 from cardnet.membership import services as membership
 from cardnet.membership.result_workbook import result_workbook as roster_workbook
-from cardnet.membership.roster import CheckedRow, Column, RosterCheck, Severity
+from cardnet.membership.roster import RowStatus
 from cardnet.membership.rules import Tier, UnionNode
+from cardnet.membership.template_workbook import template_workbook
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
-from cardnet.web.console.uploads import Upload, Uploads
 from cardnet.web.csrf import takes_upload
 from cardnet.web.forms import whole_id, wrong_of
 from cardnet.web.language import gettext
-from cardnet.web.paging import Page, asked_page, page_of
-from cardnet.wiring import current_settings, current_vault, current_world
+from cardnet.web.paging import Page, asked_page
+from cardnet.wiring import current_world
 
 MAX_ROSTER_BYTES = 20 << 20
-"""A roster of 30,000 people is about 2 MB; photographs pasted into a sheet are what makes one larger."""
+"""A roster of 100,000 people is about 9 MB; photographs pasted into a sheet are what makes one larger."""
 
-_WEIGHT = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 _LISTED = 30
 _SHOWN = 100
 _SHOW = ("invalid", "warning", "declined", "all")
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @blueprint.get("/rosters")
@@ -46,7 +48,7 @@ def rosters(principal: Principal) -> ResponseReturnValue:
         townships = _townships(membership.unions_under(session, principal.scope_path))
         wanted = desk.BatchFilter(path=under or None, only_mine=only_mine)
         listed = desk.batches(session, principal, wanted, limit=_LISTED, offset=(number - 1) * _LISTED)
-    page = Page(listed.items, number, _LISTED, listed.total)
+    page = Page(listed.items, listed.offset // _LISTED + 1, _LISTED, listed.total)
     return render_template("console/rosters.html", page=page, townships=townships, under=under, only_mine=only_mine)
 
 
@@ -57,69 +59,145 @@ def new_roster(principal: Principal) -> ResponseReturnValue:
     return _upload_form(principal, {}, "")
 
 
+@blueprint.get("/rosters/template.xlsx")
+@staff_page(*OFFICERS)
+def roster_template(_principal: Principal) -> ResponseReturnValue:
+    """The empty sheet, for who has none of their own."""
+    return _workbook(template_workbook(), gettext("办卡信息采集表"))
+
+
 @blueprint.post("/rosters/check")
 @takes_upload(MAX_ROSTER_BYTES)
 @staff_page(*OFFICERS)
 def check_roster(principal: Principal) -> ResponseReturnValue:
-    """Check a file and keep it, sealed, for its submission."""
+    """Keep a file, sealed, and check it: a small one now, a large one by the worker while its page tells how far it is."""
     given = request.files.get("file")
     unit_code = request.form.get("unit_code", "").strip()
     if given is None or not given.filename:
         return _upload_form(principal, {"file": gettext("请选择采集表文件。")}, unit_code), 422
     content, filename = given.read(), given.filename
-    world = current_world()
     try:
         with transaction() as session:
             code = unit_code or membership.union_of_id(session, principal.union_id).code
-            checked = issuance.check_roster(session, world, issuance.CheckRoster(content, filename, code, principal))
+            command = OpenRosterJob(content, filename, code, principal)
+            job_id = roster_jobs.open_roster_job(session, current_world(), command)
+            sent_before = batch_of_content(session, code, content)
+            if sent_before is None and len(content) > jobs.AT_ONCE_BYTES:
+                jobs.hand_over(session, job_id)
     except CardnetError as error:
         wrong = wrong_of(error, {error.code: "file", "unit_unknown": "unit_code", "out_of_scope": "unit_code"})
         return _upload_form(principal, wrong, unit_code), error.status
-    upload = Upload(world.new_id(), principal.account_id, filename[:200], code, world.now(), _report(checked))
-    _uploads().keep(upload, content)
-    return redirect(url_for("console.checked_roster", upload_id=upload.id), 303)
+    if sent_before is not None:
+        flash(gettext("这份文件以前已经提交过，没有重复生成。下面是它的进度。"), "calm")
+        return redirect(url_for("console.batch", batch_id=sent_before), 303)
+    if len(content) <= jobs.AT_ONCE_BYTES:
+        jobs.run_roster_job(job_id)
+        job = _job(principal, job_id)
+        if job.state is RosterJobState.FAILED:
+            return _upload_form(principal, {"file": job.error_words or ""}, unit_code), 422
+    return redirect(url_for("console.checked_roster", upload_id=job_id), 303)
 
 
 @blueprint.get("/rosters/checks/<upload_id>")
 @staff_page(*OFFICERS)
 def checked_roster(principal: Principal, upload_id: str) -> ResponseReturnValue:
-    """What the check found: figures, findings beside each row, and what can be done next."""
-    upload = _uploads().find(current_world(), whole_id(upload_id), principal.account_id)
-    return _result(upload, {})
+    """Where a file is: how far the work on it, what the check found and what can be done next, or its batch."""
+    job = _job(principal, whole_id(upload_id))
+    if job.state in UNFINISHED:
+        return render_template("console/roster_progress.html", job=job)
+    if job.state is RosterJobState.SUBMITTED:
+        return _to_batch(job)
+    if job.state is RosterJobState.CHECKED:
+        wrong = {"": job.error_words} if job.error_words else {}
+        return _result(job, wrong)
+    words = job.error_words or gettext("检查已取消，什么都没有留下。需要时请重新上传。")
+    return _upload_form(principal, {"file": words}, job.unit_code)
+
+
+@blueprint.get("/rosters/checks/<upload_id>/progress")
+@staff_page(*OFFICERS)
+def roster_progress(principal: Principal, upload_id: str) -> ResponseReturnValue:
+    """How far the work is, for the page to show in its place; 204 when it is done and the page is to be opened anew."""
+    job = _job(principal, whole_id(upload_id))
+    if job.state not in UNFINISHED:
+        return "", 204
+    return render_template("console/_roster_progress.html", job=job), {"Cache-Control": "no-store"}
+
+
+@blueprint.post("/rosters/checks/<upload_id>/cancel")
+@staff_page(*OFFICERS)
+def cancel_roster(principal: Principal, upload_id: str) -> ResponseReturnValue:
+    """Stop the work on a file; nothing of it remains."""
+    with transaction() as session:
+        roster_jobs.cancel_job(session, current_world(), whole_id(upload_id), principal.account_id)
+    return redirect(url_for("console.checked_roster", upload_id=upload_id), 303)
 
 
 @blueprint.get("/rosters/checks/<upload_id>/result.xlsx")
 @staff_page(*OFFICERS)
 def result_workbook(principal: Principal, upload_id: str) -> ResponseReturnValue:
     """The sheet as it came, with 状态 and 原因 beside each row: to be corrected and uploaded again."""
-    world, uploads = current_world(), _uploads()
-    upload = uploads.find(world, whole_id(upload_id), principal.account_id)
-    command = issuance.CheckRoster(uploads.content(upload), upload.filename, upload.unit_code, principal)
+    world = current_world()
+    job = _job(principal, whole_id(upload_id))
     with transaction() as session:
-        workbook = roster_workbook(issuance.check_roster(session, world, command))
-    return _workbook(workbook, gettext("检查结果"), upload.filename)
+        content = roster_jobs.content_of_job(session, world, job.id, principal.account_id)
+        command = issuance.CheckRoster(content, job.filename, job.unit_code, principal)
+        checked = issuance.check_roster(session, world, command)
+    workbook = roster_workbook(checked, _asked_rows())
+    return _workbook(workbook, gettext("检查结果"), job.filename)
+
+
+@blueprint.get("/batches/<batch_id>/result.xlsx")
+@staff_page(*OFFICERS)
+def batch_workbook(principal: Principal, batch_id: str) -> ResponseReturnValue:
+    """A roster that was sent in, as it was typed, with 状态 and 原因: to mend what was left out and send it again."""
+    only = _asked_rows()
+    with transaction() as session:
+        batch = desk.batch_of(session, principal, whole_id(batch_id))
+        header, rows = issuance.kept_roster(session, batch.batch_id, principal)
+    kept = ((row.cells, RowStatus(row.state), row.words) for row in rows if only is None or row.state in only)
+    return _workbook(membership.kept_rows_workbook(header, kept), gettext("检查结果"), batch.filename)
 
 
 @blueprint.post("/rosters/checks/<upload_id>/submit")
 @staff_page(*OFFICERS)
 def submit_roster(principal: Principal, upload_id: str) -> ResponseReturnValue:
-    """Make applications of the rows that are fit, for review."""
-    world, uploads = current_world(), _uploads()
-    upload = uploads.find(world, whole_id(upload_id), principal.account_id)
+    """Make applications of the rows that are fit, for review: a few now, many by the worker."""
+    job = _job(principal, whole_id(upload_id))
     mode = request.form.get("mode", "")
+    if job.state is not RosterJobState.CHECKED:
+        return redirect(url_for("console.checked_roster", upload_id=job.id), 303)
     if mode not in RosterMode.__members__.values():
-        return _result(upload, {"mode": gettext("请选择怎样提交。")}), 422
-    try:
-        with transaction() as session:
-            command = issuance.SubmitRoster(
-                uploads.content(upload), upload.filename, upload.unit_code, principal, RosterMode(mode)
-            )
-            receipt = issuance.submit_roster(session, world, command)
-    except CardnetError as error:
-        return _result(upload, wrong_of(error)), error.status
-    uploads.drop(upload)
+        return _result(job, {"mode": gettext("请选择怎样提交。")}), 422
+    with transaction() as session:
+        content = roster_jobs.content_of_job(session, current_world(), job.id, principal.account_id)
+        at_once = len(content) <= jobs.AT_ONCE_BYTES
+        roster_jobs.ask_submission(session, current_world(), AskSubmission(job.id, principal, RosterMode(mode)))
+        if not at_once:
+            jobs.hand_over(session, job.id)
+    if at_once:
+        jobs.run_roster_job(job.id)
+        job = _job(principal, job.id)
+        if job.state is RosterJobState.SUBMITTED:
+            return _to_batch(job)
+        if job.state is RosterJobState.CHECKED:
+            return _result(job, {"": job.error_words or gettext("没有提交，请再试一次。")}), 422
+    return redirect(url_for("console.checked_roster", upload_id=job.id), 303)
+
+
+def _job(principal: Principal, job_id: object) -> RosterJobView:
+    with transaction() as session:
+        return roster_jobs.job_of(session, current_world(), whole_id(str(job_id)), principal.account_id)
+
+
+def _to_batch(job: RosterJobView) -> ResponseReturnValue:
     flash(gettext("采集表已提交。下一步由审核人员审核，您可以在这一页看到每个人走到哪一步。"), "good")
-    return redirect(url_for("console.batch", batch_id=receipt.batch_id), 303)
+    return redirect(url_for("console.batch", batch_id=job.batch_id), 303)
+
+
+def _asked_rows() -> frozenset[RowStatus] | None:
+    """`?rows=invalid` keeps only what must be mended."""
+    return frozenset({RowStatus.INVALID}) if request.args.get("rows") == "invalid" else None
 
 
 def _upload_form(principal: Principal, wrong: dict[str, str], unit_code: str) -> str:
@@ -136,56 +214,28 @@ def _upload_form(principal: Principal, wrong: dict[str, str], unit_code: str) ->
     )
 
 
-def _result(upload: Upload, wrong: dict[str, str]) -> str:
-    report = upload.report
+def _result(job: RosterJobView, wrong: dict[str, str]) -> str:
+    report = job.report or {}
     # What must be mended comes first; a clean sheet opens on its whole list.
     default = next((show for show in _SHOW if report[show]), "all")
     show = request.args.get("show", default)
     show = show if show in _SHOW else default
-    rows = [row for row in report["rows"] if show in ("all", row["status"])]
-    mode = request.form.get("mode", RosterMode.VALID_ROWS_ONLY)
+    code = request.args.get("code", "")
+    code = code if code in {known for known, _severity, _count in report["codes"]} else ""
+    number = asked_page()
+    wanted = ReportFilter(status=None if show == "all" or code else show, code=code or None)
+    with transaction() as session:
+        rows, total = roster_jobs.report_rows(session, job.id, wanted, _SHOWN, (number - 1) * _SHOWN)
     return render_template(
         "console/roster_check.html",
-        upload=upload,
+        upload=job,
         report=report,
-        show=show,
-        page=page_of(rows, _SHOWN),
+        show="" if code else show,
+        code=code,
+        page=Page(rows, number, _SHOWN, total),
         wrong=wrong,
-        mode=mode,
+        mode=request.form.get("mode", RosterMode.VALID_ROWS_ONLY),
     )
-
-
-def _report(checked: RosterCheck) -> dict[str, Any]:
-    """What the result page shows, as plain values; ID numbers are masked before they are kept."""
-    rows = [_reported(checked, index, row) for index, row in enumerate(checked.rows)]
-    return {
-        "all": len(rows),
-        "valid": checked.valid,
-        "warning": sum(1 for row in rows if row["status"] == "warning"),
-        "declined": checked.declined,
-        "invalid": checked.invalid,
-        "quota_needed": checked.quota_needed,
-        "quota_free": checked.quota_free,
-        "notices": list(checked.notices),
-        "rows": rows,
-    }
-
-
-def _reported(checked: RosterCheck, index: int, row: CheckedRow) -> dict[str, Any]:
-    source = checked.sheet.rows[index]
-    id_number = str(checked.sheet.cell(source, Column.ID_NUMBER)).strip()
-    return {
-        "row": row.row,
-        "line": row.line,
-        "status": str(row.status),
-        "name": str(checked.sheet.cell(source, Column.NAME)).strip()[:60],
-        "id_number": masking.id_number_for_office(id_number[:30]),
-        "findings": [
-            {"column": f.column, "code": str(f.code), "severity": str(f.severity), "message": f.message}
-            # What must be mended comes first; a note never stands above an error.
-            for f in sorted(row.findings, key=lambda f: _WEIGHT[f.severity])
-        ],
-    }
 
 
 def _townships(unions: list[UnionNode]) -> list[UnionNode]:
@@ -196,17 +246,13 @@ def _townships(unions: list[UnionNode]) -> list[UnionNode]:
     return []
 
 
-def _uploads() -> Uploads:
-    return Uploads(current_settings().data, current_vault())
-
-
-def _workbook(content: bytes, what: str, filename: str) -> ResponseReturnValue:
+def _workbook(content: bytes, what: str, filename: str = "") -> ResponseReturnValue:
     stem = filename.rsplit(".", 1)[0][:80]
     answer = send_file(
         io.BytesIO(content),
-        mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        mimetype=_XLSX,
         as_attachment=True,
-        download_name=f"{stem}-{what}.xlsx",
+        download_name=f"{stem}-{what}.xlsx" if stem else f"{what}.xlsx",
     )
     answer.headers["Cache-Control"] = "no-store"
     return answer

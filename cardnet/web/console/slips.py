@@ -5,21 +5,17 @@ browser ever sends to a server: the member types only the last four of the ID.
 """
 
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 import xlsxwriter
-import zxingcpp
 from flask import Response, send_file
 from markupsafe import Markup
 
+from cardnet.issuance.papers import letter_sheets, spaced, wallet_address
 from cardnet.web.formats import groups
 from cardnet.web.language import gettext
-
-_SIZE = re.compile(r'<svg width="(\d+)"')
-_PATH = re.compile(r'<path d="([^"]+)"')
+from cardnet.web.squares import qr_svg
 
 
 @dataclass(frozen=True)
@@ -35,23 +31,21 @@ class Slip:
     @property
     def spaced_code(self) -> str:
         """`ABCD-EFGH`, easier to copy by hand; the wallet takes it with or without the dash."""
-        return f"{self.code[:4]}-{self.code[4:]}"
-
-
-def wallet_address(slip: Slip, site: str) -> str:
-    """Where the square leads."""
-    return f"{site.rstrip('/')}/wallet#{urlencode({'n': slip.number, 'c': slip.code})}"
+        return spaced(self.code)
 
 
 def code_svg(slip: Slip, site: str) -> Markup:
-    """The square as paths, without any style of its own."""
-    drawn = zxingcpp.create_barcode(wallet_address(slip, site), zxingcpp.BarcodeFormat.QRCode, ec_level="M").to_svg()
-    size, path = _SIZE.search(drawn), _PATH.search(drawn)
-    assert size and path
-    return Markup(
-        '<svg class="qr" viewBox="0 0 {size} {size}" role="img" aria-label="{label}">'
-        '<rect width="{size}" height="{size}" fill="#fff"/><path d="{path}" fill="#000"/></svg>'
-    ).format(size=size[1], path=path[1], label=gettext("激活二维码"))
+    """The square that opens the wallet with number and code."""
+    return qr_svg(wallet_address(site, slip.number, slip.code), gettext("激活二维码"))
+
+
+def letters_answer(slips: Sequence[Slip], filename: str, site: str) -> Response:
+    """All slips as letters to print, eight to a sheet, however many."""
+    name = f"{filename.rsplit('.', 1)[0][:80]}-{gettext('激活单')}.pdf"
+    content = io.BytesIO(letter_sheets(slips, site))
+    answer = send_file(content, mimetype="application/pdf", as_attachment=True, download_name=name)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def workbook_answer(slips: Sequence[Slip], filename: str) -> Response:

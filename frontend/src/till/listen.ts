@@ -1,6 +1,6 @@
 /** Ties the wedge scanner to the page: its keys reach no field, whichever one has the focus. */
 
-import { cleanCode } from "./codetext";
+import { cleanCode } from "../shared/codetext";
 import { Wedge } from "./wedge";
 
 /** `heard` gets each whole code. A field that caught the first letters gets its own text back. */

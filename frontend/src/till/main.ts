@@ -3,13 +3,13 @@
 import { keepAwake, keepForOffline, offerInstall } from "../shared/app";
 import { fill, onClick, one } from "../shared/dom";
 import { Api } from "./api";
-import { warmUp } from "./camera";
-import { cleanCode, looksLikeCode } from "./codetext";
+import { warmUp } from "../shared/camera";
+import { cleanCode, looksLikeCode } from "../shared/codetext";
 import { complain } from "./form";
 import { listenForScanner } from "./listen";
 import { startPairing } from "./pairing";
 import { sayOnline, Sale } from "./sale";
-import { signal } from "./signals";
+import { signal } from "../shared/signals";
 import * as store from "./store";
 
 let preferences: store.Preferences = { service: "", sound: true };

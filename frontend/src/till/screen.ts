@@ -3,7 +3,7 @@
 import { fill, one } from "../shared/dom";
 import { say } from "../shared/words";
 import type { View } from "./answer";
-import { signal } from "./signals";
+import { signal } from "../shared/signals";
 
 export function showBusy(busy: boolean): void {
   one("#asking").hidden = !busy;

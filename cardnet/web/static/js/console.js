@@ -54,6 +54,40 @@ for (const form of document.querySelectorAll("form[data-busy]")) {
   });
 }
 
+// A long piece of work tells how far it is, until the page has something else to say.
+for (const place of document.querySelectorAll("[data-poll]")) {
+  const ask = async () => {
+    try {
+      const answer = await fetch(place.dataset.poll, { headers: { Accept: "text/html" } });
+      if (answer.status === 204 || answer.redirected) return location.reload();
+      if (answer.ok) place.innerHTML = await answer.text();
+    } catch {
+      // No network just now: what stands there stays, and the next second asks again.
+    }
+    setTimeout(ask, 1000);
+  };
+  setTimeout(ask, 700);
+}
+
+// A form that became a file leaves its page as it was: the answer's cookie tells, and the page shows what is true now.
+for (const form of document.querySelectorAll("form[data-busy]")) {
+  form.addEventListener("submit", (event) => {
+    if (!event.submitter?.hasAttribute("data-downloads") || form.dataset.awaits) return;
+    const mark = `${Date.now()}`;
+    form.dataset.awaits = mark;
+    const field = document.createElement("input");
+    field.type = "hidden";
+    field.name = "download";
+    field.value = mark;
+    form.append(field);
+    const looking = setInterval(() => {
+      if (!document.cookie.split("; ").includes(`downloaded=${mark}`)) return;
+      clearInterval(looking);
+      location.assign(location.pathname);
+    }, 300);
+  });
+}
+
 // Coming back with the browser's own button finds the form ready again.
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;

@@ -33,19 +33,32 @@ export async function warmUp(): Promise<void> {
 
 /** One scan: shows the camera in `video` and gives the first code seen, or undefined when `stop` is aborted. */
 export async function scan(video: HTMLVideoElement, stop: AbortSignal, otherCode: () => void): Promise<string | undefined> {
+  let found: string | undefined;
+  await watch(video, stop, (raw) => {
+    const text = cleanCode(raw);
+    if (looksLikeCode(text)) found = text;
+    else otherCode();
+    return found !== undefined;
+  });
+  return found;
+}
+
+/** Shows the camera in `video` and tells every QR it sees until `seen` says enough or `stop` is aborted. */
+export async function watch(
+  video: HTMLVideoElement,
+  stop: AbortSignal,
+  seen: (raw: string) => boolean | Promise<boolean>,
+): Promise<void> {
   const stream = await openCamera();
   try {
     video.srcObject = stream;
     await video.play();
     while (!stop.aborted) {
       for (const found of await theDetector().detect(video)) {
-        const text = cleanCode(found.rawValue);
-        if (looksLikeCode(text)) return text;
-        otherCode();
+        if (await seen(found.rawValue)) return;
       }
       await new Promise((resume) => setTimeout(resume, PAUSE_MS));
     }
-    return undefined;
   } finally {
     for (const track of stream.getTracks()) track.stop();
     video.srcObject = null;

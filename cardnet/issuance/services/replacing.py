@@ -1,0 +1,171 @@
+"""A new card in the place of another: replaced because it was lost, renewed because it ends. Neither costs quota."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Row, select, text
+from sqlalchemy.orm import Session
+
+from cardnet.access.rules import Principal
+from cardnet.issuance import rules
+from cardnet.issuance.models import Card
+from cardnet.issuance.rules import CardAction, CardState
+from cardnet.issuance.services.cards import CardView, locked_card, move, must_be_officer, must_cover, note, view_of
+from cardnet.issuance.services.issue import IssuedCard, new_codes, new_numbers, write_cards
+from cardnet.kernel import audit
+from cardnet.kernel.calendar import day_of
+from cardnet.kernel.errors import Conflict
+from cardnet.kernel.world import World
+from cardnet.membership import services as membership
+
+
+@dataclass(frozen=True)
+class ReplaceCard:
+    """The service desk gives a new card for a lost or spoiled one; the same person, the same last day, no quota."""
+
+    card_id: uuid.UUID
+    officer: Principal
+    reason: str
+
+
+@dataclass(frozen=True)
+class RenewCards:
+    """New cards for those that end soon or have ended, from the day after; all of the scope, or those numbered.
+
+    `valid_to` is their last day; None is 31 December of the fifth year.
+    """
+
+    officer: Principal
+    numbers: tuple[str, ...] | None = None
+    path: str | None = None
+    valid_to: date | None = None
+
+
+def replace_card(session: Session, world: World, command: ReplaceCard) -> IssuedCard:
+    """A new card in the place of `card_id`; two clerks doing it at once make one card (K2).
+
+    Raises NotAllowed("role_missing", "out_of_scope"), NotFound("card_unknown"), Conflict("illegal_transition",
+    "card_expired", "already_renewed").
+    """
+    old = locked_card(session, command.card_id)
+    must_cover(session, command.officer, old.union_id)
+    at = world.now()
+    first = day_of(at)
+    state = rules.next_card_state(CardState(old.state), CardAction.REPLACE)
+    if old.valid_to < first:
+        raise Conflict("card_expired", "这张卡已过有效期，请办理换发新卡。")
+    if successor := _successor(session, old.id):
+        raise Conflict(
+            "already_renewed",
+            f"这张卡已换发新卡 {successor.number}，自 {successor.valid_from.isoformat()} 起使用；"
+            "请办理“提前启用新卡”，不必再补。",
+            {"card": str(successor.id)},
+        )
+    actor_id = command.officer.account_id
+    move(session, world, old, CardAction.REPLACE, state, "office", actor_id, command.reason)
+    new = IssuedCard(
+        world.new_id(), new_numbers(session, world, 1)[0], new_codes(world, 1)[0], old.person_id, old.union_id, None,
+        old.valid_to,
+    )  # fmt: skip
+    session.flush()
+    # No quota year: a replacement is not one of the year's new cards (K3).
+    write_cards(session, at, max(first, old.valid_from), (new,), [(None, None, old.id)], "replace", actor_id)
+    after = {"new_card": str(new.card_id)}
+    audit.record(session, world, audit.Act("card.replace", "card", str(old.id), actor_id, after=after))
+    return new
+
+
+def renew_cards(session: Session, world: World, command: RenewCards) -> tuple[IssuedCard, ...]:
+    """A new card for each that ends within 90 days or has ended, linked to it; the old one works until its last day.
+
+    Cards renewed before, suspended ones and those of people no longer in a union are left out. Raises
+    NotAllowed("role_missing"), Conflict("nothing_to_renew").
+    """
+    must_be_officer(command.officer)
+    at = world.now()
+    today = day_of(at)
+    rows = _ending(session, command, today)
+    if not rows:
+        raise Conflict("nothing_to_renew", "没有可以换发的卡：90 天内到期、正在使用且尚未换发的卡才能换发。")
+    cards: dict[date, list[tuple[IssuedCard, Any]]] = {}
+    fresh = zip(rows, new_numbers(session, world, len(rows)), new_codes(world, len(rows)), strict=True)
+    for row, number, code in fresh:
+        first = rules.first_day_of_renewal(row.valid_to, today)
+        last = command.valid_to or rules.last_day_of_card(first)
+        if last < first:
+            raise Conflict("renewal_period", f"新卡自 {first.isoformat()} 起使用，到期日不能更早。")
+        card = IssuedCard(world.new_id(), number, code, row.person_id, row.union_id, None, last)
+        cards.setdefault(first, []).append((card, row.id))
+    actor_id = command.officer.account_id
+    for first, made in cards.items():
+        issued = [card for card, _ in made]
+        write_cards(session, at, first, issued, [(None, None, old) for _, old in made], "renew", actor_id)
+    audit.record(
+        session, world,
+        *(audit.Act("card.renew", "card", str(old), actor_id, after={"new_card": str(card.card_id)})
+          for made in cards.values() for card, old in made),
+    )  # fmt: skip
+    return tuple(card for made in cards.values() for card, _ in made)
+
+
+def start_renewed_card(session: Session, world: World, command: ReplaceCard) -> CardView:
+    """The old card was lost after its renewal was made: the new one begins today, the old one ends.
+
+    `card_id` is the old card's. Raises Conflict("not_renewed", "illegal_transition"), NotAllowed("out_of_scope").
+    """
+    old = locked_card(session, command.card_id)
+    must_cover(session, command.officer, old.union_id)
+    new = _successor(session, old.id, lock=True)
+    if new is None:
+        raise Conflict("not_renewed", "这张卡还没有换发新卡，请办理补卡。")
+    state = rules.next_card_state(CardState(old.state), CardAction.REPLACE)
+    actor_id, at = command.officer.account_id, world.now()
+    move(session, world, old, CardAction.REPLACE, state, "office", actor_id, command.reason)
+    # First the old one must be over: no day has two usable cards (K1).
+    session.flush()
+    note(session, new, "start", at, "office", actor_id, command.reason)
+    new.valid_from = min(new.valid_from, day_of(at))
+    after = {"new_card": str(new.id), "valid_from": new.valid_from.isoformat()}
+    audit.record(session, world, audit.Act("card.start", "card", str(old.id), actor_id, after=after))
+    session.flush()
+    return view_of(new)
+
+
+# ---- pieces ----
+
+_ENDING = text("""
+    select c.id, c.person_id, c.union_id, c.valid_to from card c
+     where c.union_id = any(:unions) and c.state = any(:states)
+       and c.valid_to <= cast(:today as date) + cast(:window as integer)
+       and (cast(:numbers as text[]) is null or c.number = any(cast(:numbers as text[])))
+       and not exists (select from card n where n.replaces_id = c.id)
+     order by c.id for no key update of c""")
+
+_RENEWABLE = tuple(sorted(rules.USABLE_CARD - {CardState.SUSPENDED}))
+
+
+def _ending(session: Session, command: RenewCards, today: date) -> Sequence[Row[Any]]:
+    officer = command.officer
+    path = command.path if command.path and command.path.startswith(officer.scope_path) else officer.scope_path
+    rows = session.execute(
+        _ENDING,
+        {
+            "unions": [union.id for union in membership.unions_under(session, path)],
+            "states": list(_RENEWABLE),
+            "today": today,
+            "window": rules.RENEWAL_WINDOW_DAYS,
+            "numbers": None if command.numbers is None else [rules.typed_number(n) for n in command.numbers],
+        },
+    ).all()
+    people = membership.people(session, {row.person_id for row in rows})
+    return [row for row in rows if people[row.person_id].unit is not None and people[row.person_id].deceased_on is None]
+
+
+def _successor(session: Session, card_id: uuid.UUID, *, lock: bool = False) -> Card | None:
+    query = select(Card).where(Card.replaces_id == card_id)
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return session.scalar(query)

@@ -1,0 +1,98 @@
+"""Judging a roster against what is known: people, cards, open applications, quota. Reads only."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cardnet.access.rules import Principal, Role, in_scope
+from cardnet.issuance import rules
+from cardnet.issuance.rules import ApplicationState
+from cardnet.issuance.services.year_end import quota_year_of
+from cardnet.kernel.calendar import day_of
+from cardnet.kernel.errors import NotAllowed
+from cardnet.kernel.progress import Progress
+from cardnet.kernel.world import World
+from cardnet.membership import roster
+from cardnet.membership import services as membership
+from cardnet.membership.roster import KnownPerson, RosterCheck, RosterContext, Sheet
+from cardnet.membership.rules import ConsentMethod, KnownMember, Tier, UnionNode
+
+
+def must_cover(officer: Principal, unit: UnionNode) -> None:
+    """Raises NotAllowed("role_missing") or ("out_of_scope") unless the officer may send in for this union."""
+    if not officer.has(Role.UNIT_OFFICER, Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER):
+        raise NotAllowed("role_missing", f"{officer.display_name}不是工会经办人员，不能报送办卡名单。")
+    if not in_scope(officer.scope_path, unit.path):
+        raise NotAllowed("out_of_scope", f"{unit.name}不在{officer.display_name}的管理范围内。")
+
+
+def judged(
+    session: Session,
+    world: World,
+    sheet: Sheet,
+    unit: UnionNode,
+    progress: Progress,
+    method: ConsentMethod = ConsentMethod.SIGNED_FORM,
+) -> RosterCheck:
+    """Every finding of every row of a sheet sent in for `unit`; `method` is how its answers were given."""
+    at = day_of(world.now())
+    key = membership.key_of(session)
+    identified = roster.identify(sheet, at, key)
+    units, unit_names = membership.unit_codes(session)
+    context = RosterContext(
+        units=units,
+        unit_names=unit_names,
+        default_unit=unit.code if unit.tier is Tier.UNIT else None,
+        scope_path=unit.path,
+        on=at,
+        known=_known(session, membership.known_in_sheet(session, world, identified), at),
+        quota_free=_quota_free(session, unit, quota_year_of(session, at)),
+        key_of=key,
+        method=method,
+    )
+    return roster.check(identified, context, progress)
+
+
+def _known(session: Session, members: Mapping[bytes, KnownMember], on: date) -> dict[bytes, KnownPerson]:
+    ids = [member.person_id for member in members.values()]
+    holders = set(
+        session.scalars(
+            text("select person_id from card where person_id = any(:ids) and state = any(:usable) and valid_to >= :on"),
+            {"ids": ids, "usable": list(map(str, rules.USABLE_CARD)), "on": on},
+        )
+    )
+    # A returned application waits for exactly this: the corrected row, sent again.
+    applicants = set(
+        session.scalars(
+            text(
+                "select person_id from application where person_id = any(:ids) and kind = 'new' and state = any(:open)"
+            ),
+            {"ids": ids, "open": list(map(str, rules.OPEN_APPLICATION - {ApplicationState.RETURNED}))},
+        )
+    )
+    return {
+        key: KnownPerson(
+            has_card=member.person_id in holders,
+            application_open=member.person_id in applicants,
+            deceased=member.deceased,
+            unit_path=member.unit_path,
+            unit_name=member.unit_name,
+        )
+        for key, member in members.items()
+    }
+
+
+def _quota_free(session: Session, unit: UnionNode, year: int) -> int | None:
+    """Places left where the rows will be held; None where none have been handed down yet, which nobody is warned of."""
+    if unit.tier is not Tier.UNIT:
+        return None
+    free: int | None = session.scalar(
+        text(
+            "select received - passed_down - held - used from quota_node "
+            "where union_id = :union and year = :year and kind = 'new_card'"
+        ),
+        {"union": unit.id, "year": year},
+    )
+    return free

@@ -1,0 +1,131 @@
+"""The unit's own approval where it has one officer: a link for the chair, or the summary to be stamped and uploaded."""
+
+import io
+
+from flask import flash, redirect, render_template, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+
+from cardnet.access.rules import Principal
+from cardnet.issuance import services as issuance
+from cardnet.issuance.rules.unit_approval import SCAN_BYTES, ApprovalKind
+from cardnet.issuance.services import desk
+from cardnet.issuance.summary_sheet import summary_sheet
+from cardnet.kernel.db import transaction
+from cardnet.kernel.errors import CardnetError
+from cardnet.membership import services as membership
+from cardnet.membership.rules import Tier
+from cardnet.web.auth import OFFICERS, staff_page
+from cardnet.web.console import blueprint
+from cardnet.web.csrf import takes_upload
+from cardnet.web.forms import whole_id, wrong_of
+from cardnet.web.language import gettext
+from cardnet.wiring import current_world
+
+_EXTENSION = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
+
+
+@blueprint.get("/batches/<batch_id>/unit-approval")
+@staff_page(*OFFICERS)
+def unit_approval(principal: Principal, batch_id: str) -> ResponseReturnValue:
+    """What was asked for, and the two ways."""
+    return _page(principal, batch_id, {})
+
+
+@blueprint.post("/batches/<batch_id>/unit-approval")
+@staff_page(*OFFICERS)
+def ask_approval(principal: Principal, batch_id: str) -> ResponseReturnValue:
+    """Make a link, shown this once, or a sheet to print."""
+    kind = request.form.get("kind", "")
+    if kind not in ApprovalKind.__members__.values():
+        return _page(principal, batch_id, {"kind": gettext("请选择用链接还是用盖章的审核表。")}), 422
+    try:
+        with transaction() as session:
+            line = desk.batch_of(session, principal, whole_id(batch_id))
+            unit = request.form.get("unit_code", "").strip() or line.union.code
+            command = issuance.AskApproval(
+                line.batch_id, unit, ApprovalKind(kind), request.form.get("signer", ""), principal
+            )
+            asked = issuance.ask_approval(session, current_world(), command)
+    except CardnetError as error:
+        fields = {"signer_missing": "signer", "unit_unknown": "unit_code"}
+        return _page(principal, batch_id, wrong_of(error, fields)), error.status
+    if asked.token is None:
+        flash(gettext("审核表 %(number)s 已生成，请打印、签字盖章后上传。", number=asked.number), "good")
+        return redirect(url_for("console.unit_approval", batch_id=batch_id), 303)
+    address = url_for("confirm.asked", token=asked.token, _external=True)
+    return _page(principal, batch_id, {}, address), 200, {"Cache-Control": "no-store"}
+
+
+@blueprint.get("/unit-approvals/<approval_id>/summary.pdf")
+@staff_page(*OFFICERS)
+def approval_sheet(principal: Principal, approval_id: str) -> ResponseReturnValue:
+    """《办卡汇总审核表》, to be signed and stamped."""
+    with transaction() as session:
+        listed = issuance.approval_list(session, current_world(), principal, whole_id(approval_id))
+    name = f"{gettext('办卡汇总审核表')}-{listed.line.number}.pdf"
+    return _file(summary_sheet(listed), "application/pdf", name)
+
+
+@blueprint.get("/unit-approvals/<approval_id>/stamped")
+@staff_page(*OFFICERS)
+def stamped_sheet(principal: Principal, approval_id: str) -> ResponseReturnValue:
+    """The sheet as it was uploaded, for the tiers above."""
+    with transaction() as session:
+        number, kind, content = issuance.stamped_file(session, current_world(), principal, whole_id(approval_id))
+    return _file(content, kind, f"{number}.{_EXTENSION[kind]}")
+
+
+@blueprint.post("/batches/<batch_id>/unit-approval/upload")
+@takes_upload(SCAN_BYTES + (1 << 20))
+@staff_page(*OFFICERS)
+def upload_stamped(principal: Principal, batch_id: str) -> ResponseReturnValue:
+    """The stamped sheet comes back."""
+    given = request.files.get("file")
+    if given is None or not given.filename:
+        return _page(principal, batch_id, {"file": gettext("请选择盖章审核表的扫描件或照片。")}), 422
+    try:
+        with transaction() as session:
+            desk.batch_of(session, principal, whole_id(batch_id))
+            command = issuance.UploadStamped(
+                request.form.get("number", ""),
+                request.form.get("code", ""),
+                given.read(),
+                principal,
+                request.remote_addr,
+            )
+            done = issuance.upload_stamped(session, current_world(), command)
+    except CardnetError as error:
+        fields = {
+            "approval_unknown": "number", "check_code_wrong": "code", "file_type": "file", "file_too_large": "file",
+        }  # fmt: skip
+        return _page(principal, batch_id, wrong_of(error, fields)), error.status
+    flash(gettext("已上传，%(count)d 人转由上级工会审核。", count=done.rows), "good")
+    return redirect(url_for("console.unit_approval", batch_id=batch_id), 303)
+
+
+def _page(principal: Principal, batch_id: str, wrong: dict[str, str], address: str = "") -> str:
+    world = current_world()
+    with transaction() as session:
+        line = desk.batch_of(session, principal, whole_id(batch_id))
+        approvals = issuance.approvals_of_batch(session, world, principal, line.batch_id)
+        turns = desk.batch_places(session, principal, line.batch_id).turns
+        own = membership.union_of_id(session, principal.union_id)
+    return render_template(
+        "console/unit_approval.html",
+        batch=line,
+        approvals=approvals,
+        units=[(union.code, f"{union.name}（{count}）") for union, count in turns if union.tier is Tier.UNIT],
+        sheets=[
+            (one.number, one.number) for one in approvals if one.kind is ApprovalKind.SUMMARY and one.state == "open"
+        ],
+        own=own,
+        link=address,
+        given={name: request.form.get(name, "") for name in ("kind", "signer", "unit_code", "number", "code")},
+        wrong=wrong,
+    )
+
+
+def _file(content: bytes, kind: str, name: str) -> ResponseReturnValue:
+    answer = send_file(io.BytesIO(content), mimetype=kind, as_attachment=True, download_name=name)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,267 @@
+"""Races of cards with real commits: loss against activation, two tables scanning one person, digits used twice, and more.
+
+Every race has a planted bug beside it that loses the race, so that a test that proves nothing would be noticed.
+"""
+
+import importlib
+import time
+
+import pytest
+from sqlalchemy import text
+
+from cardnet.issuance import services
+from cardnet.issuance.models import Card
+from cardnet.issuance.rules import HandoutKind, ScanOutcome
+from cardnet.issuance.services import activation, letters, losing, rebinding
+from cardnet.kernel.errors import CardnetError, Conflict
+from tests.make import membership as make_membership
+from tests.make.issuance import activate
+from tests.make.racing import ROUNDS, Desk
+
+# The package of services has a function of the same name.
+handouts = importlib.import_module("cardnet.issuance.services.handouts")
+
+
+@pytest.fixture
+def desk(committing_app, world):
+    return Desk(committing_app, world)
+
+
+def new_card(desk):
+    """A card nobody has activated, and how its holder's document ends."""
+    (serial,) = desk.next_serials(1)
+    return desk.arrange(lambda office: office.issue(serial))[0], make_membership.id_number(serial)[-4:]
+
+
+def codes_of(results):
+    return [r.code for r in results if isinstance(r, CardnetError)]
+
+
+# ---- loss against activation ----
+
+
+def loss_against_activation(desk):
+    card, last4 = new_card(desk)
+    lost = services.ReportLoss(card.person_id, services.Lost.CARD, "激活单丢失", desk.office["U1"])
+    _, activated = desk.at_once(
+        lambda office: services.report_loss(office.session, office.world, lost),
+        lambda office: activate(office.session, office.world, card, last4),
+    )
+    with desk.transaction() as session:
+        view = services.card_of_number(session, card.number)
+        live = session.scalar(
+            text("select count(*) from binding where card_id = :c and state = 'live'"), {"c": card.card_id}
+        )
+    # Whoever came first: the card is suspended in the end, and no phone can pay with it.
+    assert (view.state, live) == ("suspended", 0)
+    if isinstance(activated, CardnetError):
+        assert (activated.code, view.activated_at) == ("illegal_transition", None)
+    else:
+        assert view.activated_at is not None
+    assert desk.breaches() == {}
+
+
+def test_a_loss_reported_while_somebody_activates_always_wins(desk):
+    for _ in range(ROUNDS):
+        loss_against_activation(desk)
+
+
+def test_planted_bug_reading_the_cards_without_their_locks_lets_a_finder_in(desk, monkeypatch):
+    def unlocked(session, card_id):
+        card = session.get(Card, card_id)
+        time.sleep(0.3)
+        return card
+
+    monkeypatch.setattr(losing, "locked_card", unlocked)
+    with pytest.raises(AssertionError):
+        for _ in range(3):
+            loss_against_activation(desk)
+
+
+# ---- replacement against finding it again ----
+
+
+def replaced_while_found(desk):
+    card, last4 = new_card(desk)
+
+    def lost(office):
+        activate(office.session, office.world, card, last4)
+        reported = services.ReportLoss(card.person_id, services.Lost.CARD, "遗失", office["U1"])
+        services.report_loss(office.session, office.world, reported)
+
+    desk.arrange(lost)
+    results = desk.at_once(
+        lambda o: services.replace_card(o.session, o.world, services.ReplaceCard(card.card_id, o["C1"], "遗失")),
+        lambda o: services.resume_card(o.session, o.world, services.ChangeCard(card.card_id, "找到了", o["U1"])),
+        lambda o: services.replace_card(o.session, o.world, services.ReplaceCard(card.card_id, o["C2"], "遗失")),
+    )
+    made = [r for r in results if isinstance(r, services.IssuedCard)]
+    assert len(made) == 1
+    assert set(codes_of(results)) == {"illegal_transition"}
+    with desk.transaction() as session:
+        states = sorted(view.state for view in services.cards_of_person(session, card.person_id))
+    assert states == ["ordered", "replaced"]
+    assert desk.breaches() == {}
+
+
+def test_two_replacements_and_a_finder_at_once_make_one_new_card_and_no_second_life(desk):
+    for _ in range(ROUNDS):
+        replaced_while_found(desk)
+
+
+# ---- two tables ----
+
+
+def two_tables(desk):
+    card, _ = new_card(desk)
+
+    def opened(office):
+        command = services.OpenHandout(office["U1"], HandoutKind.CARD, "发卡")
+        return services.open_handout(office.session, office.world, command)
+
+    handout = desk.arrange(opened)
+    scans = desk.at_once(
+        *(
+            lambda o, who=name: services.sign_by_scan(
+                o.session, o.world, services.Scan(o[who], handout.id, card.number)
+            )
+            for name in ("U1", "A1", "D1u", "C1")
+        )
+    )
+    outcomes = sorted(str(one.outcome) for one in scans)
+    assert outcomes == [str(ScanOutcome.SIGNED), *[str(ScanOutcome.SIGNED_BEFORE)] * 3]
+    with desk.transaction() as session:
+        receipts = session.scalar(
+            text("select count(*) from card_event where card_id = :c and action = 'deliver'"), {"c": card.card_id}
+        )
+    assert receipts == 1
+    assert desk.breaches() == {}
+
+
+def test_four_tables_scanning_one_person_record_one_receipt(desk):
+    for _ in range(ROUNDS):
+        two_tables(desk)
+
+
+def test_planted_bug_signing_without_looking_again_signs_twice(desk, monkeypatch):
+    naive = str(handouts._SIGN).replace("and signed_at is null", "").replace("for no key update", "")
+    naive = naive.replace("from mine where", "from mine, pg_sleep(0.2) where")
+    assert naive != str(handouts._SIGN)
+    handable = str(handouts._HANDABLE).replace("and l.signed_at is null", "").replace("for no key update of c", "")
+    monkeypatch.setattr(handouts, "_SIGN", text(naive))
+    monkeypatch.setattr(handouts, "_HANDABLE", text(handable))
+    with pytest.raises(AssertionError):
+        two_tables(desk)
+
+
+def closing_while_signing(desk):
+    cards = [new_card(desk)[0] for _ in range(3)]
+
+    def opened(office):
+        command = services.OpenHandout(office["U1"], HandoutKind.CARD, "发卡")
+        return services.open_handout(office.session, office.world, command)
+
+    handout = desk.arrange(opened)
+    results = desk.at_once(
+        lambda o: services.close_handout(o.session, o.world, o["U1"], handout.id),
+        *(lambda o, c=card: services.sign_by_scan(o.session, o.world, services.Scan(o["A1"], handout.id, c.number)) for card in cards),
+    )  # fmt: skip
+    closed, scans = results[0], results[1:]
+    assert not isinstance(closed, Exception)
+    signed = [one for one in scans if not isinstance(one, Exception)]
+    assert {error.code for error in scans if isinstance(error, CardnetError)} <= {"handout_closed"}
+    with desk.transaction() as session:
+        view = services.handout_of(session, desk.office["U1"], handout.id)
+    # What the closing officer was told is what stands.
+    assert (closed.signed, view.signed) == (len(signed), len(signed))
+    assert desk.breaches() == {}
+
+
+def test_nothing_is_signed_after_the_closing_officer_was_told_the_count(desk):
+    for _ in range(ROUNDS):
+        closing_while_signing(desk)
+
+
+# ---- six digits ----
+
+
+def digits_twice(desk):
+    card, last4 = new_card(desk)
+
+    def given(office):
+        activate(office.session, office.world, card, last4)
+        command = services.GiveRebindCode(card.card_id, office["U1"])
+        return services.give_rebind_code(office.session, office.world, command).code
+
+    code = desk.arrange(given)
+    coded = services.IssuedCard(card.card_id, card.number, code, card.person_id, card.union_id, None, card.valid_to)
+    results = desk.at_once(*[lambda o: activate(o.session, o.world, coded, last4)] * 3)
+    bound = [r for r in results if isinstance(r, services.Activation)]
+    assert len(bound) == 1
+    assert {r.code for r in results if isinstance(r, services.ActivationRefused)} == {"activation_locked"}
+    assert desk.breaches() == {}
+
+
+def test_six_digits_used_by_three_phones_at_once_bind_one(desk):
+    for _ in range(ROUNDS):
+        digits_twice(desk)
+
+
+def test_planted_bug_digits_that_are_not_used_up_bind_three_phones(desk, monkeypatch):
+    real = rebinding.try_rebind_code
+
+    def reusable(session, card, code, at, *, id_right, same_phone):
+        return real(session, card, code, at, id_right=id_right, same_phone=True)
+
+    monkeypatch.setattr(activation, "try_rebind_code", reusable)
+    with pytest.raises(AssertionError):
+        digits_twice(desk)
+
+
+# ---- letters ----
+
+
+def letters_at_once(desk):
+    cards = [new_card(desk) for _ in range(3)]
+    numbers = tuple(card.number for card, _ in cards)
+    command = lambda office: services.MakeLetters(office["U1"], numbers=numbers)  # noqa: E731
+    made = desk.at_once(*[lambda o: services.make_letters(o.session, o.world, command(o))] * 3)
+    assert [m for m in made if isinstance(m, Exception)] == []
+
+    def count_working(office):
+        working = 0
+        for batch in made:
+            for letter in batch:
+                last4 = next(ends for card, ends in cards if card.number == letter.number)
+                coded = services.IssuedCard(
+                    letter.card_id, letter.number, letter.code, letter.card_id, letter.union_id, None, letter.valid_to
+                )
+                try:
+                    done = activate(office.session, office.world, coded, last4)
+                except Conflict:
+                    # Right code, but the card came into use by it already.
+                    continue
+                working += isinstance(done, services.Activation)
+        return working
+
+    assert desk.arrange(count_working) == len(cards)
+    assert desk.breaches() == {}
+
+
+def test_of_letters_made_three_times_at_once_one_set_works(desk):
+    for _ in range(min(ROUNDS, 50)):
+        letters_at_once(desk)
+
+
+def test_planted_bug_numbering_a_cards_history_without_its_lock_breaks_it(desk, monkeypatch):
+    blind = str(letters._TO_ACTIVATE).replace("for no key update of c", "")
+    stale = (
+        str(letters._WRITE)
+        .replace("set events = c.events + 1", "set events = 2")
+        .replace("from coded where", "from coded, pg_sleep(0.2) where")
+    )
+    assert stale != str(letters._WRITE)
+    monkeypatch.setattr(letters, "_TO_ACTIVATE", text(blind))
+    monkeypatch.setattr(letters, "_WRITE", text(stale))
+    with pytest.raises(AssertionError):
+        letters_at_once(desk)

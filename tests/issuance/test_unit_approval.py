@@ -1,0 +1,168 @@
+"""The unit's own approval where the unit has one officer: the chair's one-time link, the stamped summary."""
+
+from datetime import timedelta
+
+import pypdfium2
+import pytest
+from sqlalchemy import text
+
+from cardnet.issuance import services
+from cardnet.issuance.rules import ApplicationState, Verdict
+from cardnet.issuance.rules.unit_approval import ApprovalKind
+from cardnet.issuance.services import desk
+from cardnet.issuance.summary_sheet import summary_sheet
+from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from tests.make import membership as make_membership
+from tests.make.issuance import lines_of, make_office
+
+PDF = b"%PDF-1.7 a scanned page with a stamp"
+
+
+@pytest.fixture
+def office(session, world):
+    """B2 has one officer, U2."""
+    office = make_office(session, world)
+    office.give_unit("B2", 60)
+    return office
+
+
+@pytest.fixture
+def batch(office):
+    return office.submit(office.roster(0, 1, 2, unit="B2"), "B2", "U2").batch_id
+
+
+def pages_of(pdf):
+    with pypdfium2.PdfDocument(pdf) as document:
+        return [page.get_textpage().get_text_range() for page in document]
+
+
+def ask(office, batch, kind, unit="B2", officer="U2", signer="王建国"):
+    command = services.AskApproval(batch, unit, kind, signer, office[officer])
+    return services.ask_approval(office.session, office.world, command)
+
+
+def decide(office, asked, verdict=Verdict.APPROVE, signer="王建国", **more):
+    command = services.DecideByLink(asked.token, signer, verdict, **more)
+    return services.decide_by_link(office.session, office.world, command)
+
+
+def upload(office, number, code, content=PDF, officer="U2"):
+    command = services.UploadStamped(number, code, content, office[officer])
+    return services.upload_stamped(office.session, office.world, command)
+
+
+def test_the_chair_confirms_once_and_the_township_is_the_first_to_review_independently(office, batch, session, world):
+    with pytest.raises(NotAllowed, match="sod_violation"):
+        office.review(batch, "U2")
+    asked = ask(office, batch, ApprovalKind.LINK)
+    shown = services.approval_by_link(session, world, asked.token)
+    assert ([row for row, _ in shown.people], shown.line.signer, shown.line.state) == ([1, 2, 3], "王建国", "open")
+    with pytest.raises(InvalidInput, match="signer_wrong"):
+        decide(office, asked, signer="赵敏")
+    done = decide(office, asked, signer=" 王 建国")
+    assert (done.rows, done.state, done.next_path) == (3, ApplicationState.IN_REVIEW, "/C/D1/")
+    with pytest.raises(Conflict, match="link_used"):
+        decide(office, asked)
+    line = desk.batch_history(session, office["D1u"], batch)[-1]
+    assert (line.action, line.actor, line.count) == ("confirm", "", 3)
+    assert "工会主席王建国凭一次性链接" in line.words
+    assert office.review(batch, "D1u").rows == 3
+    assert office.breaches() == {}
+
+
+def test_the_chair_sends_the_list_back_with_a_reason(office, batch, session, world):
+    asked = ask(office, batch, ApprovalKind.LINK)
+    with pytest.raises(InvalidInput, match="reason_missing"):
+        decide(office, asked, Verdict.RETURN)
+    assert decide(office, asked, Verdict.RETURN, reason="R07", words="第 2 人已离职").state is ApplicationState.RETURNED
+    line = desk.row_of(session, office["U2"], desk.batch_of(session, office["U2"], batch), 1)
+    assert line.reasons == ("R07",)
+    assert "第 2 人已离职" in line.words
+    assert {one.hold_until for one in lines_of(session, batch)} == {world.now() + timedelta(days=10)}
+    assert office.quota("B2").held == 3
+
+
+def test_a_link_ends_after_a_week_and_a_wrong_one_says_so(office, batch, session, world, clock):
+    asked = ask(office, batch, ApprovalKind.LINK)
+    with pytest.raises(NotFound, match="link_unknown"):
+        services.approval_by_link(session, world, asked.token[:-1])
+    clock.advance(timedelta(days=7))
+    with pytest.raises(Conflict, match="link_expired"):
+        decide(office, asked)
+    (line,) = services.approvals_of_batch(session, world, office["U2"], batch)
+    assert line.state == "expired"
+
+
+def test_the_stamped_summary_comes_back_with_its_check_code(office, batch, session, world):
+    asked = ask(office, batch, ApprovalKind.SUMMARY)
+    assert asked.token is None
+    listed = services.approval_list(session, world, office["U2"], asked.approval_id)
+    (page,) = pages_of(summary_sheet(listed))
+    for words in ("办卡汇总审核表", asked.number, listed.line.check_code, "周桂林", "319900********", "王建国"):
+        assert words in page, words
+    code = listed.line.check_code
+    with pytest.raises(InvalidInput, match="check_code_wrong"):
+        upload(office, asked.number, "0000-0000-0000-0000")
+    with pytest.raises(InvalidInput, match="file_type"):
+        upload(office, asked.number, code, b"MZ\x90 a program")
+    with pytest.raises(InvalidInput, match="file_too_large"):
+        upload(office, asked.number, code, PDF + bytes(9 << 20))
+    with pytest.raises(NotFound, match="approval_unknown"):
+        upload(office, asked.number, code, officer="U9")
+    done = upload(office, asked.number.lower(), code.lower().replace("-", " "))
+    assert (done.rows, done.next_path) == (3, "/C/D1/")
+    with pytest.raises(Conflict, match="summary_used"):
+        upload(office, asked.number, code)
+    assert services.stamped_file(session, world, office["D1u"], asked.approval_id) == (
+        asked.number,
+        "application/pdf",
+        PDF,
+    )
+    with pytest.raises(NotFound):
+        services.stamped_file(session, world, office["D9u"], asked.approval_id)
+    stored = session.scalar(text("select content from unit_approval_file"))
+    assert PDF not in bytes(stored)
+
+
+def test_a_list_that_changed_is_approved_by_no_earlier_paper(office, batch, session, world):
+    link, sheet = ask(office, batch, ApprovalKind.LINK), ask(office, batch, ApprovalKind.SUMMARY)
+    code = services.approval_list(session, world, office["U2"], sheet.approval_id).line.check_code
+    services.withdraw(session, world, services.Withdraw(batch, office["U2"], (2,)))
+    with pytest.raises(Conflict, match="list_changed"):
+        decide(office, link)
+    with pytest.raises(Conflict, match="list_changed"):
+        upload(office, sheet.number, code)
+    states = {line.state for line in services.approvals_of_batch(session, world, office["U2"], batch)}
+    assert states == {"outdated"}
+    assert decide(office, ask(office, batch, ApprovalKind.LINK)).rows == 2
+
+
+def test_a_unit_with_two_officers_reviews_in_the_system(office, session, world):
+    office.give_unit("B1", 3)
+    batch = office.submit(office.roster(5)).batch_id
+    with pytest.raises(Conflict, match="unit_has_reviewer"):
+        ask(office, batch, ApprovalKind.LINK, unit="B1", officer="U1")
+
+
+def test_only_the_units_own_rows_of_a_mixed_batch_are_confirmed(office, session, world):
+    office.give_unit("B9", 3)
+    lines = [make_membership.roster_line(0, unit="B2"), make_membership.roster_line(1, unit="B9")]
+    content = make_membership.csv_file(make_membership.roster_cells(lines))
+    batch = office.submit(content, "C", "C1").batch_id
+    with pytest.raises(NotAllowed, match="out_of_scope"):
+        ask(office, batch, ApprovalKind.LINK, officer="U9")
+    with pytest.raises(Conflict, match="unit_has_reviewer"):
+        ask(office, batch, ApprovalKind.LINK, unit="D1", officer="C1")
+    assert decide(office, ask(office, batch, ApprovalKind.LINK)).rows == 1
+    assert [str(line.state) for line in lines_of(session, batch)] == ["in_review", "submitted"]
+
+
+@pytest.mark.parametrize("count", [1, 15, 22, 23, 54])
+def test_the_sheet_has_every_person_and_room_for_the_stamp(office, session, world, count):
+    batch = office.submit(office.roster(*range(100, 100 + count), unit="B2"), "B2", "U2").batch_id
+    asked = ask(office, batch, ApprovalKind.SUMMARY)
+    sheet = summary_sheet(services.approval_list(session, world, office["U2"], asked.approval_id))
+    pages = pages_of(sheet)
+    assert sum(page.count("周桂林") for page in pages) == count
+    assert "盖章" in pages[-1]
+    assert all(asked.number in page for page in pages)
