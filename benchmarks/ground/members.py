@@ -101,5 +101,10 @@ def make_members(session: Session, world: World, count: int) -> list[Holder]:
             "expires": [at + timedelta(days=14)] * len(cards),
         },
     )
-    session.execute(text("update card set state = 'active', activated_at = :at"), {"at": at})
+    session.execute(
+        text(
+            "update card set state = 'active', activated_at = :at, activated_channel = 'self', activated_union_id = union_id"
+        ),
+        {"at": at},
+    )
     return holders

@@ -152,14 +152,13 @@ class _Line:
     def _fly(self, flight: Sequence[_Sent]) -> list[Row | psycopg.Error | None]:
         """The statements' rows; an error ends the list, for the server skips what comes after it."""
         try:
-            # A translator serves one statement and its result, as in the driver's own cursors.
-            translators = [Transformer(self.connection) for _ in flight]
-            calls = [self._bound(sent, translator) for sent, translator in zip(flight, translators, strict=True)]
+            translator = Transformer(self.connection)
+            calls = [self._bound(sent, translator) for sent in flight]
             results = self._pipe(calls) if len(calls) > 1 else [self.pgconn.exec_prepared(*calls[0])]
         except psycopg.Error as error:
             return [error]
         answers: list[Row | psycopg.Error | None] = []
-        for result, translator in zip(results, translators, strict=True):
+        for result in results:
             failed = self._error_of(result)
             answers.append(failed or _row_of(result, translator))
             if failed:
