@@ -193,7 +193,7 @@ def test_what_fails_again_and_again_is_given_up_with_a_sentence(office, session,
     assert seen(office, job_id).error == "job_failed"
 
 
-@pytest.mark.parametrize("state", list(UNFINISHED))
+@pytest.mark.parametrize("state", sorted(UNFINISHED))
 def test_progress_only_grows_and_is_never_whole_before_the_end(state):
     stages = ("read", "check", "report") if state == "waiting" else STAGES
     shown = [percent_done(state, stage, done, 10) for stage in stages for done in range(11)]
