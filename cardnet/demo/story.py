@@ -14,7 +14,7 @@ from cardnet.access.services import principal_of_username
 from cardnet.benefits import services as benefits
 from cardnet.config import Settings
 from cardnet.credential.store import ensure_keys
-from cardnet.demo import issuing, officers, partners, running, trading
+from cardnet.demo import handing, issuing, officers, partners, running, trading
 from cardnet.demo.issuing import Holder
 from cardnet.demo.people import UNITS, members
 from cardnet.demo.stage import step, world_at
@@ -105,6 +105,7 @@ def _tell(data: Path) -> dict[str, Any]:
     # What an earlier database held is over; a story broken off must not be taken for a whole one at the next start.
     (data / running.DEMO_DATA).unlink(missing_ok=True)
     holders = _spring()
+    handing.gifts_against_the_heat(holders)
     tills = _contracts()
     for sale in trading.autumn(holders):
         trading.sell(sale, tills)

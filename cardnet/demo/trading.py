@@ -154,7 +154,7 @@ def sell(sale: Sale, tills: dict[str, NewTerminal]) -> RedemptionRecord:
     if sale.holder.printed:
         text, last4 = sale.holder.printed.code_text, sale.holder.member.id_number[-4:]
     else:
-        text, last4 = _drawn(sale), None
+        text, last4 = drawn_at(sale.holder, sale.moment), None
     with step(later.isoformat(sep=" "), sale.ref) as at:
         context = VerifyContext(audiences=frozenset({sale.partner.code}))
         judged = verify(text, trust_pack(at.session, at.world.now()), None, at.world.now(), context)
@@ -169,14 +169,14 @@ def sell(sale: Sale, tills: dict[str, NewTerminal]) -> RedemptionRecord:
         return benefits.redeem(at.session, at.world, command)
 
 
-def _drawn(sale: Sale) -> str:
-    phone = sale.holder.phone
-    if phone is None:
-        raise ValueError(f"{sale.holder.number} has no phone")
-    with step(sale.moment, f"renew {sale.holder.number}") as at:
-        command = issuance.RenewCredential(sale.holder.person_id, phone.public)
+def drawn_at(holder: Holder, moment: str) -> str:
+    """The code the member's phone shows at a moment, its credential renewed first."""
+    if holder.phone is None:
+        raise ValueError(f"{holder.number} has no phone")
+    with step(moment, f"renew {holder.number}") as at:
+        command = issuance.RenewCredential(holder.person_id, holder.phone.public)
         credential = issuance.renew_credential(at.session, at.world, command).credential
-    return phone.code(credential, world_at(sale.moment, sale.holder.number))
+    return holder.phone.code(credential, world_at(moment, holder.number))
 
 
 def hold_back_the_night(at: Step) -> None:

@@ -15,11 +15,13 @@ from flask import Flask
 from sqlalchemy import text
 
 from cardnet import create_app
+from cardnet.access import services as access
 from cardnet.benefits import services as benefits
 from cardnet.config import Settings
 from cardnet.demo import running, story
 from cardnet.finance import services as finance
 from cardnet.issuance import services as issuance
+from cardnet.issuance.services import desk
 from cardnet.kernel.calendar import local
 from cardnet.kernel.db import libpq_url, transaction
 from cardnet.kernel.errors import Conflict
@@ -203,6 +205,14 @@ def test_everything_that_must_hold_holds(built, session):
 
 
 # ---- loading ----
+
+
+def test_38_gifts_against_the_heat_were_handed_out_by_scanning(session):
+    officer = access.principal_of_username(session, "songjia")
+    (handout,) = issuance.handouts(session, officer)
+    assert (handout.document, handout.people, handout.signed) == ("云工〔2026〕21号", 38, 38)
+    signed_by = Counter(str(line.channel) for line in desk.receipt_lines(session, handout).items)
+    assert signed_by == {"scan": 38}
 
 
 def test_every_act_of_the_story_has_a_word_in_the_audit_trail(built, session):
