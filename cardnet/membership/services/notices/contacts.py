@@ -63,6 +63,8 @@ def confirm_phones(session: Session, world: World, command: ConfirmPhones) -> in
     if any(count > 1 for count in Counter(bytes(row.phone_index) for row in rows).values()):
         raise InvalidInput("phone_twice", "所选人员中有两人登记了同一个手机号码，请先核对是谁的。")
     given = {"ids": ids, "at": world.now(), "today": day_of(world.now())}
+    # As with one phone: two desks verifying a number at once come one after the other.
+    session.execute(_QUEUE, given).all()
     session.execute(_RELEASE, given)
     session.execute(_VERIFY, given)
     session.execute(_SUPERSEDE, given)
@@ -116,6 +118,10 @@ _PEOPLE = text("""
      where p.id = any(:ids) and p.merged_into_id is null and p.deceased_on is null
      order by p.id for no key update of p""")
 
+_QUEUE = text("""
+    select pg_advisory_xact_lock(hashtextextended(encode(phone_index, 'hex'), 16))
+      from (select phone_index from person where id = any(:ids) order by phone_index) one""")
+
 _RELEASE = text("""
     update person p set phone_verified_at = null from person mine
      where mine.id = any(:ids) and p.phone_index = mine.phone_index and not p.id = any(:ids)
@@ -130,7 +136,7 @@ _SUPERSEDE = text("""
 
 _CONSENT = text("""
     insert into consent (id, person_id, union_id, purpose, answer, method, answered_on, evidence, recorded_at)
-    select n.id, n.person_id, m.union_id, 'notices', 'given', 'in_person', :today, '', :at
+    select n.id, n.person_id, m.union_id, 'notices', 'given', 'in_person', :today, '当面核对手机号码', :at
       from unnest(cast(:consents as uuid[]), cast(:people as uuid[])) n(id, person_id)
       left join membership m on m.person_id = n.person_id and m."from" <= :today and (m."to" is null or m."to" > :today)
     on conflict (person_id, purpose) where superseded_at is null do nothing""")
