@@ -259,6 +259,3 @@ class Confirmation(Base):
 
 
 from cardnet.membership import models_notices  # noqa: E402, F401 - registered with the rest
-
-
-from cardnet.membership import models_notices  # noqa: E402, F401 - registered with the rest
