@@ -2,7 +2,6 @@
 
 import enum
 import uuid
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,12 +9,16 @@ from cardnet.kernel.errors import InvalidInput
 
 
 class Ending(enum.StrEnum):
-    """Why a membership in a union ended: 转出, 离职, 退会, 身故. Its kind stays what it was while it lasted."""
+    """Why a membership in a union ended: 转出, 离职, 退会, 身故, or the file was merged into another one.
+
+    Its kind stays what it was while it lasted.
+    """
 
     TRANSFERRED = "transferred"
     LEFT = "left"
     WITHDRAWN = "withdrawn"
     DECEASED = "deceased"
+    MERGED = "merged"
 
 
 class Relation(enum.StrEnum):
@@ -61,8 +64,3 @@ def effective_day(asked: date | None, begun: date, today: date) -> date:
             "effective_before_membership", f"生效日期不能早于现在这段会籍的开始日期 {begun.isoformat()}。"
         )
     return day
-
-
-def keeper_and_other(first: uuid.UUID, second: uuid.UUID, with_cards: Collection[uuid.UUID]) -> bool:
-    """Whether `first` may be kept and `second` merged into it: whoever holds a usable card is the one that stays."""
-    return first != second and second not in with_cards

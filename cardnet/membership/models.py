@@ -242,6 +242,18 @@ class Kin(Base):
     ended_at: Mapped[datetime | None]
 
 
+class DistinctPeople(Base):
+    """Two files that look like one person and are not: the district looked, so nobody need look again."""
+
+    __tablename__ = "distinct_people"
+    __table_args__ = (CheckConstraint("low_id < high_id", name="ordered"),)
+
+    low_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    high_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    decided_by: Mapped[uuid.UUID]
+    decided_at: Mapped[datetime]
+
+
 class Confirmation(Base):
     """What a unit said of one member in one year's 会籍确认."""
 

@@ -105,6 +105,30 @@ def stop_cards(session: Session, world: World, person_ids: Collection[uuid.UUID]
     return stopped
 
 
+def merge_people(session: Session, world: World, command: membership.MergePeople) -> None:
+    """Two files of one person become one; cards, applications and uses of both stay where they are and are reachable.
+
+    The file that holds a usable card is the one that stays: its counters go on. Raises what `membership.merge_people`
+    raises, Conflict("both_have_cards", "keep_the_one_with_card").
+    """
+    before = membership.people(session, [command.other_id])
+    membership.merge_people(session, world, command)
+    held = set(
+        session.scalars(
+            select(Card.person_id).where(
+                Card.person_id.in_([command.keep_id, command.other_id]), Card.state.in_(sorted(rules.USABLE_CARD))
+            )
+        )
+    )
+    if held == {command.keep_id, command.other_id}:
+        raise Conflict("both_have_cards", "两份档案名下都有在用的会员卡：请先注销其中一张，再合并。")
+    if command.other_id in held:
+        raise Conflict("keep_the_one_with_card", "有会员卡的那份档案要留下：请改为保留它。")
+    unit = before[command.other_id].unit
+    if unit is not None:
+        _take_back(session, world, {command.other_id: unit.id}, command.officer.account_id, "档案已合并")
+
+
 # ---- pieces ----
 
 _FOLLOW = text("""

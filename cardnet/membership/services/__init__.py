@@ -3,11 +3,13 @@
 from cardnet.membership.result_workbook import kept_rows_workbook, result_workbook
 from cardnet.membership.services.confirmation import (
     Confirm,
+    ConfirmationCount,
     ConfirmationLine,
     ConfirmationList,
     MoveLine,
     confirm_members,
     confirm_the_rest,
+    confirmation_counts,
     confirmation_list,
     joiners,
     leavers,
@@ -22,6 +24,13 @@ from cardnet.membership.services.consents import (
 )
 from cardnet.membership.services.file import MembershipView, PersonFile, find_people, open_file
 from cardnet.membership.services.kin import AddKin, KinView, add_kin, end_kin, kin_of
+from cardnet.membership.services.merging import (
+    MergePeople,
+    Suspected,
+    declare_distinct,
+    merge_people,
+    suspected_duplicates,
+)
 from cardnet.membership.services.organisations import (
     ImportOrganisations,
     OrganisationsImported,
@@ -86,6 +95,7 @@ __all__ = [
     "ChangePhone",
     "ChangeStanding",
     "Confirm",
+    "ConfirmationCount",
     "ConfirmationLine",
     "ConfirmationList",
     "ConsentView",
@@ -96,6 +106,7 @@ __all__ = [
     "ImportRegister",
     "KinView",
     "MembershipView",
+    "MergePeople",
     "MoveLine",
     "OrganisationsImported",
     "PersonFile",
@@ -104,6 +115,7 @@ __all__ = [
     "RegisterImported",
     "StartTransfer",
     "Started",
+    "Suspected",
     "TagView",
     "TransferLine",
     "WithdrawConsent",
@@ -113,8 +125,10 @@ __all__ = [
     "change_standing",
     "confirm_members",
     "confirm_the_rest",
+    "confirmation_counts",
     "confirmation_list",
     "consents_of",
+    "declare_distinct",
     "due_people",
     "end_kin",
     "end_membership",
@@ -134,6 +148,7 @@ __all__ = [
     "member_counts",
     "member_facts",
     "members_under",
+    "merge_people",
     "names",
     "object_to_transfer",
     "open_file",
@@ -151,6 +166,7 @@ __all__ = [
     "route_of",
     "save_people",
     "start_transfer",
+    "suspected_duplicates",
     "tags_of",
     "transfers_of",
     "union_of_code",

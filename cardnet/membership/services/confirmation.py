@@ -224,3 +224,31 @@ def _moves(session: Session, statement: str, path: str, first: date, after: date
         )
         for row in rows
     )  # fmt: skip
+
+
+# ---- how far the units are ----
+
+
+@dataclass(frozen=True)
+class ConfirmationCount:
+    """One union's members to confirm this year, and how many nobody answered for."""
+
+    union: UnionNode
+    total: int
+    waiting: int
+
+
+_COUNTS = text("""
+    select m.union_id, count(*) as total, count(*) filter (where c.person_id is null) as waiting
+      from membership m join person p on p.id = m.person_id join union_node u on u.id = m.union_id
+      left join confirmation c on c.person_id = m.person_id and c.union_id = m.union_id and c.year = :year
+     where m."to" is null and p.merged_into_id is null and starts_with(u.path, :path)
+     group by m.union_id""")
+
+
+def confirmation_counts(session: Session, path: str, year: int) -> tuple[ConfirmationCount, ...]:
+    """The unions with members under `path`, those that have most left to say first."""
+    rows = session.execute(_COUNTS, {"path": path, "year": year}).all()
+    unions = unions_of_ids(session, {row.union_id for row in rows})
+    lines = (ConfirmationCount(unions[row.union_id], row.total, row.waiting) for row in rows)
+    return tuple(sorted(lines, key=lambda line: (-line.waiting, line.union.path)))

@@ -11,7 +11,9 @@ _MOMENT = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     op.add_column("membership", sa.Column("ended_as", sa.String))
-    op.create_check_constraint("ended_as", "membership", "ended_as in ('transferred', 'left', 'withdrawn', 'deceased')")
+    op.create_check_constraint(
+        "ended_as", "membership", "ended_as in ('transferred', 'left', 'withdrawn', 'deceased', 'merged')"
+    )
     op.create_check_constraint("ended", "membership", 'ended_as is null or "to" is not null')
     op.add_column("tag", sa.Column("document_sha256", sa.LargeBinary))
     op.create_check_constraint("sha256", "tag", "document_sha256 is null or octet_length(document_sha256) = 32")
@@ -40,3 +42,11 @@ def upgrade() -> None:
         sa.CheckConstraint("answer in ('stays', 'left', 'retired', 'deceased')", name="answer"),
     )
     op.create_index("ix_confirmation_union_id_year", "confirmation", ["union_id", "year"])
+    op.create_table(
+        "distinct_people",
+        sa.Column("low_id", sa.Uuid, sa.ForeignKey("person.id"), primary_key=True, nullable=False),
+        sa.Column("high_id", sa.Uuid, sa.ForeignKey("person.id"), primary_key=True, nullable=False),
+        sa.Column("decided_by", sa.Uuid, nullable=False),
+        sa.Column("decided_at", _MOMENT, nullable=False),
+        sa.CheckConstraint("low_id < high_id", name="ordered"),
+    )
