@@ -92,7 +92,7 @@ def test_no_phone_rings_between_nine_and_eight(asked, goes):
 
 @pytest.mark.parametrize("kind", NoticeKind)
 def test_every_notice_fits_one_message_says_what_to_do_and_where_to_ask(kind):
-    words = rules.sentence(kind, "欧阳海燕", "021-67812351", {"until": "11月28日"})
+    words = rules.sentence(kind, "欧阳海燕", "021-67812351", {"until": "11月28日10时"})
     assert len(f"【云间区总工会】{words}") <= rules.ONE_SMS
     assert "咨询021-67812351" in words and "请" in words
 
@@ -162,7 +162,7 @@ def take(session, world, ways=SMS):
 def test_what_is_in_one_workers_hand_is_in_no_others_until_its_claim_is_over(session, world, clock, message):
     first = take(session, world)
     assert first.message.address == "19900000000" and take(session, world) is None
-    clock.advance(timedelta(minutes=1))
+    clock.advance(timedelta(minutes=2))
     again = take(session, world)
     assert again.message.key == first.message.key, "the key a gateway knows it by"
     notices.note_outcome(session, world, first, RefusedForGood("late_answer"), SMS)

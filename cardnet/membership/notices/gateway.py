@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import socket
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -35,22 +36,25 @@ class Answer:
 
 
 def post_json(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer | Later:
-    """POST and read the answer, all of it within `seconds`; redirects are not followed."""
+    """POST and read the answer within `seconds` of being connected, which may take as long again; no redirects."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=seconds)
     overdue = threading.Event()
 
-    def hang_up() -> None:
+    def hang_up(line: socket.socket) -> None:
         # A timeout of the socket starts anew with each byte: a gateway that drips must not outlast our claim.
         overdue.set()
-        with suppress(OSError, AttributeError):
-            connection.sock.shutdown(2)
+        with suppress(OSError):
+            # Past the encryption: taking that down is for the thread that reads.
+            socket.socket.shutdown(line, socket.SHUT_RDWR)
 
-    timer = threading.Timer(seconds, hang_up)
-    timer.daemon = True
-    timer.start()
+    timer: threading.Timer | None = None
     try:
+        connection.connect()
+        timer = threading.Timer(seconds, hang_up, (connection.sock,))
+        timer.daemon = True
+        timer.start()
         path = parts.path or "/"
         sent = {"Content-Type": "application/json; charset=utf-8", **headers}
         connection.request("POST", f"{path}?{parts.query}" if parts.query else path, body, sent)
@@ -64,7 +68,8 @@ def post_json(url: str, body: bytes, headers: Mapping[str, str], seconds: float)
     except (OSError, http.client.HTTPException):
         return Later("timeout" if overdue.is_set() else "unreachable")
     finally:
-        timer.cancel()
+        if timer:
+            timer.cancel()
         connection.close()
 
 

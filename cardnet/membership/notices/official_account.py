@@ -25,7 +25,7 @@ class OfficialAccount:
     app_id: str
     secret: str = field(repr=False)
     template: str
-    seconds: float = 10
+    seconds: float = 5
     _token: str = field(default="", repr=False)
 
     def send(self, message: Message) -> Outcome:

@@ -28,7 +28,7 @@ class SmsGateway:
     secret: str = field(repr=False)
     sign: str
     now: Callable[[], datetime]
-    seconds: float = 10
+    seconds: float = 5
 
     def send(self, message: Message) -> Outcome:
         """One request."""

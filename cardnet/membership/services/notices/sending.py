@@ -32,8 +32,8 @@ from cardnet.membership.services.people import PHONE
 
 ADDRESS = "notice.address"
 """The vault's name of an openid."""
-CLAIM = timedelta(seconds=60)
-"""How long a worker has a notice in hand: more than a gateway's two calls may take."""
+CLAIM = timedelta(seconds=120)
+"""How long a worker has a notice in hand: more than a gateway's four calls may take."""
 
 
 @dataclass(frozen=True)
