@@ -247,7 +247,7 @@ def _release(
         session, world,
         *(
             audit.Act(
-                "member.transfer", "person", str(line.person_id), actor,
+                "member.move", "person", str(line.person_id), actor,
                 before={"union": str(line.from_union_id)},
                 after={"union": str(line.to_union_id), "on": line.effective_on.isoformat(), "transfer": str(line.transfer_id)},
             )
