@@ -65,7 +65,7 @@ def sign_in(site: Site, accounts: dict[str, access.NewAccount], new_page: Callab
 
 def test_a_reminder_from_one_tap_to_a_ringing_phone_and_a_slip(site: Site, sign_in: Callable[..., Page]) -> None:
     page = sign_in("unit")
-    page.goto("/console/notices")
+    page.goto("/console/cards/notices")
     expect(page.get_by_role("heading", name="还没有通知")).to_be_visible()
     keep(page, "notices-empty-1440", full=True)
     page.goto("/console/cards/activation")
@@ -88,12 +88,12 @@ def test_a_reminder_from_one_tap_to_a_ringing_phone_and_a_slip(site: Site, sign_
         document[0].render(scale=1.5).to_pil().save(str(keep(page, "notices-slips")))
     assert "李秀英" in words and "咨询12351" in words
 
-    page.goto("/console/notices?list=to_hand_out")
+    page.goto("/console/cards/notices?list=to_hand_out")
     page.get_by_label("选中 李秀英").check()
     keep(page, "notices-hand-out-1440", full=True)
     page.get_by_role("button", name="勾选的都发给本人了").click()
     expect(page.get_by_role("status").first).to_contain_text("已记下 1 份")
-    page.goto("/console/notices?list=unreachable")
+    page.goto("/console/cards/notices?list=unreachable")
     page.get_by_label("选中 张伟").check()
     page.get_by_role("button", name="手机号码已当面核对，本人同意接收通知").click()
     expect(page.get_by_role("status").first).to_contain_text("已核对 1 人的手机号码")
@@ -114,7 +114,7 @@ def test_notices_on_a_phone_and_the_districts_counts(site: Site, sign_in: Callab
     keep(page, "activation-remind-360", full=True)
     page.get_by_role("button", name="提醒他们").click()
     work(site)
-    page.goto("/console/notices")
+    page.goto("/console/cards/notices")
     keep(page, "notices-unit-360", full=True)
     assert fits(page)
     page.goto("/phone")
@@ -124,7 +124,7 @@ def test_notices_on_a_phone_and_the_districts_counts(site: Site, sign_in: Callab
     assert fits(page)
 
     district = sign_in("district")
-    district.goto("/console/notices")
+    district.goto("/console/cards/notices")
     expect(district.get_by_role("link", name="新桥港货运联合工会委员会")).to_be_visible()
     keep(district, "notices-district-1440", full=True)
     assert fits(district) and faults_of_access(district) == []

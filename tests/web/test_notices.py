@@ -47,7 +47,7 @@ def test_one_tap_reminds_by_message_and_by_slip_and_the_desk_shows_both(session,
     unit = browser("U1")
     answer = submit(unit, "/console/cards/activation", {"act": "notice", "choose": "all"}, follow_redirects=True)
     assert "今天提醒 3 人：发消息 1 人，2 人要打印通知单" in words_of(answer.text)
-    page = words_of(unit.get("/console/notices").text)
+    page = words_of(unit.get("/console/cards/notices").text)
     assert "等待发送 1" in page and "打印 2 份通知单" in page and "没有同意接收通知" in page
     again = submit(unit, "/console/cards/activation", {"act": "notice", "choose": "all"}, follow_redirects=True)
     assert "今天都已提醒过" in words_of(again.text)
@@ -56,39 +56,39 @@ def test_one_tap_reminds_by_message_and_by_slip_and_the_desk_shows_both(session,
 def test_slips_are_one_pdf_and_are_ticked_off(session, world, office, browser):
     unit = browser("U1")
     submit(unit, "/console/cards/activation", {"act": "slip", "choose": "all"})
-    pdf = submit(unit, "/console/notices/print")
+    pdf = submit(unit, "/console/cards/notices/print")
     assert pdf.data.startswith(b"%PDF") and pdf.headers["Cache-Control"] == "no-store"
-    assert submit(unit, "/console/notices/print").status_code == 409
+    assert submit(unit, "/console/cards/notices/print").status_code == 409
     ids = [str(line.notice_id) for line in notices.notice_lines(session, "/C/", "to_hand_out")]
-    assert submit(unit, "/console/notices/hand_out", {"list": "to_hand_out"}).status_code == 422
-    submit(unit, "/console/notices/hand_out", {"notice": ids[0]})
-    submit(unit, "/console/notices/hand_out", {"choose": "all"})
+    assert submit(unit, "/console/cards/notices/hand_out", {"list": "to_hand_out"}).status_code == 422
+    submit(unit, "/console/cards/notices/hand_out", {"notice": ids[0]})
+    submit(unit, "/console/cards/notices/hand_out", {"choose": "all"})
     (counts,) = notices.notice_counts(session, "/C/")
     assert (counts.to_hand_out, counts.handed_out) == (0, 3)
 
 
 def test_the_district_sees_counts_of_units_and_a_neighbour_nothing(session, world, office, browser):
     submit(browser("U1"), "/console/cards/activation", {"act": "slip", "choose": "all"})
-    assert office.unions["B1"].name in browser("C1").get("/console/notices").text
+    assert office.unions["B1"].name in browser("C1").get("/console/cards/notices").text
     neighbour = browser("U9")
-    assert "还没有通知" in neighbour.get("/console/notices").text
-    assert submit(neighbour, "/console/notices/print", {"unit": "B1"}).status_code == 404
+    assert "还没有通知" in neighbour.get("/console/cards/notices").text
+    assert submit(neighbour, "/console/cards/notices/print", {"unit": "B1"}).status_code == 404
 
 
 def test_a_phone_confirmed_at_the_desk_is_reached_next_time(session, world, office, browser):
     unit = browser("U1")
     person = office.cards[1].person_id
-    submit(unit, "/console/notices/confirm", {"person": str(person)})
+    submit(unit, "/console/cards/notices/confirm", {"person": str(person)})
     submit(unit, "/console/cards/activation", {"act": "notice", "choose": "selected", "number": office.cards[1].number})
     assert [line.way for line in notices.notice_lines(session, "/C/")] == [Way.SMS]
 
 
 def test_the_helpline_of_a_unit_stands_in_its_notices(session, world, office, browser):
     unit = browser("U1")
-    assert submit(unit, "/console/notices/phone", {"phone": "请打我"}).status_code == 422
-    submit(unit, "/console/notices/phone", {"phone": "021-6780 1102"})
+    assert submit(unit, "/console/cards/notices/phone", {"phone": "请打我"}).status_code == 422
+    submit(unit, "/console/cards/notices/phone", {"phone": "021-6780 1102"})
     submit(unit, "/console/cards/activation", {"act": "slip", "choose": "all"})
-    assert "咨询021-6780 1102" in unit.get("/console/notices").text
+    assert "咨询021-6780 1102" in unit.get("/console/cards/notices").text
 
 
 # ---- what tells people ----

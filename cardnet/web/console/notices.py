@@ -24,14 +24,14 @@ _SHOWN = 100
 _FIELDS = {"nothing_chosen": "chosen", "phone_invalid": "phone"}
 
 
-@blueprint.get("/notices", endpoint="notices")
+@blueprint.get("/cards/notices", endpoint="notices")
 @staff_page(*OFFICERS)
 def notices_page(principal: Principal) -> ResponseReturnValue:
     """Figures, the slips, one list."""
     return _page(principal, {})
 
 
-@blueprint.post("/notices/<act>")
+@blueprint.post("/cards/notices/<act>")
 @staff_page(*OFFICERS)
 def handle_notices(principal: Principal, act: str) -> ResponseReturnValue:
     """Print slips, note that they were handed out, note phones as confirmed, set the number to ask at."""
