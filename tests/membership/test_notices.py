@@ -1,17 +1,21 @@
 """Telling members: which way, when, how often; the desk that prints what no gateway may carry."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import text
 
 from cardnet.kernel.calendar import local
 from cardnet.kernel.errors import CardnetError
 from cardnet.kernel.vault import vault_of
+from cardnet.membership import cli
 from cardnet.membership.notices import rules
 from cardnet.membership.notices.rules import Accepted, Later, NoticeKind, Reach, Reason, RefusedForGood, Way
 from cardnet.membership.notices.slips import NoticeSlip, slip_sheets, wrapped
 from cardnet.membership.services import notices
+from cardnet.membership.services.notices import desk
 from tests.make import membership as make_membership
 from tests.make.issuance import make_officer
 
@@ -282,3 +286,24 @@ def test_a_slip_keeps_numbers_whole_and_marks_off_the_line_start():
 def test_a_phone_index_does_not_open_the_words(session, world, message):
     with pytest.raises(ValueError, match="does not verify"):
         vault_of(session).open("person.name", bytes(rows(session, "words")[0][0]))
+
+
+def test_the_official_accounts_list_binds_who_is_a_member(app, session, world, people, tmp_path):
+    file = tmp_path / "绑定.csv"
+    file.write_text(f"证件号码,openid\n{make_membership.id_number(0)},o1\n319999199001010000,o2\n", "utf-8-sig")
+    with app.app_context():
+        said = CliRunner().invoke(cli.notices_group, ["bind", str(file), "--json"])
+        again = CliRunner().invoke(cli.notices_group, ["bind", str(file)])
+    assert json.loads(said.output) == {"bound": 1, "unchanged": 0, "unknown_rows": [3]}
+    assert "1 人没有变化" in again.output
+    assert notices.bind_accounts(session, world, [notices.BindAccount(people[0], "o1")]) == 0
+    file.write_text("姓名\n周桂林\n", "utf-8")
+    with app.app_context():
+        assert isinstance(CliRunner().invoke(cli.notices_group, ["bind", str(file)]).exception, CardnetError)
+
+
+def test_more_slips_than_one_file_takes_are_printed_in_turns(session, world, unions, officer, people, monkeypatch):
+    monkeypatch.setattr(desk, "MOST_SLIPS", 3)
+    tell(session, world, unions, people)
+    command = notices.Slips(officer, officer.scope_path)
+    assert [len(notices.print_slips(session, world, command)) for _ in range(2)] == [3, 1]

@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
@@ -56,13 +57,19 @@ def wrapped(text: str, size: float, width: float) -> list[str]:
 
     A number is not torn apart unless it fills a line by itself.
     """
-    lines, line = [], ""
+    lines, line, used = [], "", 0.0
     for piece in _pieces(text):
-        if line and fonts.width(line + piece, size) > width and piece not in _NEVER_FIRST:
+        wide = _width(piece, size)
+        if line and used + wide > width and piece not in _NEVER_FIRST:
             lines.append(line)
-            line = ""
-        line += piece
+            line, used = "", 0.0
+        line, used = line + piece, used + wide
     return [*lines, line]
+
+
+@lru_cache(maxsize=8192)
+def _width(piece: str, size: float) -> float:
+    return fonts.width(piece, size)
 
 
 def _pieces(text: str) -> Iterable[str]:

@@ -110,6 +110,7 @@ def _page(principal: Principal, wrong: dict[str, str], status: int = 200) -> Res
         unit_code=unit.code if unit else "",
         typed=_typed(),
         which=_list(),
+        most_slips=notices.MOST_SLIPS,
         own_phone=request.form.get("phone", own_phone),
         asked_at=asked_at,
         chosen=set(request.form.getlist("notice") + request.form.getlist("person")),

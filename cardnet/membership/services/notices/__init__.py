@@ -12,6 +12,7 @@ from cardnet.membership.services.notices.contacts import (
 )
 from cardnet.membership.services.notices.desk import (
     LISTS,
+    MOST_SLIPS,
     HandOutSlips,
     NoticeCounts,
     NoticeLine,
@@ -34,6 +35,7 @@ from cardnet.membership.services.notices.writing import (
 
 __all__ = [
     "LISTS",
+    "MOST_SLIPS",
     "SEND",
     "BindAccount",
     "ConfirmPhones",

@@ -22,6 +22,9 @@ from cardnet.membership.services.unions import unions_under
 
 _OFFICERS = (Role.UNIT_OFFICER, Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER)
 
+MOST_SLIPS = 4_000
+"""Slips of one PDF: drawn while the officer waits. What is left is the next one."""
+
 LISTS = {
     "all": "true",
     "waiting": "n.next_try_at is not null",
@@ -108,14 +111,14 @@ def notice_lines(
 
 
 def print_slips(session: Session, world: World, command: Slips) -> tuple[NoticeSlip, ...]:
-    """What stands on the slips, by unit; those that waited are printed from now on.
+    """What stands on the slips, by unit, `MOST_SLIPS` at a time; those that waited are printed from now on.
 
     Raises NotAllowed("role_missing", "out_of_scope"), Conflict("nothing_to_print").
     """
     _must_cover(command.officer, command.path)
     unions = {union.id: union for union in unions_under(session, command.path)}
     place = {union_id: at for at, union_id in enumerate(unions)}
-    given = {"unions": list(unions), "again": command.again, "at": world.now()}
+    given = {"unions": list(unions), "again": command.again, "at": world.now(), "most": MOST_SLIPS}
     rows = sorted(session.execute(_PRINT, given).all(), key=lambda row: (place[row.union_id], row.id))
     if not rows:
         raise Conflict("nothing_to_print", "没有要打印的通知单：都已打印，或者都用消息发出了。")
@@ -175,7 +178,7 @@ _PRINT = text("""
         select id from notice
          where union_id = any(:unions) and way = 'paper'
            and (state = 'waiting' or :again and state = 'printed' and handed_out_at is null)
-         order by id for no key update
+         order by id limit :most for no key update
     )
     update notice n set state = 'printed', printed_at = :at from mine where n.id = mine.id
     returning n.id, n.person_id, n.union_id, n.words, n.day""")

@@ -112,6 +112,7 @@ _REACH = text("""
     where not :reachable_only or (consents and (verified_phone or bound_account))""")
 
 _INSERT = text("""
+    with written as (
     insert into notice (id, kind, person_id, union_id, subject_id, words, way, state, reason, day, created_at,
                         created_by, next_try_at)
     select n.id, :kind, n.person_id, n.union_id, n.subject_id, n.words, n.way, :state, n.reason, :day, :at, :actor,
@@ -119,7 +120,10 @@ _INSERT = text("""
       from unnest(cast(:ids as uuid[]), cast(:people as uuid[]), cast(:unions as uuid[]), cast(:subjects as uuid[]),
                   cast(:words as bytea[]), cast(:ways as text[]), cast(:reasons as text[]))
            n(id, person_id, union_id, subject_id, words, way, reason)
-    on conflict do nothing returning way""")
+    on conflict do nothing returning way
+    )
+    select count(*) filter (where way <> 'paper') as messages, count(*) filter (where way = 'paper') as slips
+      from written""")
 
 
 def _write(session: Session, world: World, command: Tell, recipients: Sequence[Recipient]) -> Told:
@@ -139,9 +143,8 @@ def _write(session: Session, world: World, command: Tell, recipients: Sequence[R
         rows.append((one, chosen, vault.seal(WORDS, words)))
     if not rows:
         return Told()
-    ways = session.scalars(_INSERT, {**_columns(world, rows), **_shared(command, at)}).all()
-    slips = sum(way == Way.PAPER for way in ways)
-    return Told(len(ways) - slips, slips)
+    written = session.execute(_INSERT, {**_columns(world, rows), **_shared(command, at)}).one()
+    return Told(written.messages, written.slips)
 
 
 def _columns(world: World, rows: Sequence[tuple[Recipient, Chosen, bytes]]) -> dict[str, Any]:
