@@ -3,9 +3,11 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -29,6 +31,14 @@ class Settings:
     rate_limits: bool = True
     secure_cookies: bool = False
     testing: bool = False
+    sms_url: str | None = None
+    sms_secret: str = field(default="", repr=False)
+    sms_sign: str = ""
+    wechat_url: str = "https://api.weixin.qq.com"
+    wechat_app_id: str | None = None
+    wechat_secret: str = field(default="", repr=False)
+    wechat_template: str = ""
+    simulated_phone: bool = False
 
     def database(self) -> str:
         """The database's URL. Raises InvalidInput when none is set and no demonstration is running."""
@@ -59,7 +69,51 @@ def settings_from(env: Mapping[str, str]) -> Settings:
         pool_size=_whole_number(env, "CARDNET_POOL_SIZE", 10),
         rate_limits=_switch(env, "CARDNET_RATE_LIMITS", default=True),
         secure_cookies=_switch(env, "CARDNET_SECURE_COOKIES", default=False),
+        **_gateways(env),
     )
+
+
+def _gateways(env: Mapping[str, str]) -> dict[str, Any]:
+    """How notices leave the house. What is half set is refused: a notice must not go out unsigned."""
+    sms, account = env.get("CARDNET_SMS_URL") or None, env.get("CARDNET_WECHAT_APP_ID") or None
+    simulated = _switch(env, "CARDNET_SIMULATED_PHONE", default=False)
+    if sms and simulated:
+        raise InvalidInput(
+            "bad_setting", "CARDNET_SIMULATED_PHONE 只用于演示，不能与 CARDNET_SMS_URL 同时设置：请去掉其中一个。"
+        )
+    if sms and not env.get("CARDNET_SMS_SECRET"):
+        raise InvalidInput("bad_setting", "设置了 CARDNET_SMS_URL，还须设置 CARDNET_SMS_SECRET（短信网关的签名密钥）。")
+    if account and not (env.get("CARDNET_WECHAT_SECRET") and env.get("CARDNET_WECHAT_TEMPLATE")):
+        raise InvalidInput(
+            "bad_setting", "设置了 CARDNET_WECHAT_APP_ID，还须设置 CARDNET_WECHAT_SECRET 和 CARDNET_WECHAT_TEMPLATE。"
+        )
+    return {
+        "sms_url": _gateway_url(sms, "CARDNET_SMS_URL"),
+        "sms_secret": env.get("CARDNET_SMS_SECRET", ""),
+        "sms_sign": env.get("CARDNET_SMS_SIGN", ""),
+        "wechat_url": _gateway_url(env.get("CARDNET_WECHAT_URL") or Settings.wechat_url, "CARDNET_WECHAT_URL"),
+        "wechat_app_id": account,
+        "wechat_secret": env.get("CARDNET_WECHAT_SECRET", ""),
+        "wechat_template": env.get("CARDNET_WECHAT_TEMPLATE", ""),
+        "simulated_phone": simulated,
+    }
+
+
+def _gateway_url(url: str | None, name: str) -> str | None:
+    """Phone numbers travel encrypted, unless to this very machine."""
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = None, ""
+    safe = parts is not None and (
+        parts.scheme == "https" or (parts.scheme == "http" and host in ("127.0.0.1", "localhost", "::1"))
+    )
+    if not host or not safe:
+        raise InvalidInput("bad_setting", f"{name} 应写成 https://主机/路径（只有本机可用 http）。")
+    return url
 
 
 def _database_url(url: str | None) -> str | None:

@@ -6,7 +6,8 @@ what is still to be done and does only that.
 
 from datetime import timedelta
 
-import cardnet.issuance.jobs  # noqa: F401 - its tasks are run here too
+import cardnet.issuance.jobs
+import cardnet.membership.jobs  # noqa: F401 - the tasks of both are run here too
 from cardnet.benefits import services as benefits
 from cardnet.credential.store import ensure_keys
 from cardnet.finance.closing import close_until
@@ -66,3 +67,11 @@ def close_quota_years(timestamp: int) -> None:  # noqa: ARG001
     """A quota year whose last day is over is closed; what it still held moves to the next year."""
     with transaction() as session:
         issuance.close_due_years(session, current_world())
+
+
+@jobs.periodic(cron="*/5 * * * *")
+@jobs.task(queueing_lock="release_transfers", pass_context=False)
+def release_transfers(timestamp: int) -> None:  # noqa: ARG001
+    """A transfer the old unit left unanswered beyond its working days happens by itself, with card and counters."""
+    with transaction() as session:
+        issuance.release_due_transfers(session, current_world())

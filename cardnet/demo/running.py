@@ -24,6 +24,8 @@ DEMO_DATA = "demo-data.json"
 """What `cardnet demo-data` prints; in the data folder, readable by its owner only."""
 
 _START_SECONDS = 60
+_REAL_GATEWAYS = ("CARDNET_SMS_", "CARDNET_WECHAT_")
+"""What an operator may have set for the real service: invented people must not be sent real messages."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def free_port(port: int) -> None:
 def served(settings: Settings, place: Place, port: int) -> Iterator[Running]:
     """The web server and the worker as child processes; both are stopped when the block ends."""
     url = f"http://127.0.0.1:{port}"
-    env = {**os.environ, "CARDNET_DATABASE_URL": place.url, "CARDNET_DATA": str(settings.data)}
+    env = {name: value for name, value in os.environ.items() if not name.startswith(_REAL_GATEWAYS)}
+    env |= {"CARDNET_DATABASE_URL": place.url, "CARDNET_DATA": str(settings.data), "CARDNET_SIMULATED_PHONE": "on"}
     children = [
         subprocess.Popen(web_command(port), env=env),  # noqa: S603 - our own command line
         subprocess.Popen([sys.executable, "-m", "cardnet.cli", "worker"], env=env),

@@ -14,7 +14,7 @@ from cardnet.access.services import principal_of_username
 from cardnet.benefits import services as benefits
 from cardnet.config import Settings
 from cardnet.credential.store import ensure_keys
-from cardnet.demo import handing, issuing, officers, partners, running, trading
+from cardnet.demo import handing, issuing, officers, partners, running, telling, trading
 from cardnet.demo.issuing import Holder
 from cardnet.demo.people import UNITS, members
 from cardnet.demo.stage import step, world_at
@@ -52,6 +52,7 @@ class Prepared:
             f"  工会干部   {url}/console",
             f"  财务经审   {url}/finance",
             f"  主席一页   {url}/overview",
+            f"  演示手机   {url}/phone",
             "",
             f"  账号（密码都是 {officers.PASSWORD}；此刻的动态口令见 cardnet demo-data）：",
             *(f"    {officer.username:<12}{officer.duty}" for officer in officers.OFFICERS),
@@ -106,6 +107,7 @@ def _tell(data: Path) -> dict[str, Any]:
     (data / running.DEMO_DATA).unlink(missing_ok=True)
     holders = _spring()
     handing.gifts_against_the_heat(holders)
+    telling.remind(holders)
     tills = _contracts()
     for sale in trading.autumn(holders):
         trading.sell(sale, tills)

@@ -14,35 +14,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import rfc8785
 
+from cardnet.finance.difference import Difference, FileFacts, differences_of_files
 from cardnet.finance.matching import Matching, Ruleset
 from cardnet.finance.rules import (
-    EXPLANATIONS,
     GROUP_WORDS,
     LESS,
     MORE,
-    MOVER_OF,
-    TITLES,
     TYPE_WORDS,
     DifferenceCode,
     DifferenceGroup,
-    Mover,
-    group_of,
 )
 from cardnet.kernel.calendar import local
 from cardnet.kernel.money import yuan
 
 _EPOCH = date(1970, 1, 1)
-
-
-@dataclass(frozen=True)
-class FileFacts:
-    """A file as the result names it: its hash, its lines, and what could not be read."""
-
-    sha256: str
-    filename: str
-    lines: int
-    faults: Sequence[Mapping[str, Any]]
-    refusal: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,46 +39,6 @@ class Asked:
     last_on: date
     ruleset: Ruleset
     basis: str
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One finding with its lines. `key` names it across runs; amounts are signed and count lines of the period only."""
-
-    key: bytes
-    code: DifferenceCode
-    ours: list[dict[str, Any]]
-    theirs: list[dict[str, Any]]
-    related_ours: list[dict[str, Any]]
-    related_theirs: list[dict[str, Any]]
-    our_fen: int
-    their_fen: int
-    clears_on: date | None
-    words: dict[str, Any]
-
-    @property
-    def group(self) -> DifferenceGroup:
-        """One of the four words people use."""
-        return group_of(self.code)
-
-    def as_document(self, no: int) -> dict[str, Any]:
-        """As it stands in a result; `no` counts from 1."""
-        return {
-            "no": no,
-            "code": self.code.value,
-            "title": TITLES[self.code],
-            "group": self.group.value,
-            "group_words": GROUP_WORDS[self.group],
-            "whose_move": MOVER_OF.get(self.code, Mover.FINANCE).value,
-            "ours": self.ours,
-            "theirs": self.theirs,
-            "related": {"ours": self.related_ours, "theirs": self.related_theirs},
-            "our_fen": self.our_fen,
-            "their_fen": self.their_fen,
-            "difference_fen": self.our_fen - self.their_fen,
-            "clears_on": None if self.clears_on is None else self.clears_on.isoformat(),
-            "explanation": explain(self.code, self.words),
-        }
 
 
 @dataclass(frozen=True)
@@ -110,11 +55,6 @@ class Result:
         return hashlib.sha256(self.content).digest()
 
 
-def explain(code: DifferenceCode, words: Mapping[str, Any], template: str | None = None) -> str:
-    """Why, and what to do, in Chinese; `template` is the same sentence in another language."""
-    return (template or EXPLANATIONS[code]) % words
-
-
 def build(asked: Asked, matching: Matching, ours: pa.Table, theirs: pa.Table, files: Sequence[FileFacts]) -> Result:
     """Put the answer together.
 
@@ -122,7 +62,7 @@ def build(asked: Asked, matching: Matching, ours: pa.Table, theirs: pa.Table, fi
     `files`), `line` and `store`.
     """
     lookup = _Lookup(asked, matching, ours, theirs, files)
-    differences = [*lookup.differences(), *_faults(files), *_refusals(files)]
+    differences = [*lookup.differences(), *differences_of_files(files)]
     differences.sort(key=lambda one: (one.code, *_first(one.ours), *_first(one.theirs)))
     summary = _summary(asked, matching, ours, theirs, files, differences)
     told = {**summary, "differences": [one.as_document(no) for no, one in enumerate(differences, 1)]}
@@ -325,38 +265,6 @@ class _Lookup:
             off = theirs[0]["amount_fen"] - ours[0]["amount_fen"]
             words |= {"more_or_less": MORE if off > 0 else LESS, "difference": yuan(abs(off))}
         return words
-
-
-def _faults(files: Sequence[FileFacts]) -> list[Difference]:
-    """E05, one for each line nobody could read."""
-    return [
-        _of_file(DifferenceCode.UNREADABLE, file, fault["line"], {**fault, "cells": list(fault["cells"])})
-        for file in files
-        for fault in file.faults
-    ]
-
-
-def _refusals(files: Sequence[FileFacts]) -> list[Difference]:
-    """E17, one for each file whose total is wrong."""
-    return [_of_file(DifferenceCode.FILE_TOTAL, file, 0, dict(file.refusal)) for file in files if file.refusal]
-
-
-def _of_file(code: DifferenceCode, file: FileFacts, line: int, words: dict[str, Any]) -> Difference:
-    their = {
-        "file": file.sha256,
-        "line": line or None,
-        "redemption_id": None,
-        "merchant_ref": None,
-        "type": None,
-        "business_date": None,
-        "occurred_at": None,
-        "store": None,
-        "terminal": None,
-        "amount_fen": None,
-        "cells": words.get("cells", []),
-    }
-    key = hashlib.sha256(f"{code.value}\nt:{file.sha256}:{line}".encode()).digest()
-    return Difference(key, code, [], [their], [], [], 0, 0, None, words)
 
 
 def _signed(line: Mapping[str, Any]) -> int:

@@ -1,13 +1,17 @@
 """`cardnet organisations import` and `cardnet register import`."""
 
+import csv
+import io
 import json
 from pathlib import Path
 
 import click
 
 from cardnet.kernel.db import transaction
+from cardnet.kernel.errors import InvalidInput
 from cardnet.membership import services
 from cardnet.membership.roster import Severity
+from cardnet.membership.services import notices
 from cardnet.wiring import current_world
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -33,6 +37,40 @@ def import_organisations(file: Path, *, as_json: bool) -> None:
     click.echo(f"新增 {done.added} 个工会，已有 {done.unchanged} 个。")
     for finding in done.findings:
         click.echo(f"第 {finding.line} 行 {finding.column}：{finding.message}")
+
+
+@click.group("notices")
+def notices_group() -> None:
+    """通知：绑定公众号。"""
+
+
+@notices_group.command("bind")
+@click.argument("file", type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
+def bind_accounts(file: Path, *, as_json: bool) -> None:
+    """导入公众号的绑定名单（CSV，列：证件号码、openid），以后的通知先发公众号。"""
+    try:
+        rows = list(csv.DictReader(io.StringIO(file.read_bytes().decode("utf-8-sig"))))
+    except (UnicodeDecodeError, csv.Error):
+        raise InvalidInput("file_unreadable", "文件不是 UTF-8 的 CSV：请另存为“CSV UTF-8”再导入。") from None
+    if rows and not {"证件号码", "openid"} <= rows[0].keys():
+        raise InvalidInput("columns_missing", "第一行须有“证件号码”和“openid”两列。")
+    with transaction() as session:
+        found, unknown = [], []
+        for line, row in enumerate(rows, 2):
+            people = services.people_of_document(session, (row["证件号码"] or "").strip().upper())
+            address = (row["openid"] or "").strip()
+            if len(people) == 1 and address:
+                found.append(notices.BindAccount(next(iter(people)), address[:128]))
+            else:
+                unknown.append(line)
+        new = notices.bind_accounts(session, current_world(), found)
+    if as_json:
+        click.echo(_json({"bound": new, "unchanged": len(found) - new, "unknown_rows": unknown}))
+        return
+    click.echo(f"新绑定 {new} 人，{len(found) - new} 人没有变化。")
+    if unknown:
+        click.echo(f"没有找到会员或缺 openid 的行：{'、'.join(map(str, unknown))}。")
 
 
 @click.group()
@@ -76,4 +114,4 @@ def _json(document: object) -> str:
     return json.dumps(document, ensure_ascii=False)
 
 
-COMMANDS = [organisations, register]
+COMMANDS = [organisations, register, notices_group]

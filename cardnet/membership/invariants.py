@@ -19,4 +19,27 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "经本人验证的手机号只属于一个人",
         "select phone_index from person where phone_verified_at is not null group by phone_index having count(*) > 1",
     ),
+    "U5": (
+        "会籍结束有原因，或由同一单位的下一段会籍接续",
+        'select m.id from membership m where m."to" is not null and m.ended_as is null and not exists '
+        '(select from membership n where n.person_id = m.person_id and n.union_id = m.union_id and n."from" = m."to" '
+        "and n.id <> m.id)",
+    ),
+    "U6": (
+        "身故的人没有会籍",
+        'select p.id from person p join membership m on m.person_id = p.id and m."to" is null '
+        "where p.deceased_on is not null",
+    ),
+    "U7": (
+        "放行的转接在原单位结束会籍，当天在新单位开始",
+        "select t.id from transfer_proposal t where t.state = 'released' and not exists "
+        '(select from membership o join membership n on n.person_id = o.person_id and n."from" = o."to" '
+        "where o.person_id = t.person_id and o.union_id = t.from_union_id and o.ended_as = 'transferred' "
+        "and n.union_id = t.to_union_id)",
+    ),
+    "U8": (
+        "并入的档案只指向一份还在用的档案，自己没有会籍",
+        "select p.id from person p join person k on k.id = p.merged_into_id where k.merged_into_id is not null "
+        'or exists (select from membership m where m.person_id = p.id and m."to" is null)',
+    ),
 }

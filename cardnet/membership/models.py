@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cardnet.kernel.db import Base
+from cardnet.membership.member_rules import Confirmed, Ending, Relation
 from cardnet.membership.rules import (
     Answer,
     ConsentMethod,
@@ -97,12 +98,17 @@ class Person(Base):
 
 
 class Membership(Base):
-    """A person's dated standing in one union. `member_since` is 入会日期, which a transfer carries along."""
+    """A person's dated standing in one union. `member_since` is 入会日期, which a transfer carries along.
+
+    `ended_as` says why it ended; retirement and 保留会籍 end one standing and begin another in the same union.
+    """
 
     __tablename__ = "membership"
     __table_args__ = (
         _one_of("kind", MembershipKind),
         _one_of("employment", Employment),
+        _one_of("ended_as", Ending),
+        CheckConstraint('ended_as is null or "to" is not null', name="ended"),
         CheckConstraint('"to" is null or "to" >= "from"', name="period"),
         # One person is in one union at a time, whatever two officers do at once.
         ExcludeConstraint(
@@ -125,6 +131,7 @@ class Membership(Base):
     department: Mapped[str] = mapped_column(String, server_default="")
     employment: Mapped[str | None]
     created_at: Mapped[datetime]
+    ended_as: Mapped[str | None]
 
 
 class Tag(Base):
@@ -134,6 +141,7 @@ class Tag(Base):
     __table_args__ = (
         _one_of("kind", TagKind),
         CheckConstraint('"to" is null or "to" >= "from"', name="period"),
+        CheckConstraint("document_sha256 is null or octet_length(document_sha256) = 32", name="sha256"),
         # The same file sent twice gives a standing once.
         Index("uq_tag_open", "person_id", "kind", "grade", unique=True, postgresql_where=text('"to" is null')),
         Index(None, "person_id"),
@@ -147,6 +155,7 @@ class Tag(Base):
     to: Mapped[date | None]
     document: Mapped[str]
     created_at: Mapped[datetime]
+    document_sha256: Mapped[bytes | None]
 
 
 class Consent(Base):
@@ -178,7 +187,10 @@ class Consent(Base):
 
 
 class TransferProposal(Base):
-    """A unit says that a member of another unit works here now; the old unit has until `due_at` to answer."""
+    """A unit says that a member of another unit works here now; the old unit has until `due_at` to answer.
+
+    `effective_on` is the first day in the new unit; while it is empty, the day of the release will be.
+    """
 
     __tablename__ = "transfer_proposal"
     __table_args__ = (
@@ -212,3 +224,50 @@ class TransferProposal(Base):
     decided_by: Mapped[uuid.UUID | None]
     decided_at: Mapped[datetime | None]
     words: Mapped[str] = mapped_column(String, server_default="")
+    effective_on: Mapped[date | None]
+
+
+class Kin(Base):
+    """Somebody close to a member, sealed: whom to call, and who may be reimbursed with them."""
+
+    __tablename__ = "kin"
+    __table_args__ = (_one_of("relation", Relation), Index(None, "person_id"))
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+    relation: Mapped[str]
+    name: Mapped[bytes]
+    phone: Mapped[bytes | None]
+    recorded_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class DistinctPeople(Base):
+    """Two files that look like one person and are not: the district looked, so nobody need look again."""
+
+    __tablename__ = "distinct_people"
+    __table_args__ = (CheckConstraint("low_id < high_id", name="ordered"),)
+
+    low_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    high_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    decided_by: Mapped[uuid.UUID]
+    decided_at: Mapped[datetime]
+
+
+class Confirmation(Base):
+    """What a unit said of one member in one year's 会籍确认."""
+
+    __tablename__ = "confirmation"
+    __table_args__ = (_one_of("answer", Confirmed), Index(None, "union_id", "year"))
+
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    # A member who moves is asked for by both units, each for its own time.
+    union_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("union_node.id"), primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    answer: Mapped[str]
+    effective_on: Mapped[date | None]
+    answered_by: Mapped[uuid.UUID | None]
+    answered_at: Mapped[datetime]
+
+
+from cardnet.membership import models_notices  # noqa: E402, F401 - registered with the rest

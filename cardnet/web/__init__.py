@@ -18,6 +18,7 @@ from cardnet.web import (
     navigation,
     overview,
     paging,
+    phone,
     till,
     wallet,
     words,
@@ -35,6 +36,7 @@ PAGES: tuple[Blueprint, ...] = (
     wallet.blueprint,
     till.blueprint,
     finance.blueprint,
+    phone.blueprint,
     overview.blueprint,
 )
 

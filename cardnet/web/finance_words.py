@@ -8,7 +8,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext
 
-from cardnet.finance.result import explain
+from cardnet.finance.difference import explain
 from cardnet.finance.rules import LESS, MORE
 from cardnet.finance.services import ExceptionView
 

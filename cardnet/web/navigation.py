@@ -29,6 +29,7 @@ ENTRIES = (
     Entry("/console/review", lazy_gettext("审核"), "console", _OFFICERS),
     Entry("/console/rosters", lazy_gettext("采集表"), "console", _OFFICERS, "/console/batches"),
     Entry("/console/register", lazy_gettext("名册"), "console", _OFFICERS),
+    Entry("/console/members", lazy_gettext("会员"), "console", _OFFICERS),
     Entry("/console/cards", lazy_gettext("会员卡"), "console", _OFFICERS),
     Entry("/console/quota", lazy_gettext("名额"), "console", _OFFICERS | {"chair", "auditor"}),
     Entry("/console/bulletin", lazy_gettext("通报"), "console", _OFFICERS | {"chair", "auditor"}),

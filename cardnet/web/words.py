@@ -50,6 +50,31 @@ CARD_STATES = {
     "cancelled": ("calm", lazy_gettext("已注销")),
 }
 
+NOTICE_KINDS = {
+    "activation_reminder": lazy_gettext("提醒激活"),
+    "card_issued": lazy_gettext("会员卡已办好"),
+    "card_suspended": lazy_gettext("会员卡已挂失"),
+    "place_offered": lazy_gettext("候补有名额"),
+    "application_returned": lazy_gettext("申请退回补正"),
+}
+
+NOTICE_WAYS = {
+    "official_account": lazy_gettext("公众号"),
+    "sms": lazy_gettext("短信"),
+    "paper": lazy_gettext("通知单"),
+}
+
+NOTICE_REASONS = {
+    "chosen": lazy_gettext("干部选择用纸"),
+    "no_consent": lazy_gettext("没有同意接收通知"),
+    "no_phone": lazy_gettext("没有登记手机号码"),
+    "phone_unverified": lazy_gettext("手机号码没有核对过"),
+    "no_gateway": lazy_gettext("没有开通发送渠道"),
+    "refused": lazy_gettext("运营商拒收"),
+    "gave_up": lazy_gettext("多次没有发通"),
+    "deceased": lazy_gettext("本人已故"),
+}
+
 CHECK_STATES = {
     "valid": ("good", lazy_gettext("可以提交")),
     "warning": ("wait", lazy_gettext("可以提交，有提醒")),
@@ -154,6 +179,69 @@ MEMBERSHIP_KINDS = {
     "deceased": lazy_gettext("身故"),
 }
 
+ID_TYPES = {
+    "resident_id": lazy_gettext("居民身份证"),
+    "hk_mo_permit": lazy_gettext("港澳居民来往内地通行证"),
+    "tw_permit": lazy_gettext("台湾居民来往大陆通行证"),
+    "passport": lazy_gettext("护照"),
+    "foreign_resident": lazy_gettext("外国人永久居留身份证"),
+    "hk_mo_tw_residence": lazy_gettext("港澳台居民居住证"),
+}
+
+TAG_KINDS = {
+    "model_worker": lazy_gettext("劳模"),
+    "hardship": lazy_gettext("困难职工"),
+    "front_line": lazy_gettext("一线职工"),
+    "special_post": lazy_gettext("特殊岗位"),
+}
+
+ENDINGS = {
+    "transferred": lazy_gettext("转出"),
+    "left": lazy_gettext("离职"),
+    "withdrawn": lazy_gettext("退会"),
+    "deceased": lazy_gettext("身故"),
+    "merged": lazy_gettext("并入另一份档案"),
+}
+
+MOVES = {**ENDINGS, "joined": lazy_gettext("入会"), "transferred": lazy_gettext("转接"), "": lazy_gettext("会籍结束")}
+
+RELATIONS = {
+    "spouse": lazy_gettext("配偶"),
+    "child": lazy_gettext("子女"),
+    "parent": lazy_gettext("父母"),
+    "other": lazy_gettext("其他亲属"),
+}
+
+PURPOSES = {
+    "card": lazy_gettext("办理会员卡"),
+    "cover_operator": lazy_gettext("把资料交给保障经办机构"),
+    "notices": lazy_gettext("接收通知"),
+}
+
+GIVEN = {"given": lazy_gettext("同意"), "declined": lazy_gettext("不同意")}
+
+CONSENT_METHODS = {
+    "signed_form": lazy_gettext("签字的同意书"),
+    "self_service": lazy_gettext("本人扫码填写"),
+    "activation": lazy_gettext("激活时确认"),
+    "in_person": lazy_gettext("当面答复"),
+}
+
+CONFIRMED = {
+    "stays": ("good", lazy_gettext("在册")),
+    "left": ("calm", lazy_gettext("离职")),
+    "retired": ("calm", lazy_gettext("退休")),
+    "deceased": ("calm", lazy_gettext("身故")),
+}
+
+TRANSFER_STATES = {
+    "proposed": ("wait", lazy_gettext("等原单位答复")),
+    "released": ("good", lazy_gettext("已转出")),
+    "objected": ("bad", lazy_gettext("原单位有异议")),
+    "withdrawn": ("calm", lazy_gettext("已撤回")),
+    "lapsed": ("calm", lazy_gettext("已失效")),
+}
+
 FINDINGS = {
     "name_missing": lazy_gettext("姓名没有填写"),
     "name_invalid": lazy_gettext("姓名不规范"),
@@ -204,6 +292,8 @@ _BADGES: Mapping[str, Mapping[str, tuple[str, object]]] = {
     "card": CARD_STATES,
     "check": CHECK_STATES,
     "answer": ANSWERS,
+    "confirmed": CONFIRMED,
+    "transfer": TRANSFER_STATES,
 }
 _WORDS: Mapping[str, Mapping[str, object]] = {
     "action": ACTIONS,
@@ -213,10 +303,22 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
     "card_channel": CARD_CHANNELS,
     "receipt": RECEIPTS,
     "handout": HANDOUTS,
+    "notice_kind": NOTICE_KINDS,
+    "notice_way": NOTICE_WAYS,
+    "notice_reason": NOTICE_REASONS,
     "reason": REASONS,
     "tier": TIERS,
     "mode": MODES,
     "membership": MEMBERSHIP_KINDS,
+    "id_type": ID_TYPES,
+    "tag": TAG_KINDS,
+    "ending": ENDINGS,
+    "move": MOVES,
+    "relation": RELATIONS,
+    "purpose": PURPOSES,
+    "given": GIVEN,
+    "consent_method": CONSENT_METHODS,
+    "confirmed": {code: text for code, (_, text) in CONFIRMED.items()},
     "role": ROLE_WORDS,
 }
 

@@ -235,3 +235,17 @@ def test_a_database_that_holds_something_else_is_left_alone(built, tmp_path: Pat
     with pytest.raises(Conflict) as refused:
         story.load(built.url, Settings(data=tmp_path, database_url=built.url))
     assert refused.value.code == "not_a_demo"
+
+
+# ---- notices ----
+
+
+def test_twelve_phones_rang_in_june_and_the_others_have_a_slip(built):
+    ways = built.rows("select way, state, count(*) from notice where kind = 'activation_reminder' group by 1, 2")
+    assert sorted(ways) == [("paper", "waiting", 23), ("sms", "sent", 12)]
+    assert built.rows("select count(*) from simulated_message") == [(12,)]
+
+
+def test_the_demonstrations_phone_is_nowhere_else(built):
+    assert "/phone" in built.prepared.welcome("http://127.0.0.1:8000")
+    assert built.app.test_client().get("/phone").status_code == 404

@@ -124,10 +124,10 @@ def test_the_list_of_the_inactive_is_the_longest_waiting_first_with_their_remind
     lines = services.inactive_cards(session, world, office["U1"])
     assert [line.card_id for line in lines] == [first[0].card_id, rest[0].card_id]
     assert {line.total for line in lines} == {2}
-    assert services.remind(session, world, Remind(office["U1"], "call", (first[0].number,))) == 1
-    assert services.remind(session, world, Remind(office["A1"], "slip", (first[0].number,))) == 0, "once a day"
+    assert services.remind(session, world, Remind(office["U1"], "call", (first[0].number,))).people == 1
+    assert services.remind(session, world, Remind(office["A1"], "slip", (first[0].number,))).people == 0, "once a day"
     clock.advance(timedelta(days=1))
-    assert services.remind(session, world, Remind(office["C1"], "notice", path="/C/")) == 2
+    assert services.remind(session, world, Remind(office["C1"], "notice", path="/C/")).people == 2
     lines = services.inactive_cards(session, world, office["U1"])
     assert [(line.reminded, line.last_reminded_at) for line in lines] == [(2, world.now()), (1, world.now())]
     assert services.inactive_cards(session, world, office["U9"]) == ()
@@ -140,7 +140,7 @@ def test_a_reminder_needs_somebody_and_a_way(office, cards, session, world):
         services.remind(session, world, Remind(office["U1"]))
     with pytest.raises(InvalidInput, match="channel_unknown"):
         services.remind(session, world, Remind(office["U1"], "pigeon", path="/C/"))
-    assert services.remind(session, world, Remind(office["U9"], numbers=(cards[0].number,))) == 0
+    assert services.remind(session, world, Remind(office["U9"], numbers=(cards[0].number,))).people == 0
 
 
 # ---- spoiled prints ----

@@ -54,9 +54,18 @@ PARAMETERS = (
     "return_to",
     "index",
     "act",
+    "month",
 )
 FRAMEWORK_WORDS = ("endpoint", "batch_id", "run_id", "settlement_id", "_external", "_scheme", "_anchor", "_method", "values", "self")  # fmt: skip
 FORMS = {
+    "console.handle_notices": {
+        "unit": "B1",
+        "list": "unreachable",
+        "notice": NOBODY,
+        "person": NOBODY,
+        "phone": "12351",
+    },
+    "phone.messages": {"phone": "13800000001"},
     "home.choose_language": {"language": "en", "return_to": "/"},
     "auth.enter": {"username": "u1", "password": "x", "code": "000000", "return_to": "/"},
     "auth.change_password": {"old": "x", "new": "y", "again": "y"},
@@ -66,6 +75,43 @@ FORMS = {
     "console.cancel_roster": {},
     "console.import_cards": {"issuer": "市总工会"},
     "console.import_register": {"unit_code": "B1"},
+    "console.find_member": {"asked": "周桂林"},
+    "console.change_member": {
+        "transfer_to_code": "B9",
+        "transfer_on": "2026-11-01",
+        "standing_kind": "retired",
+        "standing_on": "2026-11-01",
+        "end_ending": "left",
+        "end_on": "2026-11-01",
+        "phone_phone": "13800000001",
+        "phone_verified": "yes",
+        "tag_kind": "hardship",
+        "tag_grade": "市级",
+        "tag_document": "云工〔2026〕9号",
+        "tag_from_on": "2026-11-01",
+        "tag_to_on": "2026-12-01",
+        "end_tag_which": NOBODY,
+        "kin_relation": "spouse",
+        "kin_name": "李秀英",
+        "kin_phone": "13800000002",
+        "end_kin_which": NOBODY,
+        "consent_purpose": "notices",
+        "consent_answer": "given",
+        "consent_method": "signed_form",
+        "consent_evidence": "同意书 1 号",
+        "consent_on": "2026-11-01",
+        "withdraw_consent_which": "notices",
+    },
+    "console.ask_transfer": {
+        "name": "周桂林",
+        "id_number": "E12345678",
+        "unit": "B9",
+        "on": "2026-11-01",
+        "words": "已到岗",
+    },
+    "console.answer_transfer": {"words": "仍在职"},
+    "console.confirm": {"person": NOBODY, "answer": "left", "on": "2026-11-01"},
+    "console.decide_duplicate": {"keep": NOBODY, "other": NOBODY, "words": ""},
     "console.open_poster": {"last_day": "2026-12-01"},
     "console.close_poster": {"poster": NOBODY},
     "console.decide_entries": {"entry": NOBODY, "act": "take"},
@@ -193,9 +239,16 @@ FILES = (
     ("r.csv", "商户单号,业务日期,金额（元）\nR\0,2026-11-20,1.00\nR2,2026-02-30,9e99\nR3,9999-12-31,99999999999999999999\n".encode()),
 )  # fmt: skip
 ACTS = {
+    "console.change_member": (
+        "transfer", "standing", "phone", "tag", "end_tag", "kin", "end_kin", "consent", "withdraw_consent", "end", "none",
+    ),
+    "console.answer_transfer": ("accept", "object", "withdraw", "none"),
+    "console.confirm": ("chosen", "rest", "none"),
+    "console.decide_duplicate": ("merge", "distinct", "none"),
     "console.change_quota": (
         "grant", "allocate", "transfer", "return", "spread", "recall_date", "recall", "use", "none",
     ),
+    "console.handle_notices": ("print", "again", "hand_out", "confirm", "phone", "none"),
     "console.answer_offers": ("accept", "decline", "first", "none"),
     "console.change_year": ("closing", "close", "offer_days", "none"),
     "console.decide_raise": ("approve", "refuse", "withdraw", "none"),
@@ -221,7 +274,15 @@ def things(session, world, clock):
     return {
         "office": shop.office,
         "maker": maker,
-        "ids": {"batch_id": line.batch_id, "card_id": card.card_id, "run_id": run.id, "row": 1, "upload_id": NOBODY}
+        "ids": {
+            "person_id": card.person.id,
+            "transfer_id": NOBODY,
+            "batch_id": line.batch_id,
+            "card_id": card.card_id,
+            "run_id": run.id,
+            "row": 1,
+            "upload_id": NOBODY,
+        }
         | _of_cards(session, world, shop.office, card),
     }
 

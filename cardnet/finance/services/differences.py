@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from cardnet.finance.difference import Difference, explain
 from cardnet.finance.models import ReconciliationException
-from cardnet.finance.result import Difference, explain
 from cardnet.finance.rules import DifferenceCode, DifferenceGroup, ExceptionState
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.world import World

@@ -4,8 +4,7 @@ import hashlib
 import io
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 from cardnet.benefits import services as benefits
 from cardnet.benefits.services import SettlementFact
 from cardnet.finance import admission
+from cardnet.finance.difference import FileFacts
 from cardnet.finance.matching import FINDINGS, MATCHES, OURS, THEIRS, Matching, Ruleset, match
 from cardnet.finance.models import (
     ReconciliationRun,
@@ -24,8 +24,17 @@ from cardnet.finance.models import (
     StatementFault,
     StatementFile,
 )
-from cardnet.finance.result import Asked, FileFacts, Result, build
+from cardnet.finance.result import Asked, Result, build
 from cardnet.finance.services.differences import close_matched_elsewhere, store_differences
+from cardnet.finance.services.runs import (
+    ImportStatement,
+    Reconcile,
+    RunReconciliation,
+    RunView,
+    StatementFileView,
+    files_of_ids,
+    run_view,
+)
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import local
 from cardnet.kernel.errors import Conflict, InvalidInput, NotFound
@@ -35,71 +44,6 @@ from cardnet.merchants import services as merchants
 
 MAX_PERIOD = timedelta(days=366)
 _EPOCH = date(1970, 1, 1)
-
-
-@dataclass(frozen=True)
-class ImportStatement:
-    """A merchant's own record of its redemptions, as a file."""
-
-    merchant_id: uuid.UUID
-    content: bytes
-    filename: str
-    actor_id: uuid.UUID | None = None
-
-
-@dataclass(frozen=True)
-class RunReconciliation:
-    """Compare files that were taken in with our lines of a period, both ends included."""
-
-    merchant_id: uuid.UUID
-    file_ids: tuple[uuid.UUID, ...]
-    first_on: date
-    last_on: date
-    actor_id: uuid.UUID | None = None
-
-
-@dataclass(frozen=True)
-class Reconcile:
-    """Take a file in and compare it at once."""
-
-    merchant_id: uuid.UUID
-    content: bytes
-    filename: str
-    first_on: date
-    last_on: date
-    actor_id: uuid.UUID | None = None
-
-
-@dataclass(frozen=True)
-class StatementFileView:
-    """A file that was taken in."""
-
-    id: uuid.UUID
-    merchant_id: uuid.UUID
-    sha256: bytes
-    filename: str
-    lines: int
-    unreadable: int
-    refusal: str | None
-    received_at: datetime
-
-
-@dataclass(frozen=True)
-class RunView:
-    """A run: `summary` is its result without the differences, which stand by themselves as exceptions."""
-
-    id: uuid.UUID
-    merchant_id: uuid.UUID
-    merchant_code: str
-    merchant_name: str
-    first_on: date
-    last_on: date
-    summary: dict[str, Any]
-    result_sha256: bytes
-    differences: int
-    created_at: datetime
-    superseded: bool
-    files: tuple[StatementFileView, ...]
 
 
 def reconcile(session: Session, world: World, command: Reconcile) -> tuple[RunView, bytes]:
@@ -157,7 +101,7 @@ def import_statement(session: Session, world: World, command: ImportStatement) -
     after = {"sha256": digest.hex(), "lines": read.lines.num_rows, "unreadable": len(read.unreadable)}
     act = audit.Act("statement.import", "statement_file", str(file_id), actor_id=command.actor_id, after=after)
     audit.record(session, world, act)
-    return _files(session, [file_id])[0]
+    return files_of_ids(session, [file_id])[0]
 
 
 def run_reconciliation(session: Session, world: World, command: RunReconciliation) -> tuple[RunView, bytes]:
@@ -474,82 +418,7 @@ def _replaced(session: Session, command: RunReconciliation) -> list[uuid.UUID]:
     return [row.id for row in rows]
 
 
-# -- reading
-
-
-def statement_of_content(session: Session, merchant_id: uuid.UUID, content: bytes) -> StatementFileView:
-    """The file with exactly these bytes. Raises NotFound("statement_unknown")."""
-    digest = hashlib.sha256(content).digest()
-    found = session.scalar(
-        select(StatementFile.id).where(StatementFile.merchant_id == merchant_id, StatementFile.sha256 == digest)
-    )
-    if found is None:
-        raise NotFound("statement_unknown", "没有上传过这个文件，请先上传。")
-    return _files(session, [found])[0]
-
-
-def run_view(session: Session, run_id: uuid.UUID) -> RunView:
-    """One run. Raises NotFound("not_found")."""
-    if found := _runs(session, ReconciliationRun.id == run_id):
-        return found[0]
-    raise NotFound("not_found", "没有这次对账，请返回列表重新选择。")
-
-
-def runs(session: Session, limit: int = 100) -> tuple[RunView, ...]:
-    """The newest runs first, without those that another took the place of."""
-    return _runs(session, ReconciliationRun.superseded_by.is_(None), limit=limit)
-
-
-def _runs(session: Session, *conditions: Any, limit: int = 1) -> tuple[RunView, ...]:
-    rows = session.scalars(
-        select(ReconciliationRun)
-        .where(*conditions)
-        .order_by(ReconciliationRun.created_at.desc(), ReconciliationRun.id.desc())
-        .limit(limit)
-        .execution_options(populate_existing=True)
-    ).all()
-    partners = {merchant.id: merchant for merchant in merchants.merchants(session)}
-    files = _files_of_runs(session, [row.id for row in rows])
-    return tuple(
-        RunView(
-            row.id,
-            row.merchant_id,
-            partners[row.merchant_id].code,
-            partners[row.merchant_id].name,
-            row.first_on,
-            row.last_on,
-            row.summary,
-            row.result_sha256,
-            row.differences,
-            row.created_at,
-            row.superseded_by is not None,
-            files.get(row.id, ()),
-        )
-        for row in rows
-    )
-
-
-def _files_of_runs(session: Session, run_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[StatementFileView, ...]]:
-    links = session.execute(
-        select(ReconciliationRunFile.run_id, ReconciliationRunFile.file_id).where(
-            ReconciliationRunFile.run_id.in_(run_ids)
-        )
-    ).all()
-    views = {view.id: view for view in _files(session, [link.file_id for link in links])}
-    gathered: dict[uuid.UUID, tuple[StatementFileView, ...]] = {}
-    for link in links:
-        gathered[link.run_id] = (*gathered.get(link.run_id, ()), views[link.file_id])
-    return gathered
-
-
-def _files(session: Session, ids: Sequence[uuid.UUID]) -> list[StatementFileView]:
-    rows = session.scalars(select(StatementFile).where(StatementFile.id.in_(ids)).order_by(StatementFile.id))
-    return [
-        StatementFileView(
-            row.id, row.merchant_id, row.sha256, row.filename, row.lines, row.unreadable, row.refusal, row.received_at
-        )
-        for row in rows
-    ]
+# -- files of a run
 
 
 def _load_files(session: Session, command: RunReconciliation) -> list[StatementFile]:

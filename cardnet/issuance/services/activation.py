@@ -29,6 +29,7 @@ from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.rules import PersonView
+from cardnet.membership.services import notices
 
 OFFICERS_CODE = "officers_code"
 """The channel of a re-binding by an officer's six digits."""
@@ -158,6 +159,7 @@ def activate_card(session: Session, world: World, command: ActivateCard) -> Acti
         card.activated_at, card.activated_channel = at, command.channel
         card.activated_union_id = person.unit.id if person.unit else card.union_id
     session.execute(update(ActivationCode).where(ActivationCode.card_id == card.id).values(used_at=at))
+    notices.drop_notices(session, _DONE_BY_ACTIVATING, [card.id])
     binding = _bind(session, world, card, command.public_key, at)
     audit.record(
         session, world,
@@ -241,6 +243,7 @@ def _rebind_by_officers_code(
 
 # ---- pieces ----
 
+_DONE_BY_ACTIVATING = (notices.NoticeKind.CARD_ISSUED, notices.NoticeKind.ACTIVATION_REMINDER)
 _WRONG = "卡号、激活码或证件后四位不对，请核对后再试。"
 _OVER = "重绑码不对、已用过或已过时，请到所在工会当面再领一个。"
 _LOCKED = "试错次数过多，激活码已锁定，请到所在工会重新领取激活码。"

@@ -29,6 +29,7 @@ from cardnet.kernel.vault import Vault, vault_of
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.rules import Tier
+from cardnet.membership.services import notices
 
 CODE_FIELD = "activation_code"
 
@@ -122,6 +123,8 @@ def issue(session: Session, world: World, command: IssueCards) -> Issue:
         ),
     )  # fmt: skip
     _reject_holders(session, world, batch, officer, skipped)
+    told = [notices.Recipient(card.person_id, card.union_id, card.card_id) for card in cards]
+    notices.tell(session, world, notices.Tell(notices.NoticeKind.CARD_ISSUED, told, officer.account_id))
     return Issue(cards, tuple(row.row for row in skipped))
 
 

@@ -22,6 +22,7 @@ from cardnet.kernel.errors import Conflict, InvalidInput
 from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
+from cardnet.membership.services import notices
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,23 @@ class Letter:
 class Remind:
     """Tell people who have not activated how to: those numbered, or all of the unions under a path.
 
-    `channel` is `slip` for a paper reminder, `notice` for a message, `call` when somebody rang.
+    `notice` sends a message to whoever can be reached by one and leaves a slip to print for the others, `slip` leaves
+    slips for all, `call` notes that somebody rang.
     """
 
     officer: Principal
     channel: str = "slip"
     numbers: tuple[str, ...] | None = None
     path: str | None = None
+
+
+@dataclass(frozen=True)
+class Reminded:
+    """How many were reminded now; of these, how many by a message and for how many there is a slip to print."""
+
+    people: int
+    messages: int = 0
+    slips: int = 0
 
 
 @dataclass(frozen=True)
@@ -164,8 +175,8 @@ def activation_figures(session: Session, officer: Principal, path: str | None = 
     return ActivationFigures(row.people, row.delivered, row.activated)
 
 
-def remind(session: Session, world: World, command: Remind) -> int:
-    """Note who was reminded; at most once a day each, whoever presses the button. Returns how many that were now.
+def remind(session: Session, world: World, command: Remind) -> Reminded:
+    """Remind them, and note it; at most once a day each, whoever presses the button.
 
     Raises NotAllowed("role_missing"), InvalidInput("nothing_chosen", "channel_unknown").
     """
@@ -184,12 +195,17 @@ def remind(session: Session, world: World, command: Remind) -> int:
         "actor": command.officer.account_id,
         "channel": command.channel,
     }
-    reminded = session.scalars(_REMIND, given).all()
+    reminded = session.execute(_REMIND, given).all()
+    told = notices.Told()
     if reminded:
+        if command.channel != "call":
+            people = [notices.Recipient(row.person_id, row.union_id, row.id) for row in reminded]
+            kind, on_paper = notices.NoticeKind.ACTIVATION_REMINDER, command.channel == "slip"
+            told = notices.tell(session, world, notices.Tell(kind, people, command.officer.account_id, on_paper))
         after = {"cards": len(reminded), "channel": command.channel}
         act = audit.Act("card.remind", "union", path, command.officer.account_id, after=after)
         audit.record(session, world, act)
-    return len(reminded)
+    return Reminded(len(reminded), told.messages, told.slips)
 
 
 # ---- pieces ----
@@ -241,13 +257,16 @@ _FIGURES = text("""
               join card o on o.person_id = p.person_id group by o.person_id) by_person""")
 
 _REMIND = text(f"""
+    with reminded as (
     insert into card_reminder (card_id, at, actor_id, channel)
     select c.id, :at, :actor, :channel {_WAITING}
        and (cast(:numbers as text[]) is null or c.number = any(cast(:numbers as text[])))
        and not exists (select from card_reminder r where r.card_id = c.id
                           and (r.at at time zone 'Asia/Shanghai')::date = :today)
      order by c.id
-    on conflict do nothing returning card_id""")  # noqa: S608 - our own text
+    on conflict do nothing returning card_id
+    )
+    select c.id, c.person_id, c.union_id from reminded r join card c on c.id = r.card_id order by c.id""")  # noqa: S608 - our own text
 
 
 def _to_activate(

@@ -20,6 +20,7 @@ from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import Conflict, NotFound, TooManyRequests
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
+from cardnet.membership.services import notices
 
 
 class Lost(enum.StrEnum):
@@ -135,7 +136,18 @@ def _change(session: Session, world: World, command: ChangeCard, action: CardAct
     act = audit.Act(f"card.{action}", "card", str(card.id), actor_id, before={"state": str(before)}, after=after)
     audit.record(session, world, act)
     session.flush()
+    _tell(session, world, card, action, actor_id)
     return view_of(card)
+
+
+def _tell(session: Session, world: World, card: Card, action: CardAction, actor_id: uuid.UUID | None) -> None:
+    """Whoever did not ask for it hears that the card has stopped; once it works again nobody need hear of it."""
+    kind = notices.NoticeKind.CARD_SUSPENDED
+    if action is CardAction.SUSPEND:
+        one = notices.Recipient(card.person_id, card.union_id, card.id)
+        notices.tell(session, world, notices.Tell(kind, [one], actor_id))
+    else:
+        notices.drop_notices(session, [kind], [card.id])
 
 
 def _can_be_lost(card: Card, today: date) -> bool:

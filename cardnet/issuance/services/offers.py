@@ -22,6 +22,7 @@ from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.rules import UnionNode
+from cardnet.membership.services import notices
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ _ACCEPT = text("""
         returning a.id, a.events, a.round
     )
     insert into application_event (application_id, seq, at, action, from_state, to_state, round, actor_id)
-    select id, events, :at, :action, 'waitlisted', :state, round, :actor from taken""")
+    select id, events, :at, :action, 'waitlisted', :state, round, :actor from taken returning application_id""")
 
 _OPEN_OFFERS = """
     state = 'waitlisted' and offer_until > :at and left(path, length(:scope)) = :scope
@@ -121,7 +122,7 @@ _END = """
         insert into application_event (application_id, seq, at, action, from_state, to_state, round, actor_id)
         select id, events, :at, :action, 'waitlisted', :state, round, :actor from ended
     )
-    select node_id, count(*) as places from ended group by node_id"""
+    select node_id, count(*) as places, array_agg(id) as ids from ended group by node_id"""
 
 
 def accept_offers(session: Session, world: World, command: AnswerOffers) -> Answered:
@@ -135,14 +136,15 @@ def accept_offers(session: Session, world: World, command: AnswerOffers) -> Answ
     asked = _asked(command)
     paths = session.scalars(_PATHS, {**asked, "at": at}).all()
     due = due_dates(session, paths, at)
-    done = session.connection().execute(
+    done = session.scalars(
         _ACCEPT,
         {
             **asked, "at": at, "paths": list(due), "dues": list(due.values()), "state": str(state),
             "action": str(ApplicationAction.TAKE_PLACE),
         },
-    )  # fmt: skip
-    return _answered(session, world, command, "waiting.accept", done.rowcount, 0)
+    ).all()  # fmt: skip
+    notices.drop_notices(session, [notices.NoticeKind.PLACE_OFFERED], done)
+    return _answered(session, world, command, "waiting.accept", len(done), 0)
 
 
 def decline_offers(session: Session, world: World, command: AnswerOffers) -> Answered:
@@ -273,6 +275,7 @@ def _end(
     lock_nodes(session, nodes)
     state = str(rules.next_application_state(ApplicationState.WAITLISTED, action))
     rows = session.execute(text(_END.format(which=which)), {**given, "action": str(action), "state": state}).all()
+    notices.drop_notices(session, [notices.NoticeKind.PLACE_OFFERED], [one for row in rows for one in row.ids])
     return {row.node_id: row.places for row in rows}
 
 

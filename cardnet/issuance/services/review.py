@@ -29,6 +29,7 @@ from cardnet.kernel.errors import Conflict, NotAllowed
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.rules import Tier
+from cardnet.membership.services import notices
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,8 @@ def _decide(
     _write(session, at, command, officer, mine, action, state, next_path)
     _record(session, world, command, officer, mine)
     moved_up = 0
+    if command.verdict is Verdict.RETURN:
+        _tell_returned(session, world, officer, mine)
     if command.verdict is Verdict.REJECT:
         held = Counter(row.node_id for row in mine if row.node_id is not None)
         moved_up = release_places(session, world, held, asked.batch.id if asked.batch else None, officer.account_id)
@@ -260,6 +263,16 @@ def _write(
             "words": command.words.strip() or None,
         },
     )
+
+
+def _tell_returned(session: Session, world: World, officer: Principal, rows: tuple[_Row, ...]) -> None:
+    """Who can be reached brings the right papers sooner; the unit sees the row on its own desk in any case."""
+    found = session.execute(
+        text("select id, person_id, union_id from application where id = any(:ids)"), {"ids": [row.id for row in rows]}
+    ).all()
+    people = [notices.Recipient(row.person_id, row.union_id, row.id) for row in found]
+    kind = notices.NoticeKind.APPLICATION_RETURNED
+    notices.tell(session, world, notices.Tell(kind, people, officer.account_id))
 
 
 def _record(

@@ -7,17 +7,21 @@ came to wait for it.
 """
 
 import uuid
-from collections.abc import Collection, Mapping
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import Row, insert, text
 from sqlalchemy.orm import Session
 
 from cardnet.issuance import rules
 from cardnet.issuance.models import QuotaEntry
 from cardnet.issuance.rules import ApplicationAction, ApplicationState, EntryKind, QuotaKind
 from cardnet.issuance.services.nodes import ensure_nodes, lock_unions
+from cardnet.kernel.calendar import local
 from cardnet.kernel.world import World
+from cardnet.membership.services import notices
 
 _FREE = "q.received - q.passed_down - q.held - q.used"
 
@@ -132,12 +136,12 @@ _NEXT = text("""
     ), offered as (
         update application a set quota_node_id = next.node_id, offer_until = :until, events = a.events + 1
           from next where a.id = next.id
-        returning a.id, a.events, a.round, a.quota_node_id
+        returning a.id, a.events, a.round, a.quota_node_id, a.person_id, a.union_id
     ), told as (
         insert into application_event (application_id, seq, at, action, from_state, to_state, round)
         select id, events, :at, :action, :state, :state, round from offered
     )
-    select quota_node_id, count(*) as places from offered group by quota_node_id""")
+    select id, quota_node_id, person_id, union_id from offered""")
 
 
 def fill_waiting(session: Session, world: World, union_ids: Collection[uuid.UUID], year: int) -> int:
@@ -148,6 +152,7 @@ def fill_waiting(session: Session, world: World, union_ids: Collection[uuid.UUID
     """
     moved = 0
     at = world.now()
+    until = at + timedelta(days=_offer_days(session, year))
     wanted = {"unions": list(union_ids), "year": year, "kind": str(QuotaKind.NEW_CARD)}
     while nodes := session.execute(_FREE_NODES, wanted).all():
         offered = session.execute(
@@ -158,15 +163,24 @@ def fill_waiting(session: Session, world: World, union_ids: Collection[uuid.UUID
                 "free": [node.free for node in nodes],
                 "year": year,
                 "at": at,
-                "until": at + timedelta(days=_offer_days(session, year)),
+                "until": until,
                 "action": str(ApplicationAction.OFFER),
                 "state": str(rules.next_application_state(ApplicationState.WAITLISTED, ApplicationAction.OFFER)),
             },
         ).all()
-        counts = {row.quota_node_id: row.places for row in offered}
+        counts = Counter(row.quota_node_id for row in offered)
         hold_on_nodes(session, world, EntryKind.OFFER, counts, None, None)
+        _tell_offered(session, world, offered, until)
         moved += sum(counts.values())
     return moved
+
+
+def _tell_offered(session: Session, world: World, offered: Sequence[Row[Any]], until: datetime) -> None:
+    """The person has to answer in time, so the person is told and not only the unit."""
+    last = local(until)
+    values = {"until": f"{last.month}月{last.day}日{last.hour}时"}
+    people = [notices.Recipient(row.person_id, row.union_id, row.id, values) for row in offered]
+    notices.tell(session, world, notices.Tell(notices.NoticeKind.PLACE_OFFERED, people))
 
 
 def _offer_days(session: Session, year: int) -> int:

@@ -40,7 +40,9 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
-class _Open:
+class OpenRow:
+    """An application that is to end, as it is under its lock; `node_id` is where its place is held."""
+
     id: uuid.UUID
     row: int
     state: ApplicationState
@@ -80,7 +82,7 @@ def withdraw(session: Session, world: World, command: Withdraw) -> Withdrawn:
     if not ending:
         raise Conflict("nothing_to_withdraw", "没有可以撤回的申请：审核通过、已发卡和已办结的不能撤回。")
     at, actor = world.now(), command.officer.account_id
-    _end(session, at, ending, ApplicationAction.WITHDRAW, actor, command.words.strip()[:500] or None)
+    end_applications(session, at, ending, ApplicationAction.WITHDRAW, actor, command.words.strip()[:500] or None)
     audit.record(
         session, world,
         audit.Act("application.withdraw", "batch", str(batch.id), actor_id=actor, after={"rows": len(ending)}),
@@ -103,8 +105,8 @@ def lapse_returned(session: Session, world: World) -> int:
     rows = session.execute(_LAPSING, {"at": at}).all()
     if not rows:
         return 0
-    ending = [_Open(row.id, row.row, ApplicationState(row.state), row.quota_node_id) for row in rows]
-    _end(session, at, ending, ApplicationAction.LAPSE, None, None)
+    ending = [OpenRow(row.id, row.row, ApplicationState(row.state), row.quota_node_id) for row in rows]
+    end_applications(session, at, ending, ApplicationAction.LAPSE, None, None)
     batches = Counter(row.batch_id for row in rows)
     audit.record(
         session, world,
@@ -131,9 +133,9 @@ _WAITING_UNIONS = text(f"""
        and {_MINE} and a.state = 'waitlisted'""")  # noqa: S608 - the piece put in is ours
 
 
-def _locked(session: Session, given: dict[str, object], *, waiting: bool) -> list[_Open]:
+def _locked(session: Session, given: dict[str, object], *, waiting: bool) -> list[OpenRow]:
     rows = session.execute(text(_LOCKED.format(mine=_MINE)), {**given, "waiting": waiting})
-    return [_Open(row.id, row.row, ApplicationState(row.state), row.quota_node_id) for row in rows]
+    return [OpenRow(row.id, row.row, ApplicationState(row.state), row.quota_node_id) for row in rows]
 
 
 def _must_be_theirs(session: Session, command: Withdraw, given: dict[str, object]) -> None:
@@ -163,14 +165,15 @@ _END = text("""
     select id, events, :at, :action, from_state, to_state, round, :actor, :words from ended""")
 
 
-def _end(
+def end_applications(
     session: Session,
     at: datetime,
-    rows: Sequence[_Open],
+    rows: Sequence[OpenRow],
     action: ApplicationAction,
     actor: uuid.UUID | None,
     words: str | None,
 ) -> None:
+    """End these applications, locked by the caller, with an event each; whoever calls gives up their places."""
     session.execute(
         _END,
         {
@@ -182,5 +185,5 @@ def _end(
     )  # fmt: skip
 
 
-def _held(rows: Collection[_Open]) -> Counter[uuid.UUID]:
+def _held(rows: Collection[OpenRow]) -> Counter[uuid.UUID]:
     return Counter(row.node_id for row in rows if row.node_id is not None)

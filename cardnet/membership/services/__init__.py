@@ -1,6 +1,36 @@
 """What other packages may ask of membership: unions, people, answers, organisation, register and roster files."""
 
 from cardnet.membership.result_workbook import kept_rows_workbook, result_workbook
+from cardnet.membership.services.confirmation import (
+    Confirm,
+    ConfirmationCount,
+    ConfirmationLine,
+    ConfirmationList,
+    MoveLine,
+    confirm_members,
+    confirm_the_rest,
+    confirmation_counts,
+    confirmation_list,
+    joiners,
+    leavers,
+)
+from cardnet.membership.services.consents import (
+    ConsentView,
+    RecordConsent,
+    WithdrawConsent,
+    consents_of,
+    record_consent,
+    withdraw_consent,
+)
+from cardnet.membership.services.file import MembershipView, PersonFile, find_people, open_file
+from cardnet.membership.services.kin import AddKin, KinView, add_kin, end_kin, kin_of
+from cardnet.membership.services.merging import (
+    MergePeople,
+    Suspected,
+    declare_distinct,
+    merge_people,
+    suspected_duplicates,
+)
 from cardnet.membership.services.organisations import (
     ImportOrganisations,
     OrganisationsImported,
@@ -20,6 +50,7 @@ from cardnet.membership.services.people import (
     people_with_tags,
     person_of_id,
 )
+from cardnet.membership.services.phones import ChangePhone, change_phone
 from cardnet.membership.services.register import (
     ImportRegister,
     RegisterImported,
@@ -29,6 +60,19 @@ from cardnet.membership.services.register import (
 )
 from cardnet.membership.services.roles import refuse_foreign_roles
 from cardnet.membership.services.saving import save_people
+from cardnet.membership.services.standing import ChangeStanding, EndMembership, change_standing, end_membership
+from cardnet.membership.services.tags import EndTag, GiveTag, TagView, end_tag, give_tag, tags_of
+from cardnet.membership.services.transferring import (
+    AnswerTransfer,
+    Started,
+    StartTransfer,
+    accept_transfer,
+    due_people,
+    object_to_transfer,
+    release_due,
+    start_transfer,
+    withdraw_transfer,
+)
 from cardnet.membership.services.transfers import (
     ProposeTransfers,
     TransferLine,
@@ -46,23 +90,68 @@ from cardnet.membership.services.unions import (
 )
 
 __all__ = [
+    "AddKin",
+    "AnswerTransfer",
+    "ChangePhone",
+    "ChangeStanding",
+    "Confirm",
+    "ConfirmationCount",
+    "ConfirmationLine",
+    "ConfirmationList",
+    "ConsentView",
+    "EndMembership",
+    "EndTag",
+    "GiveTag",
     "ImportOrganisations",
     "ImportRegister",
+    "KinView",
+    "MembershipView",
+    "MergePeople",
+    "MoveLine",
     "OrganisationsImported",
+    "PersonFile",
     "ProposeTransfers",
+    "RecordConsent",
     "RegisterImported",
+    "StartTransfer",
+    "Started",
+    "Suspected",
+    "TagView",
     "TransferLine",
+    "WithdrawConsent",
+    "accept_transfer",
+    "add_kin",
+    "change_phone",
+    "change_standing",
+    "confirm_members",
+    "confirm_the_rest",
+    "confirmation_counts",
+    "confirmation_list",
+    "consents_of",
+    "declare_distinct",
+    "due_people",
+    "end_kin",
+    "end_membership",
+    "end_tag",
+    "find_people",
+    "give_tag",
     "import_organisations",
     "import_register",
+    "joiners",
     "kept_rows_workbook",
     "key_of",
+    "kin_of",
     "known_in_sheet",
     "known_members",
+    "leavers",
     "member_answers",
     "member_counts",
     "member_facts",
     "members_under",
+    "merge_people",
     "names",
+    "object_to_transfer",
+    "open_file",
     "open_transfers",
     "people",
     "people_named",
@@ -70,10 +159,15 @@ __all__ = [
     "people_with_tags",
     "person_of_id",
     "propose_transfers",
+    "record_consent",
     "refuse_foreign_roles",
+    "release_due",
     "result_workbook",
     "route_of",
     "save_people",
+    "start_transfer",
+    "suspected_duplicates",
+    "tags_of",
     "transfers_of",
     "union_of_code",
     "union_of_id",
@@ -81,4 +175,6 @@ __all__ = [
     "unions_of_ids",
     "unions_under",
     "unit_codes",
+    "withdraw_consent",
+    "withdraw_transfer",
 ]

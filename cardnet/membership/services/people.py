@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import Subquery, and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from cardnet.kernel.errors import NotFound
 from cardnet.kernel.vault import Vault, vault_of
@@ -59,9 +59,11 @@ def _current_answer() -> Any:
 
 def known_members(session: Session, keys: Collection[bytes], on: date) -> dict[bytes, KnownMember]:
     """What is on record on a day about the people with these blind indexes."""
+    # A document of a merged file is that of the file it was merged into.
+    named = aliased(Person)
     query = (
         select(
-            Person.id_number_index,
+            named.id_number_index,
             Person.id,
             Union.path,
             Union.name,
@@ -69,15 +71,16 @@ def known_members(session: Session, keys: Collection[bytes], on: date) -> dict[b
             Person.deceased_on,
             Consent.answer,
         )
+        .select_from(named)
+        .join(Person, Person.id == func.coalesce(named.merged_into_id, named.id))
         .outerjoin(Membership, and_(Membership.person_id == Person.id, _in_force(on)))
         .outerjoin(Union, Union.id == Membership.union_id)
         .outerjoin(Consent, _current_answer())
-        .where(Person.merged_into_id.is_(None))
     )
     # In pieces: 100,000 keys in one statement are a text of many megabytes, several times over.
     rest = iter(keys)
     pieces = iter(lambda: list(islice(rest, _AT_ONCE)), [])
-    found = (row for piece in pieces for row in session.execute(query.where(Person.id_number_index == func.any(piece))))
+    found = (row for piece in pieces for row in session.execute(query.where(named.id_number_index == func.any(piece))))
     return {
         bytes(key): KnownMember(
             person_id,
@@ -118,7 +121,7 @@ def people_of_document(session: Session, number: str) -> set[uuid.UUID]:
     """Who has this document's number, of whatever kind of document."""
     vault = vault_of(session)
     keys = [person_key(vault, id_type, number) for id_type in IdType]
-    query = select(Person.id).where(Person.id_number_index == func.any(keys), Person.merged_into_id.is_(None))
+    query = select(func.coalesce(Person.merged_into_id, Person.id)).where(Person.id_number_index == func.any(keys))
     return set(session.scalars(query))
 
 

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
@@ -40,6 +40,7 @@ class TransferLine:
     due_at: datetime
     decided_at: datetime | None
     words: str
+    effective_on: date | None = None
 
 
 _PROPOSE = text("""
@@ -101,6 +102,7 @@ def transfers_of(
             line.due_at,
             line.decided_at,
             line.words,
+            line.effective_on,
         )
         for line in found
     )

@@ -33,12 +33,12 @@ def activation(principal: Principal) -> ResponseReturnValue:
 @blueprint.post("/cards/activation")
 @staff_page(*OFFICERS)
 def chase(principal: Principal) -> ResponseReturnValue:
-    """For the ticked, or all of the unit: note a reminder, or make letters with new codes."""
+    """For the ticked, or all of the unit: remind them, or make letters with new codes."""
     numbers = tuple(request.form.getlist("number"))
     everybody = request.form.get("choose") == "all"
     if not numbers and not everybody:
         return _page(principal, {"number": gettext("请先勾选人员，或选择“全部未激活的人”。")})
-    channel, content = request.form.get("act", ""), b""
+    channel, content, done = request.form.get("act", ""), b"", issuance.Reminded(0)
     try:
         with transaction() as session:
             unit = _unit(session, principal)
@@ -49,15 +49,12 @@ def chase(principal: Principal) -> ResponseReturnValue:
                 command = issuance.MakeLetters(principal, path=whole, numbers=some)
                 content = letter_sheets(issuance.make_letters(session, world, command), request.url_root)
             else:
-                count = issuance.remind(session, world, issuance.Remind(principal, channel, some, whole))
+                done = issuance.remind(session, world, issuance.Remind(principal, channel, some, whole))
     except CardnetError as error:
         return _page(principal, wrong_of(error, {"channel_unknown": "act"}), error.status)
     if content:
         return pdf_answer(content, gettext("激活单"))
-    flash(
-        gettext("已记下今天提醒了 %(n)d 人。", n=count) if count else gettext("这些人今天都已提醒过，没有重复记。"),
-        "good" if count else "calm",
-    )
+    flash(_said(done), "good" if done.people else "calm")
     return redirect(url_for("console.activation", unit=request.form.get("unit", "")[:80] or None), 303)
 
 
@@ -68,6 +65,19 @@ def activation_poster(principal: Principal) -> ResponseReturnValue:
     with transaction() as session:
         unit = _unit(session, principal) or membership.union_of_id(session, principal.union_id)
     return pdf_answer(poster(unit.name, request.url_root), gettext("激活海报"))
+
+
+def _said(done: issuance.Reminded) -> str:
+    if not done.people:
+        return gettext("这些人今天都已提醒过，没有重复提醒。")
+    if done.slips:
+        return gettext(
+            "今天提醒 %(n)d 人：发消息 %(m)d 人，%(s)d 人要打印通知单，请到“通知”打印。",
+            n=done.people, m=done.messages, s=done.slips,
+        )  # fmt: skip
+    if done.messages:
+        return gettext("今天提醒 %(n)d 人，都用消息发送，夜里的等到早上八点。", n=done.people)
+    return gettext("已记下今天提醒了 %(n)d 人。", n=done.people)
 
 
 def _page(principal: Principal, wrong: dict[str, str], status: int = 422) -> ResponseReturnValue:

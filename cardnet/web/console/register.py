@@ -1,4 +1,4 @@
-"""The member register: who has a card, who is on the way, who said no and who has not said; transfers between units."""
+"""The member register: who has a card, who is on the way, who said no and who has not said."""
 
 from datetime import date
 
@@ -56,18 +56,6 @@ def import_register(principal: Principal) -> ResponseReturnValue:
         return _page(principal, wrong=wrong_of(error, {error.code: "file", "unit_unknown": "unit_code"}), status=error.status)  # fmt: skip
     said = [found for found in done.check.findings if found.severity is not Severity.NOTE]
     return _page(principal, done=done, findings=said[:_FINDINGS], more=max(0, len(said) - _FINDINGS))
-
-
-@blueprint.get("/register/transfers")
-@staff_page(*OFFICERS)
-def transfers(principal: Principal) -> ResponseReturnValue:
-    """Members another unit names as its own now, and those this unit named: with names, because these two must act."""
-    with transaction() as session:
-        own = membership.union_of_id(session, principal.union_id)
-        lines = membership.transfers_of(session, own.id)
-    leaving = [line for line in lines if line.from_union.id == own.id]
-    coming = [line for line in lines if line.to_union.id == own.id]
-    return render_template("console/transfers.html", own=own, leaving=leaving, coming=coming, now=current_world().now())
 
 
 def _page(principal: Principal, status: int = 200, **more: object) -> ResponseReturnValue:
