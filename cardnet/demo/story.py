@@ -106,8 +106,8 @@ def _tell(data: Path) -> dict[str, Any]:
     # What an earlier database held is over; a story broken off must not be taken for a whole one at the next start.
     (data / running.DEMO_DATA).unlink(missing_ok=True)
     holders = _spring()
-    handing.gifts_against_the_heat(holders)
     telling.remind(holders)
+    handing.gifts_against_the_heat(holders)
     tills = _contracts()
     for sale in trading.autumn(holders):
         trading.sell(sale, tills)
