@@ -203,11 +203,11 @@ def test_the_invariants_find_what_they_are_there_to_find(session, world, tree):
     session.execute(text("reset role"))
     # U5 and later are those of members' files: test_members.py breaks them.
     assert broken.keys() == {"U1", "U2", "U3", "U4"}
-    for code in broken:
+    for code, breach in broken.items():
         sentence, query = INVARIANTS[code]
         assert session.execute(text(query)).all() == [], sentence
         with session.begin_nested() as savepoint:
-            for statement in broken[code].split("; "):
+            for statement in breach.split("; "):
                 session.execute(text(statement))
             assert session.execute(text(query)).all() != [], sentence
             savepoint.rollback()
