@@ -199,13 +199,15 @@ def test_the_invariants_find_what_they_are_there_to_find(session, world, tree):
         "select gen_random_uuid(), person_id, purpose, answer, method, answered_on, '', now() from consent",
         "U4": "drop index uq_person_verified_phone; update person set phone_index = '\\x00', phone_verified_at = now()",
     }
-    assert broken.keys() == INVARIANTS.keys()
     save(session, world, make.person_row(1), make.person_row(2))
     session.execute(text("reset role"))
-    for code, (sentence, query) in INVARIANTS.items():
+    # U5 and later are those of members' files: test_members.py breaks them.
+    assert broken.keys() == {"U1", "U2", "U3", "U4"}
+    for code, breach in broken.items():
+        sentence, query = INVARIANTS[code]
         assert session.execute(text(query)).all() == [], sentence
         with session.begin_nested() as savepoint:
-            for statement in broken[code].split("; "):
+            for statement in breach.split("; "):
                 session.execute(text(statement))
             assert session.execute(text(query)).all() != [], sentence
             savepoint.rollback()
