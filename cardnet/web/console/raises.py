@@ -80,14 +80,15 @@ def decide_raise(principal: Principal, raise_id: uuid.UUID, act: str) -> Respons
     return redirect(url_for("console.raises", year=asked_year()), 303)
 
 
-@blueprint.get("/quota/authority/<uuid:authority_id>")
+@blueprint.get("/quota/authority/<authority_id>")
 @staff_page(*_READERS)
-def authority_original(principal: Principal, authority_id: uuid.UUID) -> ResponseReturnValue:
+def authority_original(principal: Principal, authority_id: str) -> ResponseReturnValue:
     """The attached document of a decision, to be saved."""
+    wanted = whole_id(authority_id)
     with transaction() as session:
-        if not issuance.may_see_authority(session, principal, authority_id):
+        if not issuance.may_see_authority(session, principal, wanted):
             raise NotFound("authority_unknown", gettext("没有这份决策依据。"))
-        original = issuance.original_of(session, authority_id)
+        original = issuance.original_of(session, wanted)
     answer = send_file(
         io.BytesIO(original.content),
         mimetype=original.media_type,
