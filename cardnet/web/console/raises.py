@@ -17,7 +17,7 @@ from cardnet.membership.rules import Tier
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
 from cardnet.web.console.quota import asked_kind, asked_year, day_typed, may_plan
-from cardnet.web.forms import whole_number, wrong_of
+from cardnet.web.forms import whole_id, whole_number, wrong_of
 from cardnet.web.language import gettext
 from cardnet.wiring import current_world
 
