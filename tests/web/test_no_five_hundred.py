@@ -231,7 +231,7 @@ FORMS = {
     "finance.reconcile_again": {},
 }
 """What each form carries when it is filled in; a new form must be added here. Each field in turn is then spoilt."""
-PAGES = ("home", "auth", "confirm", "console", "finance", "overview", "wallet", "till")
+PAGES = ("home", "auth", "confirm", "phone", "console", "finance", "overview", "wallet", "till")
 FILES = (
     ("x.csv", b""), ("x.xlsx", b"PK\x03\x04 cut off"), ("x.csv", b"\xff\xfe\x00"), ("x", b"\0" * 1_000),
     ("a\nb.csv", b"a,b\n1,2\n"), ("../../x.csv", b"a\0b,c\n"), ("x.csv", b"\xd5\xc5,\xff"), ("张" * 400 + ".csv", b"\xef\xbb\xbf"),
@@ -282,6 +282,7 @@ def things(session, world, clock):
             "run_id": run.id,
             "row": 1,
             "upload_id": NOBODY,
+            "authority_id": NOBODY,
         }
         | _of_cards(session, world, shop.office, card),
     }
@@ -349,7 +350,7 @@ def test_no_address_and_no_parameter_breaks_a_page(app, browsers, things):
 
 
 def test_nobody_who_has_not_signed_in_sees_a_page_of_staff(app, browsers, things):
-    open_to_all = {"home", "wallet", "till", "confirm", "lost"}
+    open_to_all = {"home", "wallet", "till", "confirm", "lost", "phone"}
     staff = [rule for rule in pages_of(app, "GET") if rule.endpoint.split(".")[0] not in open_to_all]
     for rule in staff:
         answer = browsers["stranger"].get(address(rule, things["ids"]))
