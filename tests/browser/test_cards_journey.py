@@ -143,7 +143,7 @@ def test_the_officer_of_a_small_unit_chases_who_has_not_activated(sign_in: Calla
     expect(page.locator("tbody tr")).to_have_count(len(NAMES) - 1)
     keep(page, "activation-1440", full=True)
     page.get_by_label("选中 张伟").check()
-    page.get_by_role("button", name="电话提醒了").click()
+    page.get_by_role("button", name="电话提醒过了，记一笔").click()
     expect(page.get_by_role("status")).to_contain_text("提醒了 1 人")
     expect(page.get_by_role("row", name=re.compile("张伟"))).to_contain_text("1 次")
     with page.expect_download() as poster:

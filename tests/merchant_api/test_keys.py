@@ -162,12 +162,12 @@ def test_when_the_first_fails_the_next_does_it(racing_app, world):
 
 def test_whoever_waits_longer_than_two_seconds_is_told_to_come_back(racing_app, world):
     def slow(session) -> Answer:
-        return spend(session, 2.6)
+        return spend(session, 4)
 
     started = time.monotonic()
     found = race(racing_app, world, "s" * 16, slow)
     assert sum(got == "request_in_progress" for got in found) == 31
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 7
     with racing_app.app_context(), transaction() as session:
         assert once(session, world, claim("s" * 16), never(session)).replayed
     assert effects(racing_app) == 1
