@@ -95,7 +95,7 @@ def change_account(session: Session, world: World, command: ChangeAccount) -> No
     Raises NotFound("account_unknown"), InvalidInput("roles_missing", "name_missing", "out_of_scope") and
     Conflict("last_admin").
     """
-    others = _lock_admins(session, command.account_id)
+    others = lock_admins(session, command.account_id)
     account = account_in_scope(session, command.account_id, command.by)
     name = command.display_name.strip()
     if not name or len(name) > 50:
@@ -105,7 +105,7 @@ def change_account(session: Session, world: World, command: ChangeAccount) -> No
     if not rules.in_scope(command.by.scope_path, command.scope_path):
         raise InvalidInput("out_of_scope", "只能把账号设在自己管理范围内的工会。")
     if Role.ADMIN not in command.roles or command.scope_path != account.scope_path:
-        _refuse_last_admin(account, others)
+        refuse_last_admin(account, others)
     before = _told(account)
     account.display_name, account.roles = name, sorted(command.roles)
     account.union_id, account.scope_path = command.union_id, command.scope_path
@@ -120,13 +120,13 @@ def close_account(session: Session, world: World, command: SwitchAccount) -> Non
 
     Raises NotFound("account_unknown"), InvalidInput("account_own"), Conflict("last_admin").
     """
-    others = _lock_admins(session, command.account_id)
+    others = lock_admins(session, command.account_id)
     account = account_in_scope(session, command.account_id, command.by)
     if account.id == command.by.account_id:
         raise InvalidInput("account_own", "不能停用自己的账号，请请另一位管理员办理。")
     if account.state == AccountState.DISABLED:
         return
-    _refuse_last_admin(account, others)
+    refuse_last_admin(account, others)
     at = world.now()
     before, account.state = account.state, AccountState.DISABLED
     sessions = update(StaffSession).where(StaffSession.account_id == account.id, StaffSession.ended_at.is_(None))
@@ -163,7 +163,7 @@ def account_in_scope(session: Session, account_id: uuid.UUID, by: Principal) -> 
     return account
 
 
-def _lock_admins(session: Session, account_id: uuid.UUID) -> frozenset[uuid.UUID]:
+def lock_admins(session: Session, account_id: uuid.UUID) -> frozenset[uuid.UUID]:
     """The active administrators of the account's union.
 
     Locked in one order and before anything else, so that two of them cannot remove each other at once.
@@ -182,8 +182,8 @@ def _lock_admins(session: Session, account_id: uuid.UUID) -> frozenset[uuid.UUID
     return frozenset(session.scalars(admins))
 
 
-def _refuse_last_admin(account: Account, admins: frozenset[uuid.UUID]) -> None:
-    """Somebody must be left who can let others in."""
+def refuse_last_admin(account: Account, admins: frozenset[uuid.UUID]) -> None:
+    """Somebody must be left who can let others in. Raises Conflict("last_admin")."""
     if admins == {account.id}:
         raise Conflict("last_admin", "这是最后一位可用的系统管理员，请先另设一位。")
 

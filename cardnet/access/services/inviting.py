@@ -15,7 +15,7 @@ from cardnet.access import passwords, rules
 from cardnet.access.models import Account, AccountInvitation, StaffSession
 from cardnet.access.rules import AccountState, Principal, Role
 from cardnet.access.services.accounts import TOTP_FIELD, CreateAccount, create_account, refuse_weak
-from cardnet.access.services.administration import account_in_scope
+from cardnet.access.services.administration import account_in_scope, lock_admins, refuse_last_admin
 from cardnet.access.tokens import new_token, token_hash
 from cardnet.kernel import audit
 from cardnet.kernel.errors import InvalidInput, NotFound
@@ -114,13 +114,15 @@ def invite(session: Session, world: World, command: Invite) -> Invitation:
 def invite_again(session: Session, world: World, command: InviteAgain) -> Invitation:
     """End what the account has open and make a new link; until it is used nobody signs in.
 
-    Raises NotFound("account_unknown"), InvalidInput("account_disabled", "account_own").
+    Raises NotFound("account_unknown"), InvalidInput("account_disabled", "account_own"), Conflict("last_admin").
     """
+    admins = lock_admins(session, command.account_id)
     account = account_in_scope(session, command.account_id, command.by)
     if account.state == AccountState.DISABLED:
         raise InvalidInput("account_disabled", "账号已停用，请先恢复再发邀请链接。")
     if account.id == command.by.account_id:
         raise InvalidInput("account_own", "不能给自己重发邀请链接，请请另一位管理员办理；改密码请到“我的账号”。")
+    refuse_last_admin(account, admins)
     return _open(session, world, account, command.by)
 
 

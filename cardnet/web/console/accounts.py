@@ -169,7 +169,7 @@ def _one(principal: Principal, account_id: str, wrong: dict[str, str]) -> str:
         acts=acts,
         roles=list(Role),
         own=line.account_id == principal.account_id,
-        locked=line.locked_until is not None and line.locked_until > world.now(),
+        now=world.now(),
         name=request.form.get("name", "") if again else line.display_name,
         unit=request.form.get("unit", "") if again else union.code,
         chosen=request.form.getlist("role") if again else list(line.roles),
