@@ -12,13 +12,13 @@ from typing import Any
 
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, DateTime, Engine, LargeBinary, MetaData, create_engine, event
+from sqlalchemy import BigInteger, Connection, DateTime, Engine, LargeBinary, MetaData, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from cardnet.kernel.statement import send_waiting_on
+from cardnet.kernel.statement import LineSession, send_waiting_on
 
 APP_ROLE = "cardnet_app"
 """Connections act as this role, so that grants hold even where the login is a superuser."""
@@ -76,7 +76,8 @@ class SessionFactory:
         self.join: Any = "conditional_savepoint"
 
     def __call__(self) -> Session:
-        return Session(
+        kind = LineSession if isinstance(self.bind, Engine) else Session
+        return kind(
             bind=self.bind,
             expire_on_commit=False,
             autoflush=False,
@@ -93,7 +94,7 @@ def transaction() -> Iterator[Session]:
     factory: SessionFactory = current_app.extensions["cardnet.sessions"]
     _inside.open = True
     try:
-        with factory() as session, session.begin():
+        with _unit(factory) as session:
             yield session
     finally:
         _inside.open = False
@@ -106,8 +107,25 @@ def aside() -> Iterator[Session]:
     Nothing that belongs to the work itself is written here: it would stay when the work is rolled back.
     """
     factory: SessionFactory = current_app.extensions["cardnet.sessions"]
-    with factory() as session, session.begin():
+    with _unit(factory) as session:
         yield session
+
+
+@contextmanager
+def _unit(factory: SessionFactory) -> Iterator[Session]:
+    with factory() as session:
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+
+
+def database_of(session: Session) -> Engine | Connection:
+    """What a session works on: the key of whatever a process remembers of a database."""
+    assert session.bind is not None
+    return session.bind
 
 
 def act_as_app_role(engine: Engine) -> None:

@@ -7,7 +7,7 @@ redemption goes through SQLAlchemy.
 
 Going to the server and back costs as much as a small statement. So what nobody waits for (`Statement.later`) stays
 here until something is asked, and travels with it: the transaction's `begin` before its first statement, a savepoint
-before the write it guards, a last update before the `commit`. The order is the order of the calls, always: what
+before the write it guards, a last write with the `commit`. The order is the order of the calls, always: what
 SQLAlchemy sends meanwhile lets go whatever waits first (`send_waiting_on`).
 
 What is prepared here outlives a rollback, as PostgreSQL has it. psycopg would deallocate everything on each rollback
@@ -23,13 +23,15 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 Row = tuple[Any, ...]
 Settle = Callable[[Row | None, DBAPIError | None], None]
 """Hears the row (None: no row) or the error of a statement that went later; may raise what its caller should see."""
+Failing = Callable[[DBAPIError], Exception]
+"""Says what to raise for an error of a statement that went later."""
 
 _NAME = re.compile(r"%\((\w+)\)s|%%")
 
@@ -66,7 +68,22 @@ class Statement:
 
         An error that `settle` does not turn into another one is raised there.
         """
-        _line(session).waiting.append(_Sent(self, [parameters[name] for name in self.names], settle))
+        _line(session).waiting.append(self._sent(parameters, settle))
+
+    def with_commit(
+        self, session: Session, parameters: Mapping[str, Any], failing: Failing, *, ahead: bool = False
+    ) -> None:
+        """Run it with the commit, in the same journey; `ahead` of what waits already, or after it.
+
+        Only its error is heard, and undoes the transaction: what must not stay has to fail (see `or_lost`).
+        """
+        waiting = _line(session).waiting
+        waiting.insert(0 if ahead else len(waiting), self._sent(parameters, None, failing))
+
+    def _sent(
+        self, parameters: Mapping[str, Any], settle: Settle | None = None, failing: Failing | None = None
+    ) -> "_Sent":
+        return _Sent(self, [parameters[name] for name in self.names], settle, failing)
 
     def soon(self, session: Session, parameters: Mapping[str, Any]) -> Callable[[], Row | None]:
         """Ask with whatever is asked next: what is returned gives the row (None: no row), and asks now if it must."""
@@ -97,10 +114,8 @@ def send_waiting_on(engine: Engine) -> None:
     @event.listens_for(engine, "commit")
     def _commit(connection: Connection) -> None:
         line = connection.info.get(_LINE)
-        if line and any(sent.settle for sent in line.waiting):
-            line.let_go()  # who hears its row may still say no
         if line and line.waiting:
-            line.ask(_COMMIT, [])
+            line.commit()
 
     @event.listens_for(engine, "rollback")
     @event.listens_for(engine, "rollback_savepoint")
@@ -109,10 +124,25 @@ def send_waiting_on(engine: Engine) -> None:
             line.waiting.clear()
 
 
+class Lost(Exception):
+    """A guard sent with the commit was taken by somebody else. Nothing has stayed: begin again, and ask before writing."""
+
+
+def or_lost(condition: str) -> str:
+    """An expression that fails where `condition` is false, and so undoes the transaction: a division by nought."""
+    return f"1 / ({condition})::int"
+
+
+def lost(error: DBAPIError) -> Exception:
+    """What an error of a statement with `or_lost` means."""
+    return Lost() if isinstance(error.orig, psycopg.errors.DivisionByZero) else error
+
+
 class _Sent(NamedTuple):
     statement: Statement
     values: list[Any]
     settle: Settle | None = None
+    failing: Failing | None = None
 
 
 class _Line:
@@ -133,6 +163,13 @@ class _Line:
         self.waiting.append(_Sent(statement, values))
         return self.let_go()
 
+    def commit(self) -> None:
+        """Commit, and take along all that waits."""
+        if any(sent.settle for sent in self.waiting):
+            self.let_go()  # who hears its row may still say no
+        if self.waiting or self.pgconn.transaction_status != TransactionStatus.IDLE:
+            self.ask(_COMMIT, [])
+
     def let_go(self) -> Row | None:
         """Send all that waits in one journey and settle it in order; the last one's row. Raises DBAPIError."""
         if not self.waiting:
@@ -146,7 +183,7 @@ class _Line:
             if sent.settle:
                 sent.settle(row, error)
             if error:
-                raise error from error.orig
+                raise (sent.failing(error) if sent.failing else error) from error.orig
         return row
 
     def _fly(self, flight: Sequence[_Sent]) -> list[Row | psycopg.Error | None]:
@@ -239,11 +276,67 @@ def _wrapped(sent: _Sent, error: psycopg.Error) -> DBAPIError:
     return wrapped
 
 
+class LineSession(Session):
+    """A session of an engine that wants SQLAlchemy's transaction only once something is asked of SQLAlchemy.
+
+    A redemption goes by `Statement` alone, and the bookkeeping of a session costs more than its statements. Whoever
+    asks first takes a connection from the pool, and both ways use the same one.
+    """
+
+    _taken: PoolProxiedConnection | None = None
+    _ours: Connection | None = None
+
+    def line(self) -> _Line:
+        """The line of this session's connection."""
+        taken = self._take()
+        line: _Line | None = taken.info.get(_LINE)
+        if line is None:
+            line = taken.info[_LINE] = _Line(taken.driver_connection)
+        return line
+
+    def get_bind(self, *_: Any, **__: Any) -> Connection:
+        """What SQLAlchemy asks for when it begins."""
+        if self._ours is None:
+            assert isinstance(self.bind, Engine)
+            self._ours = Connection(self.bind, self._take())
+        return self._ours
+
+    def commit(self) -> None:
+        """Commit what was done by either way."""
+        if self.in_transaction():
+            super().commit()
+        elif self._taken is not None:
+            self.line().commit()
+
+    def rollback(self) -> None:
+        """Undo what was done by either way."""
+        if self._taken is not None:
+            self.line().waiting.clear()
+        super().rollback()
+
+    def close(self) -> None:
+        """Give the connection back; the pool rolls back what is open."""
+        if self._ours is not None:
+            super().close()
+            self._ours.close()
+        elif self._taken is not None:
+            self._taken.close()
+        self._ours = self._taken = None
+
+    def _take(self) -> PoolProxiedConnection:
+        if self._taken is None:
+            assert isinstance(self.bind, Engine)
+            self._taken = self.bind.raw_connection()
+        return self._taken
+
+
 def _line(session: Session) -> _Line:
     """The line of the session's connection; it lives as long as the connection does.
 
     Remembered for the transaction, because asking a session for its connection costs as much as binding a statement.
     """
+    if isinstance(session, LineSession) and session.get_nested_transaction() is None:
+        return session.line()
     known = session.info.get(_LINE)
     if known is not None and known[0] is _innermost(session):
         line: _Line = known[1]

@@ -18,6 +18,7 @@ from cardnet.benefits import document
 from cardnet.benefits.rules import Candidate
 from cardnet.benefits.terms import Terms, compile_terms, scope_of
 from cardnet.benefits.words import ProgramKind, Scope
+from cardnet.kernel.db import database_of
 from cardnet.ledger.rules import PoolUnit
 from cardnet.ledger.services import PoolView, pools_of_codes
 
@@ -159,7 +160,7 @@ order by 3 nulls first, 9"""
 
 def catalogue_of(session: Session) -> Catalogue:
     """The catalogue of this session's database as the process last read it; it may be old by now."""
-    found = _CATALOGUES.get(session.get_bind())
+    found = _CATALOGUES.get(database_of(session))
     return found if found is not None else reload(session)
 
 
@@ -191,5 +192,5 @@ def reload(session: Session) -> Catalogue:
         if "pool" in limit
     }
     fresh = Catalogue(token, programs, parameters, pools_of_codes(session, named) if named else {})
-    _CATALOGUES[session.get_bind()] = fresh
+    _CATALOGUES[database_of(session)] = fresh
     return fresh

@@ -40,7 +40,7 @@ from cardnet.issuance.services import note_printed_use, standing_soon
 from cardnet.kernel.calendar import day_of, local
 from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, Unavailable
 from cardnet.kernel.money import MAX_FEN
-from cardnet.kernel.statement import Statement
+from cardnet.kernel.statement import Lost, Statement
 from cardnet.kernel.world import World
 from cardnet.ledger.rules import DayState
 from cardnet.ledger.services import day_is_closing, take, take_exactly
@@ -51,10 +51,13 @@ _ATTEMPTS = 8
 _SAVEPOINT, _UNDO = Statement("savepoint redemption"), Statement("rollback to savepoint redemption")
 
 
-def redeem(session: Session, world: World, command: Redeem) -> RedemptionRecord:
+def redeem(session: Session, world: World, command: Redeem, *, with_commit: bool = False) -> RedemptionRecord:
     """Use or hold benefits for one purchase, or store why not.
 
-    The caller makes its first write (the idempotency key) before calling, so that the close of the day waits for it.
+    The caller's transaction has its id before calling (the idempotency key), so that the close of the day waits for it.
+    `with_commit` leaves all writes to the journey of the commit; then the record holds only if that does not raise
+    Lost, and the same is raised here for what cannot be written without asking: begin again without it.
+
     Raises InvalidInput("invalid_fields") for a purchase that makes no sense, Conflict("duplicate_merchant_reference")
     naming the first, and Unavailable("day_closing", "busy").
     """
@@ -63,6 +66,8 @@ def redeem(session: Session, world: World, command: Redeem) -> RedemptionRecord:
     if not command.capture and not MIN_HOLD_SECONDS <= command.hold_seconds <= MAX_HOLD_SECONDS:
         raise _invalid("/hold_seconds", f"预留时间应为 {MIN_HOLD_SECONDS}–{MAX_HOLD_SECONDS} 秒。")
     sight = _Sight(session, command, at, command.merchant_ref)
+    if with_commit and sight.printed:
+        raise Lost
     pool_free: dict[str, int] = {}
     sight.look()
     for attempt in range(_ATTEMPTS):
@@ -71,12 +76,13 @@ def redeem(session: Session, world: World, command: Redeem) -> RedemptionRecord:
         if sight.facts.day is not DayState.OPEN:
             raise day_is_closing()
         if refused := sight.refusal():
-            return _refuse(session, world, command, sight, [refused], None)
+            return _refuse(session, world, command, sight, [refused], None, with_commit=with_commit)
         case = sight.case(pool_free)
         decided = rules.decide(sight.offer.candidates, case)
         if not decided.granted:
-            return _refuse(session, world, command, sight, decided.refusal(), (case, decided))
-        written = _write(session, world, command, sight, case, decided)
+            why = decided.refusal()
+            return _refuse(session, world, command, sight, why, (case, decided), with_commit=with_commit)
+        written = _write(session, world, command, sight, case, decided, with_commit=with_commit)
         if isinstance(written, uuid.UUID):
             return _granted(command, sight, decided, written)
         pool_free |= written
@@ -177,19 +183,26 @@ class _Sight:
 
 
 def _write(
-    session: Session, world: World, command: Redeem, sight: _Sight, case: Case, decided: Decided
+    session: Session, world: World, command: Redeem, sight: _Sight, case: Case, decided: Decided, *, with_commit: bool
 ) -> uuid.UUID | dict[str, int]:
-    """Guarded writes and rows in a savepoint: the redemption's id, or what short pools had left (none: other guards)."""
+    """Guarded writes and rows: the redemption's id, or what short pools had left (none: other guards)."""
     assert sight.standing is not None
     pools = sight.catalogue.pools
     writing = writes.prepare(world, command, sight.standing, case, sight.offer.parameters, decided, pools, sight.at)
-    if writing.accounts and not sight.facts.payable_known:
+    first_earned = writing.accounts and not sight.facts.payable_known
+    exact = any(trims for _, _, trims in writing.pools)
+    if with_commit:
+        if first_earned or exact:
+            raise Lost
+        writes.write_with_commit(session, writing)
+        return writing.id
+    if first_earned:
         writes.make_accounts(session, writing)
     _SAVEPOINT.later(session, {})
-    if not any(trims for _, _, trims in writing.pools):
-        won, day = writes.write_at_once(session, writing)
+    if not exact:
+        won = writes.write_at_once(session, writing)
         if won and _use_paper(session, world, sight, writing.id, capture=command.capture):
-            return _landed(writing.id, day)
+            return writing.id
         _UNDO.one_or_none(session, {})
         if not writing.pools:
             return {}
@@ -216,7 +229,8 @@ def _write_in_turn(session: Session, world: World, writing: writes.Writing, at: 
         )
         if left is not None:
             return {pool.code: left}
-    return _landed(writing.id, writes.write_rows(session, writing))
+    writes.write_rows(session, writing)
+    return writing.id
 
 
 def _use_paper(session: Session, world: World, sight: _Sight, redemption_id: uuid.UUID, *, capture: bool) -> bool:
@@ -231,13 +245,6 @@ def _use_paper(session: Session, world: World, sight: _Sight, redemption_id: uui
     return True
 
 
-def _landed(redemption_id: uuid.UUID, day: str | None) -> uuid.UUID:
-    # Asked in the statement that wrote, after our first write: see ledger.services.days.
-    if day not in (None, DayState.OPEN):
-        raise day_is_closing()
-    return redemption_id
-
-
 def _refuse(
     session: Session,
     world: World,
@@ -245,13 +252,16 @@ def _refuse(
     sight: _Sight,
     reasons: Sequence[Reason],
     decision: tuple[Case, Decided] | None,
+    *,
+    with_commit: bool,
 ) -> RedemptionRecord:
     if decision is None:
         given, decided = writes.card_decision_parameters(reasons[0].code), None
     else:
         case, decided = decision
         given = writes.decision_parameters(case, sight.offer.parameters, decided)
-    refused = writes.write_refusal(session, world, command, sight.standing, reasons, given, sight.at)
+    standing = sight.standing
+    refused = writes.write_refusal(session, world, command, standing, reasons, given, sight.at, with_commit=with_commit)
     return _record(command, sight, refused, "refused", decided, reasons)
 
 

@@ -29,7 +29,7 @@ from cardnet.credential.verify import Accepted
 from cardnet.issuance.rules import Standing
 from cardnet.kernel.arrays import array
 from cardnet.kernel.calendar import day_of
-from cardnet.kernel.statement import Statement
+from cardnet.kernel.statement import Statement, lost, or_lost
 from cardnet.kernel.values import values_parameters, values_text
 from cardnet.kernel.world import World
 from cardnet.ledger.rules import Account, AccountCode, EntryKind, PostingLine, move
@@ -131,8 +131,6 @@ _SEEN = """seen as (
   insert into proof_used (card_index, proof_id, terminal_id, redemption_id, seen_at)
   values (%(card_index)s, %(proof_id)s, %(terminal_id)s, null, %(at)s) on conflict do nothing)"""
 
-_DAY = "(select state from business_day where day = %(today)s)"
-
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -150,6 +148,8 @@ class Shape:
     entries: int = 0
     postings: int = 0
     seen: bool = False
+    firm: bool = False
+    """A guard that is lost is an error."""
 
 
 @lru_cache(maxsize=256)
@@ -159,7 +159,7 @@ def _statement(shape: Shape) -> Statement:
     parts = [text for _, text, _ in guards]
     if shape.rows:
         parts += _rows(shape, f"where {won}")
-    return Statement("with " + ",\n".join(parts) + f"\nselect {won}, {_DAY}")
+    return Statement("with " + ",\n".join(parts) + f"\nselect {or_lost(won) if shape.firm else won}")
 
 
 def _guards(shape: Shape) -> list[tuple[str, str, str]]:
@@ -301,19 +301,24 @@ def prepare(
     return Writing(shape, given, drawn, accounts, given["id"])
 
 
-def write_at_once(session: Session, writing: Writing) -> tuple[bool, str | None]:
-    """Guards and rows in one statement. Says whether every guard won, and the business day's state."""
+def write_at_once(session: Session, writing: Writing) -> bool:
+    """Guards and rows in one statement. Says whether every guard won."""
     return _run(session, writing.shape, writing.parameters)
+
+
+def write_with_commit(session: Session, writing: Writing) -> None:
+    """The same in one journey with the commit, which raises Lost when a guard does not win."""
+    _statement(replace(writing.shape, firm=True)).with_commit(session, writing.parameters, lost)
 
 
 def write_guards(session: Session, writing: Writing) -> bool:
     """Every guard but the pools, which the caller takes one by one before `write_rows`."""
-    return _run(session, replace(writing.shape, pools=0, rows=False), writing.parameters)[0]
+    return _run(session, replace(writing.shape, pools=0, rows=False), writing.parameters)
 
 
-def write_rows(session: Session, writing: Writing) -> str | None:
-    """The rows alone, after all guards are won. Says the business day's state."""
-    return _run(session, replace(writing.shape, guards=False), writing.parameters)[1]
+def write_rows(session: Session, writing: Writing) -> None:
+    """The rows alone, after all guards are won."""
+    _run(session, replace(writing.shape, guards=False), writing.parameters)
 
 
 def write_refusal(
@@ -324,6 +329,8 @@ def write_refusal(
     reasons: Sequence[Reason],
     decision: Mapping[str, Any],
     at: datetime,
+    *,
+    with_commit: bool = False,
 ) -> uuid.UUID:
     """Store a "no": redemption, decision, outbox; counters and pools stay as they are. Says its id."""
     given = _redemption(world, command, standing, at) | {
@@ -341,7 +348,10 @@ def write_refusal(
     }
     seen = isinstance(command.code, Accepted) and command.code.proof_id is not None
     shape = Shape(guards=False, seen=seen, lines=bool(command.purchase.lines))
-    _run(session, shape, given)
+    if with_commit:
+        _statement(shape).with_commit(session, given, lost)
+    else:
+        _run(session, shape, given)
     refused_id: uuid.UUID = given["id"]
     return refused_id
 
@@ -399,9 +409,9 @@ def _drawn(decided: Decided, pools: Mapping[str, PoolView]) -> tuple[tuple[PoolV
     return tuple(sorted(drawn, key=lambda one: one[0].id))
 
 
-def _run(session: Session, shape: Shape, given: Mapping[str, Any]) -> tuple[bool, str | None]:
-    won, state = _statement(shape).one(session, given)
-    return won, state
+def _run(session: Session, shape: Shape, given: Mapping[str, Any]) -> bool:
+    won: bool = _statement(shape).one(session, given)[0]
+    return won
 
 
 def _redemption(world: World, command: Redeem, standing: Standing | None, at: datetime) -> dict[str, Any]:

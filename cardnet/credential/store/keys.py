@@ -16,6 +16,7 @@ from cardnet.credential.pack import TrustPack
 from cardnet.credential.store.documents import STATUS_URI, Published, published
 from cardnet.credential.store.models import IssuerKeyRow, TrustPackRow
 from cardnet.kernel import audit, calendar
+from cardnet.kernel.db import database_of
 from cardnet.kernel.errors import NotFound, Unavailable
 from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World, monotonic_seconds
@@ -119,7 +120,7 @@ def trust_pack(session: Session, at: datetime) -> TrustPack:
     another process therefore counts here up to five seconds longer (`CACHE_SECONDS`), one revoked by this process
     not at all.
     """
-    bind = session.get_bind()
+    bind = database_of(session)
     kept = _packs.get(bind)
     if kept and monotonic_seconds() - kept[0] < CACHE_SECONDS:
         return kept[1]
@@ -239,7 +240,7 @@ def _publish(session: Session, world: World) -> None:
     last = _last_seq(session)
     row = {"seq": last + 1, "content": content, "issued_at": at, "expires_at": at + timedelta(days=30)}
     session.execute(insert(TrustPackRow).values(row))
-    _packs.pop(session.get_bind(), None)
+    _packs.pop(database_of(session), None)
 
 
 def _is_published(row: IssuerKeyRow, at: datetime) -> bool:

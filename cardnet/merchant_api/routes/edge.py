@@ -4,7 +4,7 @@ The order of checks is fixed: authentication, shape, key, then what the use case
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response, request
@@ -15,6 +15,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from cardnet.http import problem
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput, NotSignedIn
+from cardnet.kernel.statement import Lost
 from cardnet.kernel.world import World
 from cardnet.merchant_api import rules, schemas, services
 from cardnet.merchant_api.rules import Answer
@@ -26,6 +27,7 @@ JSON = "application/json"
 
 Work = Callable[[Session, World, Venue, dict[str, Any]], Callable[[], Answer]]
 """Reads what can be read before the key is taken, and returns what is to be done under it."""
+Take = Callable[[Session, World, services.Claim, Callable[[], Answer]], Answer]
 
 
 def answer_once(call: str, schema: Schema, work: Work, **parameters: str) -> Response:
@@ -34,6 +36,18 @@ def answer_once(call: str, schema: Schema, work: Work, **parameters: str) -> Res
     An error that settles the request (`rules.is_stored`) rolls back all it did and is then kept as the key's answer;
     any other leaves the key free.
     """
+    return _answer(services.once, call, schema, work, parameters)
+
+
+def answer_at_once(call: str, schema: Schema, work: Work, again: Work) -> Response:
+    """The same for `work` that leaves what it writes to the commit; `again` is the work that asks before it writes."""
+    try:
+        return _answer(services.at_once, call, schema, work, {})
+    except Lost:
+        return answer_once(call, schema, again)
+
+
+def _answer(take: Take, call: str, schema: Schema, work: Work, parameters: Mapping[str, str]) -> Response:
     world = current_world()
     claim: services.Claim | None = None
     try:
@@ -44,7 +58,7 @@ def answer_once(call: str, schema: Schema, work: Work, **parameters: str) -> Res
             body = schemas.load(schema, sent)
             print_of = rules.fingerprint(request.method, call, parameters, sent)
             claim = services.Claim(venue.merchant_id, venue.terminal_id, key, call, print_of)
-            answer = services.once(session, world, claim, work(session, world, venue, body))
+            answer = take(session, world, claim, work(session, world, venue, body))
     except CardnetError as error:
         if claim is None or not rules.is_stored(error):
             raise
@@ -71,7 +85,7 @@ def read_body() -> dict[str, Any]:
     """The request's JSON object. Raises Malformed, and 415 and 413 by werkzeug."""
     if request.mimetype != JSON or request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType
-    return schemas.read_json(request.get_data(cache=False))
+    return schemas.read_json(request.get_data())
 
 
 def read_query(schema: Schema) -> dict[str, Any]:

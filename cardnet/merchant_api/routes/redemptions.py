@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 from flask import Response
@@ -27,6 +28,7 @@ from cardnet.merchant_api import answers, rules, schemas, services
 from cardnet.merchant_api.answers import moment
 from cardnet.merchant_api.routes.blueprint import Call, serves
 from cardnet.merchant_api.routes.edge import (
+    answer_at_once,
     answer_once,
     caller,
     json_answer,
@@ -84,10 +86,12 @@ def ask_quote() -> Response:
 )
 def redeem() -> Response:
     """POST /redemptions."""
-    return answer_once(rules.REDEEM, _REDEEM, _redeem)
+    return answer_at_once(rules.REDEEM, _REDEEM, partial(_redeem, with_commit=True), _redeem)
 
 
-def _redeem(session: Session, world: World, venue: Venue, body: dict[str, Any]) -> Callable[[], Answer]:
+def _redeem(
+    session: Session, world: World, venue: Venue, body: dict[str, Any], *, with_commit: bool = False
+) -> Callable[[], Answer]:
     code = _judge(session, world, venue, body)
     command = benefits.Redeem(
         venue,
@@ -101,7 +105,7 @@ def _redeem(session: Session, world: World, venue: Venue, body: dict[str, Any]) 
     )
 
     def act() -> Answer:
-        return _told(benefits.redeem(session, world, command), world)
+        return _told(benefits.redeem(session, world, command, with_commit=with_commit), world)
 
     return act
 

@@ -2,6 +2,10 @@
 
 The key's row is the first write of that transaction, so there is no durable "in progress": a crash leaves neither
 the row nor anything behind it. A duplicate blocks on the row's unique index until the first commits or rolls back.
+
+There are two ways. `once` takes the key before the work and writes the answer after it. `at_once` only asks whether the
+key is free, and writes key, answer and all that the work has left to the commit in one journey with it: whoever finds
+a guard taken there has left nothing behind, and comes again by `once`.
 """
 
 import uuid
@@ -16,7 +20,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from cardnet.kernel.statement import Row, Statement, settled
+from cardnet.kernel.statement import Row, Statement, lost, or_lost, settled
 from cardnet.kernel.world import World
 from cardnet.merchant_api.models import IdempotencyKey
 from cardnet.merchant_api.rules import KEY_LIFE, LONGEST_WAIT_MS, REVERSE, Answer, InProgress, KeyReused
@@ -61,6 +65,21 @@ update idempotency_key
    set status = %(status)s, media_type = %(media_type)s, body = %(body)s, subject_id = %(subject_id)s
  where merchant_id = %(merchant_id)s and key = %(key)s returning true""")
 
+# The transaction gets its id before the work asks for the day's state, so that the close of the day waits for it.
+_LOOK = Statement("""
+select pg_current_xact_id()::text, set_config('lock_timeout', %(longest_wait)s, true), key, fingerprint, status, media_type, body, subject_id
+  from (select) as one left join idempotency_key on merchant_id = %(merchant_id)s and key = %(key)s""")
+
+_KEEP = Statement(
+    """
+with kept as (
+insert into idempotency_key (merchant_id, key, call, fingerprint, terminal_id, created_at, status, media_type, body, subject_id)
+values (%(merchant_id)s, %(key)s, %(call)s, %(fingerprint)s, %(terminal_id)s, %(at)s, %(status)s, %(media_type)s, %(body)s, %(subject_id)s)
+on conflict do nothing returning 1)
+select """
+    + or_lost("exists (select from kept)")
+)
+
 _KEPT = Statement("""
 select fingerprint, status, media_type, body, subject_id from idempotency_key
  where merchant_id = %(merchant_id)s and key = %(key)s""")
@@ -92,15 +111,50 @@ def once(session: Session, world: World, claim: Claim, work: Callable[[], Answer
     return answer
 
 
+def at_once(session: Session, world: World, claim: Claim, work: Callable[[], Answer]) -> Answer:
+    """The same in one journey less, for work that asks first and leaves all it writes to the commit.
+
+    Raises what `once` does, and Lost, here or with the commit, when something else has come first.
+    """
+    place = {"longest_wait": str(LONGEST_WAIT_MS), "merchant_id": claim.merchant_id, "key": claim.key}
+    try:
+        _LOOK.later(session, place, _free)
+        answer = work()
+    except _Kept as kept:
+        return _repeated(claim, kept.row)
+    _KEEP.with_commit(session, _row_of(world, claim, answer), _keeping, ahead=True)
+    return answer
+
+
 class _Kept(Exception):
-    """The key is there already."""
+    """The key is there already, with this row if we have looked."""
+
+    def __init__(self, row: Row = ()) -> None:
+        self.row = row
+
+
+def _free(row: Row | None, error: DBAPIError | None) -> None:
+    if error is None and row is not None and row[2] is not None:
+        raise _Kept(row[3:])
+
+
+def _keeping(error: DBAPIError) -> Exception:
+    return _in_progress() if _waited(error) else lost(error)
 
 
 def _taken(row: Row | None, error: DBAPIError | None) -> None:
-    if error is not None and isinstance(error.orig, psycopg.errors.LockNotAvailable):
-        raise InProgress("request_in_progress", "同一请求正在处理，请用同一个 Idempotency-Key 稍后再试。") from None
+    if error is not None and _waited(error):
+        raise _in_progress() from None
     if error is None and row is None:
         raise _Kept
+
+
+def _waited(error: DBAPIError) -> bool:
+    return isinstance(error.orig, psycopg.errors.LockNotAvailable)
+
+
+def _in_progress() -> InProgress:
+    return InProgress("request_in_progress", "同一请求正在处理，请用同一个 Idempotency-Key 稍后再试。")
 
 
 def bury(session: Session, world: World, venue: Venue, original_key: str, answer: Answer) -> KeptKey | None:
@@ -156,12 +210,16 @@ def _row_of(world: World, claim: Claim, answer: Answer | None) -> dict[str, Any]
         "status": Int2(answer.status) if answer else None,
         "media_type": answer.media_type if answer else None,
         "body": answer.body if answer else None,
+        "subject_id": answer.subject_id if answer else None,
     }
 
 
 def _replay(session: Session, claim: Claim) -> Answer:
-    place = {"merchant_id": claim.merchant_id, "key": claim.key}
-    fingerprint, status, media_type, body, subject_id = _KEPT.one(session, place)
+    return _repeated(claim, _KEPT.one(session, {"merchant_id": claim.merchant_id, "key": claim.key}))
+
+
+def _repeated(claim: Claim, kept: Row) -> Answer:
+    fingerprint, status, media_type, body, subject_id = kept
     if fingerprint is not None and fingerprint != claim.fingerprint:
         raise KeyReused("idempotency_key_reused", "这个 Idempotency-Key 已用于另一个请求；新的请求请换一个新的键。")
     return Answer(status, media_type, body, subject_id, replayed=True)

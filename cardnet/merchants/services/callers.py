@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cardnet.kernel.db import database_of
 from cardnet.kernel.errors import NotSignedIn
 from cardnet.kernel.world import World
 from cardnet.merchants import rules
@@ -114,7 +115,7 @@ def _caller(session: Session, at: datetime, key: bytes) -> Caller | None:
 
 
 def _memory(session: Session) -> _Memory:
-    bind = session.get_bind()
+    bind = database_of(session)
     if (memory := _memories.get(bind)) is None:
         memory = _memories.setdefault(bind, _Memory())
     return memory
