@@ -85,18 +85,6 @@ class Statement:
     ) -> "_Sent":
         return _Sent(self, [parameters[name] for name in self.names], settle, failing)
 
-    def soon(self, session: Session, parameters: Mapping[str, Any]) -> Callable[[], Row | None]:
-        """Ask with whatever is asked next: what is returned gives the row (None: no row), and asks now if it must."""
-        rows: list[Row | None] = []
-        self.later(session, parameters, lambda row, _: rows.append(row))
-
-        def answer() -> Row | None:
-            if not rows:
-                settled(session)
-            return rows[0]
-
-        return answer
-
 
 def settled(session: Session) -> None:
     """Nothing waits any more; raises what was waiting to be raised."""

@@ -4,7 +4,7 @@
 writes one row into most of its tables, and a `values` list of one row costs nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -16,10 +16,14 @@ def values_text(name: str, types: tuple[str, ...], count: int) -> str:
     return "values " + ", ".join(f"({row})" for row in rows)
 
 
-def values_parameters(name: str, rows: Iterable[Sequence[Any]]) -> dict[str, Any]:
+def values_parameters(name: str, rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
     """The parameters of that list. Whole numbers go as text: the driver would type each by its size."""
-    return {
-        f"{name}_{row}_{at}": str(value) if type(value) is int else value
-        for row, values in enumerate(rows)
-        for at, value in enumerate(values)
-    }
+    if not rows:
+        return {}
+    flat = [str(value) if type(value) is int else value for row in rows for value in row]
+    return dict(zip(_names(name, len(rows[0]), len(rows)), flat, strict=True))
+
+
+@lru_cache(maxsize=1024)
+def _names(name: str, columns: int, count: int) -> tuple[str, ...]:
+    return tuple(f"{name}_{row}_{at}" for row in range(count) for at in range(columns))

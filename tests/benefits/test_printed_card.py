@@ -245,12 +245,12 @@ def meeting(monkeypatch):
     real = redeem_module._write
     met = threading.local()
 
-    def write(*args):
+    def write(*args, **named):
         if meeting.barrier is not None and not getattr(met, "done", False):
             met.done = True
             with contextlib.suppress(threading.BrokenBarrierError):
                 meeting.barrier.wait(5)
-        return real(*args)
+        return real(*args, **named)
 
     def meeting(parties):
         meeting.barrier = threading.Barrier(parties)

@@ -49,12 +49,12 @@ def meeting(monkeypatch):
     """Everybody has decided before anybody writes, so that the race is certain: threads wait for each other once."""
     real, met = redeem_module._write, threading.local()
 
-    def write(*args):
+    def write(*args, **named):
         if meeting.barrier is not None and not getattr(met, "done", False):
             met.done = True
             with contextlib.suppress(threading.BrokenBarrierError):
                 meeting.barrier.wait(20)
-        return real(*args)
+        return real(*args, **named)
 
     def meeting(parties):
         meeting.barrier = threading.Barrier(parties)

@@ -1,5 +1,7 @@
 """M4 and M5 over a real server with real threads and real commits, and the planted bugs these tests must catch."""
 
+import contextlib
+import importlib
 import json
 import threading
 import time
@@ -8,19 +10,21 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 import pytest
 from werkzeug.serving import make_server
 
+from cardnet.benefits.services import writes
 from cardnet.kernel.db import transaction
 from cardnet.merchant_api.invariants import INVARIANTS
 from tests.make.merchants import make_till
 from tests.make.redemptions import Shop, make_shop, new_key
 
 AT_ONCE = 32
+redeem_module = importlib.import_module("cardnet.benefits.services.redeem")
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,44 @@ def test_m5_thirty_two_tills_at_once_give_one_member_one_benefit(running, world)
             assert running.post(*request).body == one.body
     assert running.sql("select sum(available)::bigint from pool_slice") == [(49_990_000,)]
     assert world.now()
+
+
+def everybody_has_decided(monkeypatch) -> None:
+    """Nobody writes before all have read that it is free: then the guards in the database alone decide."""
+    real, met = redeem_module._write, threading.local()
+    barrier = threading.Barrier(AT_ONCE)
+
+    def write(*args, **named):
+        if named["with_commit"] and not getattr(met, "done", False):
+            met.done = True
+            with contextlib.suppress(threading.BrokenBarrierError):
+                barrier.wait(20)
+        return real(*args, **named)
+
+    monkeypatch.setattr(redeem_module, "_write", write)
+
+
+def last_use_at_32_tills(running, monkeypatch) -> list[Heard]:
+    phone = running.shop.phones[2]
+    assert running.post("/redemptions", running.shop.request(running.shop.phones[3], "R6"), new_key()).status == 201
+    everybody_has_decided(monkeypatch)
+    requests = [("/redemptions", running.shop.request(phone, f"R6-{n}"), f"K6-{n:014d}", "T01") for n in range(AT_ONCE)]
+    return running.all_at_once(requests)
+
+
+def test_writes_that_travel_with_their_commit_give_the_last_use_once(running, monkeypatch):
+    heard = last_use_at_32_tills(running, monkeypatch)
+    assert Counter(one.status for one in heard) == {201: 1, 422: AT_ONCE - 1}
+    assert running.sql("select sum(available)::bigint from pool_slice") == [(49_980_000,)]
+    assert running.sql("select max(used_n)::int from usage") == [(1,)]
+
+
+def test_a_write_that_keeps_silent_about_a_lost_guard_is_caught(running, monkeypatch):
+    """The planted bug: a guard that is lost writes nothing, and does not stop the commit and the answer either."""
+    real = writes._statement.__wrapped__
+    monkeypatch.setattr(writes, "_statement", lambda shape: real(replace(shape, firm=False)))
+    heard = last_use_at_32_tills(running, monkeypatch)
+    assert sum(one.status == 201 for one in heard) > 1
 
 
 def test_a_reversal_racing_its_original_either_undoes_it_or_buries_it(running):

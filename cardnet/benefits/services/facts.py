@@ -7,7 +7,6 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from psycopg.types.numeric import Int8
 from sqlalchemy.orm import Session
 
 from cardnet.benefits.rules import Candidate, counter_key
@@ -17,7 +16,7 @@ from cardnet.benefits.terms import Count, CounterKey, Member, full_years
 from cardnet.benefits.words import Scope
 from cardnet.credential.verify import Accepted
 from cardnet.issuance.rules import Standing
-from cardnet.issuance.services import PERSON_OF_INDEX
+from cardnet.issuance.services import STANDING, standing_from, standing_parameters
 from cardnet.kernel.statement import Statement
 from cardnet.ledger.rules import Account, AccountCode, DayState
 from cardnet.merchants.rules import Venue
@@ -25,7 +24,10 @@ from cardnet.merchants.rules import Venue
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """As one snapshot of the database has them. `proof_taken`: consumed, or first shown at another terminal."""
+    """As one snapshot of the database has them. `proof_taken`: consumed, or first shown at another terminal.
+
+    `standing` is who stands behind the code on the event's day.
+    """
 
     token: uuid.UUID
     day: DayState
@@ -33,15 +35,16 @@ class Facts:
     reference: uuid.UUID | None
     proof_taken: bool
     counts: Mapping[CounterKey, Count]
+    standing: Standing | None
 
 
 _HEAD = """
-{who}select (select token from rule_generation), (select state from business_day where day = %(today)s),
+{with_who}select (select token from rule_generation), (select state from business_day where day = %(today)s),
   exists (select from ledger_account where id = %(payable)s)"""
 _REFERENCE = """,
   (select redemption_id from merchant_reference where merchant_id = %(merchant_id)s and merchant_ref = %(merchant_ref)s)"""
 _PROOF = """,
-  exists (select from proof_used where card_index = %(card_index)s and proof_id = %(proof_id)s
+  exists (select from proof_used where card_index = %(index)s and proof_id = %(proof_id)s
           and (redemption_id is not null or terminal_id <> %(terminal_id)s))"""
 _COUNT = ", (select array[u.used_n + u.held_n, u.used_fen + u.held_fen] from {table} u where {key})"
 _PERSON_KEY = "u.person_id = (select person_id from who)"
@@ -49,18 +52,28 @@ _PERSON = ("program_id", "uuid"), ("limit_code", "text"), ("period", "text")
 _SHARED = *_PERSON, ("scope", "text"), ("scope_key", "text")
 
 
+_WHO, _ITS_ROW = f"with who as materialized ({STANDING})\n", ", who.* from (select) as one left join who on true"
+
+
 def read_facts(
-    session: Session, venue: Venue, code: Accepted | None, merchant_ref: str | None, keys: "Keys", today: date
+    session: Session,
+    venue: Venue,
+    code: Accepted | None,
+    merchant_ref: str | None,
+    keys: "Keys",
+    event_on: date,
+    today: date,
 ) -> Facts:
-    """One statement: rule generation, business day, fences, and every counter a candidate looks at."""
+    """One statement: rule generation, business day, fences, the standing, and every counter a candidate looks at."""
     asked: dict[str, Any] = {"today": today, "payable": payable_account(venue.merchant_id).id}
     if merchant_ref is not None:
         asked |= {"merchant_id": venue.merchant_id, "merchant_ref": merchant_ref}
     if code is not None:
-        asked["card_index"] = Int8(code.index)
+        asked |= standing_parameters(code.index, event_on)
         if code.proof_id is not None:
             asked |= {"proof_id": code.proof_id, "terminal_id": venue.terminal_id}
-    for number, (program_id, key) in enumerate((*keys.person, *keys.shared)):
+    looked_at = (*keys.person, *keys.shared)
+    for number, (program_id, key) in enumerate(looked_at):
         asked |= {
             f"program_id_{number}": program_id,
             f"limit_code_{number}": key.limit,
@@ -68,29 +81,30 @@ def read_facts(
         }
         if number >= len(keys.person):
             asked |= {f"scope_{number}": key.scope.value, f"scope_key_{number}": key.scope_key}
-    shape = (merchant_ref is not None, "proof_id" in asked, len(keys.person), len(keys.shared))
-    token, state, payable, reference, taken, *counts = _statement(*shape).one(session, asked)
-    found = zip((*keys.person, *keys.shared), counts, strict=True)
+    shape = (code is not None, merchant_ref is not None, "proof_id" in asked, len(keys.person), len(keys.shared))
+    token, state, payable, reference, taken, *rest = _statement(*shape).one(session, asked)
+    counts, who = rest[: len(looked_at)], rest[len(looked_at) :]
     return Facts(
         token,
         DayState(state) if state else DayState.OPEN,
         payable,
         reference,
         taken,
-        {key: Count(*count) for (_, key), count in found if count is not None},
+        {key: Count(*count) for (_, key), count in zip(looked_at, counts, strict=True) if count is not None},
+        standing_from(session, code.index, tuple(who)) if code else None,
     )
 
 
 @lru_cache(maxsize=256)
-def _statement(reference: bool, proof: bool, person: int, shared: int) -> Statement:  # noqa: FBT001 - a shape
+def _statement(code: bool, reference: bool, proof: bool, person: int, shared: int) -> Statement:  # noqa: FBT001 - a shape
     """One look into an index for each counter: a join would be planned anew for every number of them."""
-    who = f"with who as materialized ({PERSON_OF_INDEX})\n" if person else ""
-    text = _HEAD.format(who=who) + (_REFERENCE if reference else ", null") + (_PROOF if proof else ", false")
+    text = _HEAD.format(with_who=_WHO if code else "")
+    text += (_REFERENCE if reference else ", null") + (_PROOF if proof else ", false")
     for number in range(person):
         text += _COUNT.format(table="usage", key=" and ".join((_PERSON_KEY, *_equal(_PERSON, number))))
     for number in range(person, person + shared):
         text += _COUNT.format(table="shared_counter", key=" and ".join(_equal(_SHARED, number)))
-    return Statement(text)
+    return Statement(text + (_ITS_ROW if code else ""))
 
 
 def _equal(columns: Iterable[tuple[str, str]], number: int) -> list[str]:

@@ -11,7 +11,6 @@ the next-best combination, or a refusal that is stored. Nothing is repeated that
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
 
 from sqlalchemy.orm import Session
 
@@ -36,7 +35,7 @@ from cardnet.benefits.terms import Case
 from cardnet.benefits.words import Scope
 from cardnet.credential.verify import Accepted
 from cardnet.issuance.rules import Standing
-from cardnet.issuance.services import note_printed_use, standing_soon
+from cardnet.issuance.services import note_printed_use, standing_of
 from cardnet.kernel.calendar import day_of, local
 from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, Unavailable
 from cardnet.kernel.money import MAX_FEN
@@ -120,7 +119,6 @@ class _Sight:
         self.today = day_of(at)
         self.event_on = command.purchase.service_on or self.today
         self.code = command.code if isinstance(command.code, Accepted) else None
-        self._standing = standing_soon(session, self.code.index, self.event_on) if self.code else lambda: None
         self.catalogue = catalogue.catalogue_of(session)
         self.scope_keys: Mapping[Scope, str] = {}
 
@@ -138,14 +136,17 @@ class _Sight:
         self.offer = self.catalogue.offer(venue.merchant_code, venue.merchant_category, self.event_on, self.today)
         keys = Keys()
         if self.code is not None:
-            self.scope_keys = scope_keys_of(self.session, self.offer, venue, lambda: self.standing)
+            self.scope_keys = scope_keys_of(self.session, self.offer, venue, self._whose)
             keys = keys_of(self.offer.candidates, self.scope_keys, self.event_on, self.today)
-        self.facts = read_facts(self.session, venue, self.code, self.merchant_ref, keys, self.today)
+        self.facts = read_facts(self.session, venue, self.code, self.merchant_ref, keys, self.event_on, self.today)
 
-    @cached_property
+    def _whose(self) -> Standing | None:
+        return standing_of(self.session, self.code.index, self.event_on) if self.code else None
+
+    @property
     def standing(self) -> Standing | None:
-        """Who stands behind the code; asked together with the first facts."""
-        return self._standing()
+        """Who stands behind the code, as of the last look."""
+        return self.facts.standing
 
     def refusal(self) -> Reason | None:
         """Why the code or the card behind it may not be used: first what the card says, then what paper needs besides."""

@@ -203,7 +203,13 @@ from cardnet.issuance.services.review import (
 )
 from cardnet.issuance.services.roster import CheckRoster, RosterReceipt, SubmitRoster, check_roster, submit_roster
 from cardnet.issuance.services.roster_rows import KeptRow, kept_roster
-from cardnet.issuance.services.standing import PERSON_OF_INDEX, holder_confirms, standing_of, standing_soon
+from cardnet.issuance.services.standing import (
+    STANDING,
+    holder_confirms,
+    standing_from,
+    standing_of,
+    standing_parameters,
+)
 from cardnet.issuance.services.tree import QuotaLine, quota_line, quota_tree
 from cardnet.issuance.services.unit_approval import (
     ApprovalLine,
@@ -242,7 +248,7 @@ from cardnet.issuance.services.year_end import (
 
 __all__ = [
     "CORRECTED",
-    "PERSON_OF_INDEX",
+    "STANDING",
     "ActivateCard",
     "Activation",
     "ActivationFigures",
@@ -440,8 +446,9 @@ __all__ = [
     "spread_quota",
     "stamped_file",
     "stand_in",
+    "standing_from",
     "standing_of",
-    "standing_soon",
+    "standing_parameters",
     "stands_in_for",
     "start_renewed_card",
     "stop_cards",

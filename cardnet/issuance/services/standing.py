@@ -1,7 +1,7 @@
-"""Who stands behind a card index: the one statement on the path of every redemption."""
+"""Who stands behind a card index: one question on the path of every redemption."""
 
-from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 from psycopg.types.numeric import Int8
 from sqlalchemy import Date, bindparam, case, select
@@ -46,15 +46,14 @@ _QUERY = (
 )
 
 # Membership says how its facts are joined, this package how a card is; the text is put together once, at import.
-_STANDING = Statement(str(_QUERY.compile(dialect=psycopg.dialect())))  # type: ignore[no-untyped-call]
+STANDING = str(_QUERY.compile(dialect=psycopg.dialect()))  # type: ignore[no-untyped-call]
+"""One row for the index of `standing_parameters`, or none: also part of larger statements, for `standing_from` to read.
+
+Its column `person_id` says whose card it is."""
+
+_STANDING = Statement(STANDING)
 
 _STILL_OPEN = date.max
-
-
-PERSON_OF_INDEX = """
-select card.person_id from binding join card on card.id = binding.card_id
-where binding.card_index = %(card_index)s and binding.recycled_at is null"""
-"""Whose card it is, as part of a larger statement that is sent together with the question for the standing."""
 
 
 def standing_of(session: Session, index: int, on: date | None = None) -> Standing | None:
@@ -62,17 +61,18 @@ def standing_of(session: Session, index: int, on: date | None = None) -> Standin
 
     `on` is the day whose membership and tags count (the event's day); None takes those that have no end.
     """
-    return standing_soon(session, index, on)()
+    row = _STANDING.one_or_none(session, standing_parameters(index, on))
+    return standing_from(session, index, row) if row else None
 
 
-def standing_soon(session: Session, index: int, on: date | None = None) -> Callable[[], Standing | None]:
-    """The same, asked together with what the session asks next; what is returned says it."""
-    row = _STANDING.soon(session, {"index": Int8(index), "on": on or _STILL_OPEN})
-    return lambda: _standing(session, index, row())
+def standing_parameters(index: int, on: date | None = None) -> dict[str, Any]:
+    """The parameters of `STANDING`; see `standing_of`."""
+    return {"index": Int8(index), "on": on or _STILL_OPEN}
 
 
-def _standing(session: Session, index: int, row: Row | None) -> Standing | None:
-    if row is None:
+def standing_from(session: Session, index: int, row: Row) -> Standing | None:
+    """A row of `STANDING` as a value; None for one of nulls, as an outer join gives it."""
+    if row[0] is None:
         return None
     (
         card_id, number, card_state, valid_from, valid_to, binding_state, device_key, person_id,

@@ -68,9 +68,9 @@ def entry_parameters(entry_id: uuid.UUID, kind: EntryKind, lines: Sequence[Posti
     """Parameters of `post_entry` and `post_lines`. Raises ValueError when the lines do not balance."""
     if lines and not balanced(lines):
         raise ValueError("an entry has at least two lines, none zero, and balances in each ledger")
-    postings = (
+    postings = [
         (number, line.account.id, line.account.ledger.value, line.amount) for number, line in enumerate(lines, 1)
-    )
+    ]
     return {"entry_id": entry_id, "entry_kind": kind.value} | values_parameters("o", postings)
 
 

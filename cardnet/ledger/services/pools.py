@@ -199,7 +199,7 @@ def take_slices(count: int, when: str) -> str:
 
 def slices_parameters(world: World, wanted: Iterable[tuple[PoolView, int]]) -> dict[str, Any]:
     """One slice of each pool, drawn by lot, and the amount to take from it; pools in the order of their ids."""
-    return values_parameters("p", ((pool.id, slice_of(world, pool.slices), amount) for pool, amount in wanted))
+    return values_parameters("p", [(pool.id, slice_of(world, pool.slices), amount) for pool, amount in wanted])
 
 
 _ONE = """
