@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None, world: World | None = None) -> 
             "pool_size": settings.pool_size,
             "max_overflow": 0,
             "pool_timeout": 10,
+            "pool_reset_on_return": None,  # kernel.statement does it, and only where something is open
             # A failed statement is logged without its values: they hold codes, and logs carry ids only.
             "hide_parameters": True,
             "connect_args": {"options": "-c timezone=UTC"},

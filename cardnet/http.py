@@ -123,8 +123,10 @@ def _name_the_request() -> None:
 
 
 def _add_headers(answer: Response) -> Response:
-    answer.headers["X-Request-Id"] = g.get("request_id", "")
-    answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+    answer.headers.add("X-Request-Id", g.get("request_id", ""))
+    answer.headers.add("X-Content-Type-Options", "nosniff")
+    if is_api(request.path):
+        return answer
     answer.headers.setdefault("Referrer-Policy", "same-origin")
     answer.headers.setdefault(
         "Content-Security-Policy",

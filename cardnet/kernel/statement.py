@@ -111,6 +111,8 @@ def send_waiting_on(engine: Engine) -> None:
         if line := connection.info.get(_LINE):
             line.waiting.clear()
 
+    event.listen(engine, "reset", _undo_what_is_open)
+
 
 class Lost(Exception):
     """A guard sent with the commit was taken by somebody else. Nothing has stayed: begin again, and ask before writing."""
@@ -124,6 +126,12 @@ def or_lost(condition: str) -> str:
 def lost(error: DBAPIError) -> Exception:
     """What an error of a statement with `or_lost` means."""
     return Lost() if isinstance(error.orig, psycopg.errors.DivisionByZero) else error
+
+
+def _undo_what_is_open(connection: Any, _record: Any, _state: Any) -> None:
+    """Roll back a connection that comes back to its pool with a transaction; the driver would ask each time."""
+    if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+        connection.rollback()
 
 
 class _Sent(NamedTuple):
