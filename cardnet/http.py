@@ -81,7 +81,7 @@ class _PageSessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         if request.path.startswith("/merchant/v1/"):
-            return self.session_class()
+            return self.make_null_session(app)
         return super().open_session(app, request)
 
 
