@@ -75,7 +75,8 @@ class Statement:
     ) -> None:
         """Run it with the commit, in the same journey; `ahead` of what waits already, or after it.
 
-        Only its error is heard, and undoes the transaction: what must not stay has to fail (see `or_lost`).
+        Only its error is heard, and undoes the transaction: what must not stay has to fail (see `or_lost`). Where no
+        transaction is open (`without_begin`), what flies together is one.
         """
         waiting = _line(session).waiting
         waiting.insert(0 if ahead else len(waiting), self._sent(parameters, None, failing))
@@ -89,6 +90,14 @@ class Statement:
 def settled(session: Session) -> None:
     """Nothing waits any more; raises what was waiting to be raised."""
     _line(session).let_go()
+
+
+def without_begin(session: Session) -> None:
+    """What this session asks by `Statement` opens no transaction: each journey is one by itself, and so is the last.
+
+    For work that reads first and then writes once, guarded, with the commit.
+    """
+    _line(session).begins = False
 
 
 def send_waiting_on(engine: Engine) -> None:
@@ -144,13 +153,14 @@ class _Sent(NamedTuple):
 class _Line:
     """What this module keeps of one connection: what waits, and the names under which it has prepared what."""
 
-    __slots__ = ("connection", "names", "pgconn", "prepared", "socket", "waiting")
+    __slots__ = ("begins", "connection", "names", "pgconn", "prepared", "socket", "waiting")
 
     def __init__(self, connection: Any) -> None:
         self.connection, self.pgconn = connection, connection.pgconn
         self.prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
         self.names = itertools.count()
         self.waiting: list[_Sent] = []
+        self.begins = not connection.autocommit
         self.socket = select.poll()
         self.socket.register(self.pgconn.socket, select.POLLIN)
 
@@ -163,7 +173,10 @@ class _Line:
         """Commit, and take along all that waits."""
         if any(sent.settle for sent in self.waiting):
             self.let_go()  # who hears its row may still say no
-        if self.waiting or self.pgconn.transaction_status != TransactionStatus.IDLE:
+        idle = self.pgconn.transaction_status == TransactionStatus.IDLE
+        if idle and not self.begins:
+            self.let_go()
+        elif self.waiting or not idle:
             self.ask(_COMMIT, [])
 
     def let_go(self) -> Row | None:
@@ -171,7 +184,7 @@ class _Line:
         if not self.waiting:
             return None
         flight, self.waiting = self.waiting, []
-        if self.pgconn.transaction_status == TransactionStatus.IDLE and not self.connection.autocommit:
+        if self.begins and self.pgconn.transaction_status == TransactionStatus.IDLE:
             flight.insert(0, _BEGIN)
         row = None
         for sent, answer in zip(flight, self._fly(flight), strict=False):
@@ -312,6 +325,8 @@ class LineSession(Session):
 
     def close(self) -> None:
         """Give the connection back; the pool rolls back what is open."""
+        if self._taken is not None:
+            self.line().begins = True
         if self._ours is not None:
             super().close()
             self._ours.close()

@@ -194,6 +194,35 @@ def test_a_write_that_keeps_silent_about_a_lost_guard_is_caught(running, monkeyp
     assert sum(one.status == 201 for one in heard) > 1
 
 
+def the_day_closes_before_the_write(running, monkeypatch) -> Heard:
+    """The close of the day is marked after a redemption has read that it is open."""
+    phones = running.shop.phones
+    assert running.post("/redemptions", running.shop.request(phones[3], "R8"), new_key()).status == 201
+    real = redeem_module._write
+
+    def write(*args, **named):
+        running.sql(
+            "insert into business_day (day, state, closing_at) values ('2026-11-21', 'closing', now()) on conflict do nothing"
+        )
+        return real(*args, **named)
+
+    monkeypatch.setattr(redeem_module, "_write", write)
+    return running.post("/redemptions", running.shop.request(phones[2], "R9"), new_key())
+
+
+def test_what_is_written_with_the_commit_asks_once_more_whether_the_day_is_open(running, monkeypatch):
+    heard = the_day_closes_before_the_write(running, monkeypatch)
+    assert (heard.status, heard.code) == (503, "day_closing")
+    assert running.sql("select count(*) from redemption") == [(1,)]
+
+
+def test_a_write_that_does_not_ask_for_the_day_again_is_caught(running, monkeypatch):
+    monkeypatch.setattr(writes, "_DAY_OPEN", "true")
+    writes._statement.cache_clear()
+    assert the_day_closes_before_the_write(running, monkeypatch).status == 201
+    writes._statement.cache_clear()
+
+
 def test_a_reversal_racing_its_original_either_undoes_it_or_buries_it(running):
     for turn in range(12):
         person, key = turn % 4, new_key()

@@ -53,9 +53,10 @@ _SAVEPOINT, _UNDO = Statement("savepoint redemption"), Statement("rollback to sa
 def redeem(session: Session, world: World, command: Redeem, *, with_commit: bool = False) -> RedemptionRecord:
     """Use or hold benefits for one purchase, or store why not.
 
-    The caller's transaction has its id before calling (the idempotency key), so that the close of the day waits for it.
-    `with_commit` leaves all writes to the journey of the commit; then the record holds only if that does not raise
-    Lost, and the same is raised here for what cannot be written without asking: begin again without it.
+    The caller makes its first write (the idempotency key) before calling, so that the close of the day waits for it;
+    or it leaves all writes to the journey of the commit (`with_commit`), the key's before ours. Then the record holds
+    only if that does not raise Lost, and the same is raised here for what cannot be written without asking: begin
+    again without it.
 
     Raises InvalidInput("invalid_fields") for a purchase that makes no sense, Conflict("duplicate_merchant_reference")
     naming the first, and Unavailable("day_closing", "busy").

@@ -131,6 +131,8 @@ _SEEN = """seen as (
   insert into proof_used (card_index, proof_id, terminal_id, redemption_id, seen_at)
   values (%(card_index)s, %(proof_id)s, %(terminal_id)s, null, %(at)s) on conflict do nothing)"""
 
+_DAY_OPEN = "not exists (select from business_day where day = %(today)s and state <> 'open')"
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -149,7 +151,7 @@ class Shape:
     postings: int = 0
     seen: bool = False
     firm: bool = False
-    """A guard that is lost is an error."""
+    """A guard that is lost is an error, and so is a day that is open no longer (see ledger.services.days)."""
 
 
 @lru_cache(maxsize=256)
@@ -159,7 +161,9 @@ def _statement(shape: Shape) -> Statement:
     parts = [text for _, text, _ in guards]
     if shape.rows:
         parts += _rows(shape, f"where {won}")
-    return Statement("with " + ",\n".join(parts) + f"\nselect {or_lost(won) if shape.firm else won}")
+    if shape.firm:
+        won = or_lost(f"{won} and {_DAY_OPEN}")
+    return Statement("with " + ",\n".join(parts) + f"\nselect {won}")
 
 
 def _guards(shape: Shape) -> list[tuple[str, str, str]]:
@@ -349,7 +353,7 @@ def write_refusal(
     seen = isinstance(command.code, Accepted) and command.code.proof_id is not None
     shape = Shape(guards=False, seen=seen, lines=bool(command.purchase.lines))
     if with_commit:
-        _statement(shape).with_commit(session, given, lost)
+        _statement(replace(shape, firm=True)).with_commit(session, given, lost)
     else:
         _run(session, shape, given)
     refused_id: uuid.UUID = given["id"]

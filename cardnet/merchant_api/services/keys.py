@@ -4,8 +4,8 @@ The key's row is the first write of that transaction, so there is no durable "in
 the row nor anything behind it. A duplicate blocks on the row's unique index until the first commits or rolls back.
 
 There are two ways. `once` takes the key before the work and writes the answer after it. `at_once` only asks whether the
-key is free, and writes key, answer and all that the work has left to the commit in one journey with it: whoever finds
-a guard taken there has left nothing behind, and comes again by `once`.
+key is free, and writes key, answer and all that the work has left to the commit in one journey, which is the whole
+transaction: whoever finds a guard taken there has left nothing behind, and comes again by `once`.
 """
 
 import uuid
@@ -20,7 +20,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from cardnet.kernel.statement import Row, Statement, lost, or_lost, settled
+from cardnet.kernel.statement import Row, Statement, lost, or_lost, settled, without_begin
 from cardnet.kernel.world import World
 from cardnet.merchant_api.models import IdempotencyKey
 from cardnet.merchant_api.rules import KEY_LIFE, LONGEST_WAIT_MS, REVERSE, Answer, InProgress, KeyReused
@@ -65,18 +65,14 @@ update idempotency_key
    set status = %(status)s, media_type = %(media_type)s, body = %(body)s, subject_id = %(subject_id)s
  where merchant_id = %(merchant_id)s and key = %(key)s returning true""")
 
-# The transaction gets its id before the work asks for the day's state, so that the close of the day waits for it.
-_LOOK = Statement("""
-select pg_current_xact_id()::text, set_config('lock_timeout', %(longest_wait)s, true), key, fingerprint, status, media_type, body, subject_id
-  from (select) as one left join idempotency_key on merchant_id = %(merchant_id)s and key = %(key)s""")
-
 _KEEP = Statement(
     """
-with kept as (
+with patience as materialized (select set_config('lock_timeout', %(longest_wait)s, true)), kept as (
 insert into idempotency_key (merchant_id, key, call, fingerprint, terminal_id, created_at, status, media_type, body, subject_id)
-values (%(merchant_id)s, %(key)s, %(call)s, %(fingerprint)s, %(terminal_id)s, %(at)s, %(status)s, %(media_type)s, %(body)s, %(subject_id)s)
+select %(merchant_id)s, %(key)s, %(call)s, %(fingerprint)s, %(terminal_id)s, %(at)s, %(status)s, %(media_type)s, %(body)s, %(subject_id)s
+  from patience
 on conflict do nothing returning 1)
-select """
+select """  # noqa: S608 - our own text
     + or_lost("exists (select from kept)")
 )
 
@@ -116,9 +112,9 @@ def at_once(session: Session, world: World, claim: Claim, work: Callable[[], Ans
 
     Raises what `once` does, and Lost, here or with the commit, when something else has come first.
     """
-    place = {"longest_wait": str(LONGEST_WAIT_MS), "merchant_id": claim.merchant_id, "key": claim.key}
+    without_begin(session)
     try:
-        _LOOK.later(session, place, _free)
+        _KEPT.later(session, {"merchant_id": claim.merchant_id, "key": claim.key}, _free)
         answer = work()
     except _Kept as kept:
         return _repeated(claim, kept.row)
@@ -134,8 +130,8 @@ class _Kept(Exception):
 
 
 def _free(row: Row | None, error: DBAPIError | None) -> None:
-    if error is None and row is not None and row[2] is not None:
-        raise _Kept(row[3:])
+    if error is None and row is not None:
+        raise _Kept(row)
 
 
 def _keeping(error: DBAPIError) -> Exception:
