@@ -73,13 +73,13 @@ class Statement:
     def with_commit(
         self, session: Session, parameters: Mapping[str, Any], failing: Failing, *, ahead: bool = False
     ) -> None:
-        """Run it with the commit, in the same journey; `ahead` of what waits already, or after it.
+        """Run it with the commit, in the same journey; `ahead` of others that go with it, or after them.
 
         Only its error is heard, and undoes the transaction: what must not stay has to fail (see `or_lost`). Where no
         transaction is open (`without_begin`), what flies together is one.
         """
-        waiting = _line(session).waiting
-        waiting.insert(0 if ahead else len(waiting), self._sent(parameters, None, failing))
+        last = _line(session).last
+        last.insert(0 if ahead else len(last), self._sent(parameters, None, failing))
 
     def _sent(
         self, parameters: Mapping[str, Any], settle: Settle | None = None, failing: Failing | None = None
@@ -111,14 +111,19 @@ def send_waiting_on(engine: Engine) -> None:
     @event.listens_for(engine, "commit")
     def _commit(connection: Connection) -> None:
         line = connection.info.get(_LINE)
-        if line and line.waiting:
+        if line and (line.waiting or line.last):
             line.commit()
+
+    @event.listens_for(engine, "release_savepoint")
+    def _release(connection: Connection, *_: Any) -> None:
+        if line := connection.info.get(_LINE):
+            line.let_all_go()
 
     @event.listens_for(engine, "rollback")
     @event.listens_for(engine, "rollback_savepoint")
     def _rollback(connection: Connection, *_: Any) -> None:
         if line := connection.info.get(_LINE):
-            line.waiting.clear()
+            line.forget()
 
     event.listen(engine, "reset", _undo_what_is_open)
 
@@ -151,15 +156,19 @@ class _Sent(NamedTuple):
 
 
 class _Line:
-    """What this module keeps of one connection: what waits, and the names under which it has prepared what."""
+    """What this module keeps of one connection: what waits, and the names under which it has prepared what.
 
-    __slots__ = ("begins", "connection", "names", "pgconn", "prepared", "socket", "waiting")
+    `waiting` goes with whatever is asked next, `last` with the commit.
+    """
+
+    __slots__ = ("begins", "connection", "last", "names", "pgconn", "prepared", "socket", "waiting")
 
     def __init__(self, connection: Any) -> None:
         self.connection, self.pgconn = connection, connection.pgconn
         self.prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
         self.names = itertools.count()
         self.waiting: list[_Sent] = []
+        self.last: list[_Sent] = []
         self.begins = not connection.autocommit
         self.socket = select.poll()
         self.socket.register(self.pgconn.socket, select.POLLIN)
@@ -175,9 +184,20 @@ class _Line:
             self.let_go()  # who hears its row may still say no
         idle = self.pgconn.transaction_status == TransactionStatus.IDLE
         if idle and not self.begins:
-            self.let_go()
-        elif self.waiting or not idle:
-            self.ask(_COMMIT, [])
+            self.let_all_go()
+        elif self.waiting or self.last or not idle:
+            self.last.append(_COMMIT)
+            self.let_all_go()
+
+    def let_all_go(self) -> None:
+        """Send what waits for the commit as well."""
+        self.waiting += self.last
+        self.last = []
+        self.let_go()
+
+    def forget(self) -> None:
+        """Nothing of what waits is to be sent."""
+        self.waiting, self.last = [], []
 
     def let_go(self) -> Row | None:
         """Send all that waits in one journey and settle it in order; the last one's row. Raises DBAPIError."""
@@ -266,7 +286,7 @@ class _Line:
         return error
 
 
-_BEGIN, _COMMIT = _Sent(Statement("begin"), []), Statement("commit")
+_BEGIN, _COMMIT = _Sent(Statement("begin"), []), _Sent(Statement("commit"), [])
 _FINE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 _OUTDATED = frozenset({"0A000", "26000"})
 
@@ -320,7 +340,7 @@ class LineSession(Session):
     def rollback(self) -> None:
         """Undo what was done by either way."""
         if self._taken is not None:
-            self.line().waiting.clear()
+            self.line().forget()
         super().rollback()
 
     def close(self) -> None:
