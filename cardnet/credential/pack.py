@@ -23,7 +23,9 @@ class Policy:
     """The parameters of card-credential.md; every number is seconds unless its name says otherwise.
 
     A proof is accepted while it is at most `*_past` old and at most `*_ahead` in the future; with an answered
-    challenge `challenge` counts both ways.
+    challenge `challenge` counts both ways. What a till may do alone (`limits.judge_use`): purchases up to the floor,
+    so many uses of a card a day, so many uses and so much given between two syncs, the last one at most
+    `offline_sync` ago.
     """
 
     rotation: int = 15
@@ -35,6 +37,13 @@ class Policy:
     credential_ahead: int = 300
     device_life: int = 14 * 86_400
     printed_life_months: int = 24
+    offline_floor_fen: int = 5_000
+    offline_card_uses: int = 2
+    offline_uses: int = 40
+    offline_given_fen: int = 100_000
+    offline_sync: int = 72 * 3600
+    printed_floor_fen: int = 1_000
+    printed_card_uses: int = 1
 
 
 @dataclass(frozen=True, slots=True)
