@@ -6,12 +6,7 @@ from typing import Any
 
 from cardnet.benefits.reasons import Reason
 from cardnet.benefits.services import RedemptionRecord
-from cardnet.kernel import calendar
-
-
-def moment(at: datetime) -> str:
-    """RFC 3339 with Shanghai's offset, to the second."""
-    return calendar.local(at).isoformat(timespec="seconds")
+from cardnet.http.wire import moment
 
 
 def redemption(record: RedemptionRecord, now: datetime) -> dict[str, Any]:

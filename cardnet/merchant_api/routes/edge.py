@@ -10,19 +10,18 @@ from typing import Any
 from flask import Response, request
 from marshmallow import Schema
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import UnsupportedMediaType
 
 from cardnet.http import problem
+from cardnet.http.requests import JSON, bearer, read_body
+from cardnet.http.wire import Malformed, load
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput, NotSignedIn
 from cardnet.kernel.world import World
-from cardnet.merchant_api import rules, schemas, services
+from cardnet.merchant_api import rules, services
 from cardnet.merchant_api.rules import Answer
 from cardnet.merchants.rules import Venue
 from cardnet.merchants.services import venue_of_token
 from cardnet.wiring import current_world
-
-JSON = "application/json"
 
 Work = Callable[[Session, World, Venue, dict[str, Any]], Callable[[], Answer]]
 """Reads what can be read before the key is taken, and returns what is to be done under it."""
@@ -41,7 +40,7 @@ def answer_once(call: str, schema: Schema, work: Work, **parameters: str) -> Res
             venue = caller(session, world)
             sent = read_body()
             key = read_key()
-            body = schemas.load(schema, sent)
+            body = load(schema, sent)
             print_of = rules.fingerprint(request.method, call, parameters, sent)
             claim = services.Claim(venue.merchant_id, venue.terminal_id, key, call, print_of)
             answer = services.once(session, world, claim, work(session, world, venue, body))
@@ -61,37 +60,19 @@ def _keep(world: World, claim: services.Claim, error: CardnetError) -> Answer:
 
 def caller(session: Session, world: World) -> Venue:
     """The venue of the request's terminal token. Raises NotSignedIn("token_invalid"), NotAllowed."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
+    token = bearer()
+    if token is None:
         raise NotSignedIn("token_invalid", "缺少终端令牌：请以 Authorization: Bearer cnt_… 发送。")
-    return venue_of_token(session, world, token.strip())
-
-
-def read_body() -> dict[str, Any]:
-    """The request's JSON object. Raises Malformed, and 415 and 413 by werkzeug."""
-    if request.mimetype != JSON or request.headers.get("Content-Encoding", "identity") != "identity":
-        raise UnsupportedMediaType
-    return schemas.read_json(request.get_data(cache=False))
-
-
-def read_query(schema: Schema) -> dict[str, Any]:
-    """The request's query. Raises InvalidInput("invalid_fields"), also for a name given twice."""
-    twice = [name for name, values in request.args.lists() if len(values) > 1]
-    if twice:
-        findings = [schemas.twice(name) for name in twice]
-        raise InvalidInput("invalid_fields", "有参数重复，请每个只写一次。", findings)
-    return schemas.load(schema, request.args.to_dict())
+    return venue_of_token(session, world, token)
 
 
 def read_key() -> str:
     """The Idempotency-Key. Raises Malformed("idempotency_key_required" or "idempotency_key_invalid")."""
     key = request.headers.get("Idempotency-Key")
     if not key:
-        raise schemas.Malformed(
-            "idempotency_key_required", "缺少 Idempotency-Key：每个新请求请带一个新的键，重试时带同一个。"
-        )
+        raise Malformed("idempotency_key_required", "缺少 Idempotency-Key：每个新请求请带一个新的键，重试时带同一个。")
     if not rules.is_key(key):
-        raise schemas.Malformed("idempotency_key_invalid", "Idempotency-Key 应为 16–64 位字母、数字、_ 或 -。")
+        raise Malformed("idempotency_key_invalid", "Idempotency-Key 应为 16–64 位字母、数字、_ 或 -。")
     return key
 
 

@@ -1,12 +1,7 @@
 """Redemptions: quote, redeem, hold and capture, reverse, look up."""
 
-import base64
-import binascii
-import hmac
-import json
 import uuid
 from collections.abc import Callable
-from datetime import date
 from typing import Any
 
 from flask import Response
@@ -18,13 +13,13 @@ from cardnet.credential.device import challenge_nonce
 from cardnet.credential.store import trust_pack
 from cardnet.credential.verify import Accepted, Rejected, VerifyContext, verify
 from cardnet.http import problem
+from cardnet.http.requests import cursor_of, place_of, read_body, read_query
+from cardnet.http.wire import load, moment
 from cardnet.kernel import calendar
 from cardnet.kernel.db import transaction
-from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, NotFound
-from cardnet.kernel.vault import vault_of
+from cardnet.kernel.errors import Conflict, NotFound
 from cardnet.kernel.world import World
 from cardnet.merchant_api import answers, rules, schemas, services
-from cardnet.merchant_api.answers import moment
 from cardnet.merchant_api.routes.blueprint import Call, serves
 from cardnet.merchant_api.routes.edge import (
     answer_once,
@@ -32,8 +27,6 @@ from cardnet.merchant_api.routes.edge import (
     json_answer,
     kept_problem,
     problem_answer,
-    read_body,
-    read_query,
     respond,
 )
 from cardnet.merchant_api.rules import Answer
@@ -42,7 +35,6 @@ from cardnet.wiring import current_world
 
 _QUOTE, _REDEEM = schemas.QuoteRequest(), schemas.RedeemRequest()
 _CAPTURE, _REVERSE, _LIST = schemas.CaptureRequest(), schemas.ReverseRequest(), schemas.ListQuery()
-_CURSOR = "merchant_api.cursor"
 
 
 @serves(
@@ -61,7 +53,7 @@ def ask_quote() -> Response:
     world = current_world()
     with transaction() as session:
         venue = caller(session, world)
-        body = schemas.load(_QUOTE, read_body())
+        body = load(_QUOTE, read_body())
         code = _judge(session, world, venue, body)
         record = benefits.quote(
             session, world, benefits.Quote(venue, code, _purchase(body["purchase"]), body["id_last4"])
@@ -214,12 +206,14 @@ def list_redemptions() -> Response:
         venue = caller(session, world)
         query = read_query(_LIST)
         day = query["business_date"] or calendar.day_of(world.now())
-        before = _read_cursor(session, venue, day, query)
+        bound = [str(venue.merchant_id), day.isoformat(), query["terminal"]]
+        place = place_of(session, bound, query["cursor"])
+        before = uuid.UUID(place) if place else None
         found = benefits.redemptions_of_merchant(
             session, venue.merchant_id, before, query["limit"] + 1, day=day, terminal_code=query["terminal"]
         )
         shown = found[: query["limit"]]
-        more = _cursor(session, venue, day, query, shown[-1]) if len(found) > len(shown) else None
+        more = cursor_of(session, bound, str(shown[-1].id)) if len(found) > len(shown) else None
     body = {
         "redemptions": [answers.row(record) for record in shown],
         "next_cursor": more,
@@ -298,29 +292,3 @@ def _judge(session: Session, world: World, venue: Venue, body: dict[str, Any]) -
 def _purchase(sent: dict[str, Any]) -> Purchase:
     lines = tuple(PurchaseLine(line["line_no"], line["amount_fen"], line["category"]) for line in sent["lines"])
     return Purchase(sent["amount_fen"], sent["service_code"], lines, sent["service_on"])
-
-
-def _cursor(session: Session, venue: Venue, day: date, query: dict[str, Any], last: RedemptionRecord) -> str:
-    assert last.id is not None  # a stored one always has an id
-    place = last.id.bytes
-    return base64.urlsafe_b64encode(place + _seal(session, venue, day, query, place)).decode().rstrip("=")
-
-
-def _read_cursor(session: Session, venue: Venue, day: date, query: dict[str, Any]) -> uuid.UUID | None:
-    """Where the page starts. A cursor is signed and bound to its filter, so a changed or borrowed one is refused."""
-    if query["cursor"] is None:
-        return None
-    try:
-        given = base64.urlsafe_b64decode(query["cursor"] + "=" * (-len(query["cursor"]) % 4))
-    except (binascii.Error, ValueError):
-        given = b""
-    place, seal = given[:16], given[16:]
-    if len(place) != 16 or not hmac.compare_digest(seal, _seal(session, venue, day, query, place)):
-        finding = FieldError("/cursor", "请原样使用上一页给出的 next_cursor，筛选条件也不要改。")
-        raise InvalidInput("invalid_fields", "翻页位置不对，请从第一页重新开始。", [finding])
-    return uuid.UUID(bytes=place)
-
-
-def _seal(session: Session, venue: Venue, day: date, query: dict[str, Any], place: bytes) -> bytes:
-    bound = json.dumps([str(venue.merchant_id), day.isoformat(), query["terminal"], place.hex()])
-    return vault_of(session).index(_CURSOR, bound)[:16]

@@ -2,19 +2,20 @@
 
 from flask import Response, current_app
 
-from cardnet.http import problem
+from cardnet.http import openapi, problem
+from cardnet.http.requests import read_body
+from cardnet.http.wire import load, moment
 from cardnet.kernel.db import transaction
-from cardnet.merchant_api import openapi, schemas
-from cardnet.merchant_api.answers import moment
-from cardnet.merchant_api.routes.blueprint import CALLS, Call, serves
-from cardnet.merchant_api.routes.edge import caller, json_answer, read_body, respond
+from cardnet.merchant_api import schemas
+from cardnet.merchant_api.routes.blueprint import API, Call, serves
+from cardnet.merchant_api.routes.edge import caller, json_answer, respond
 from cardnet.merchant_api.rules import MOST_FEN
 from cardnet.merchants.rules import Venue
 from cardnet.merchants.services import Enrol, EnrolmentRefused, enrol
 from cardnet.wiring import current_world
 
 _ENROL = schemas.EnrolRequest()
-_DOCUMENT = "cardnet.merchant_api.openapi"
+_DOCUMENT = "cardnet.merchant_api.document"
 
 
 @serves(
@@ -32,7 +33,7 @@ _DOCUMENT = "cardnet.merchant_api.openapi"
 def enrol_terminal() -> Response:
     """POST /terminals/enrol."""
     world = current_world()
-    body = schemas.load(_ENROL, read_body())
+    body = load(_ENROL, read_body())
     with transaction() as session:
         outcome = enrol(session, world, Enrol(**body))
     if isinstance(outcome, EnrolmentRefused):
@@ -56,7 +57,7 @@ def me() -> Response:
 def describe() -> Response:
     """GET /openapi.json."""
     if _DOCUMENT not in current_app.extensions:
-        current_app.extensions[_DOCUMENT] = json_answer(200, openapi.document(CALLS))
+        current_app.extensions[_DOCUMENT] = json_answer(200, openapi.document(API))
     return respond(current_app.extensions[_DOCUMENT])
 
 
