@@ -168,7 +168,7 @@ class Batch(Base):
         # The same bytes sent twice, even at the same instant, are one batch.
         UniqueConstraint("union_id", "content_sha256"),
         CheckConstraint(_one_of("mode", RosterMode), name="mode"),
-        CheckConstraint("origin in ('file', 'self_filled')", name="origin"),
+        CheckConstraint("origin in ('file', 'self_filled', 'replacement', 'renewal')", name="origin"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

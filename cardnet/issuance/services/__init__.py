@@ -22,6 +22,13 @@ from cardnet.issuance.services.allocation import (
     preview_allocation,
     spread_quota,
 )
+from cardnet.issuance.services.applying import (
+    ApplyForRenewal,
+    ApplyForReplacement,
+    apply_for_renewal,
+    apply_for_replacement,
+    cards_to_renew,
+)
 from cardnet.issuance.services.authority import (
     AuthorityView,
     NewAuthority,
@@ -97,12 +104,16 @@ from cardnet.issuance.services.handouts import (
     sign_by_scan,
     take_back,
 )
+from cardnet.issuance.services.in_place import (
+    Applied,
+    ResubmitInPlace,
+    open_application_of,
+    resubmit_in_place,
+)
 from cardnet.issuance.services.issue import (
     Issue,
     IssueCards,
     IssuedCard,
-    issue,
-    issue_cards,
 )
 from cardnet.issuance.services.letters import (
     ActivationFigures,
@@ -187,6 +198,7 @@ from cardnet.issuance.services.raises import (
 )
 from cardnet.issuance.services.rebinding import GivenCode, GiveRebindCode, give_rebind_code
 from cardnet.issuance.services.recall import Recalled, RecallQuota, SetRecallDate, recall_quota, set_recall_date
+from cardnet.issuance.services.renewing import issue, issue_cards
 from cardnet.issuance.services.replacing import (
     RenewCards,
     ReplaceCard,
@@ -252,6 +264,9 @@ __all__ = [
     "AnswerOffers",
     "Answered",
     "ApplicationOfPerson",
+    "Applied",
+    "ApplyForRenewal",
+    "ApplyForReplacement",
     "ApprovalLine",
     "ApprovalList",
     "AskApproval",
@@ -318,6 +333,7 @@ __all__ = [
     "ReplaceCard",
     "ReportLoss",
     "ReportLossByDocument",
+    "ResubmitInPlace",
     "ReturnQuota",
     "Review",
     "ReviewOpen",
@@ -353,6 +369,8 @@ __all__ = [
     "allocate_many",
     "allocate_quota",
     "applications_of_people",
+    "apply_for_renewal",
+    "apply_for_replacement",
     "approval_by_link",
     "approval_list",
     "approvals_of_batch",
@@ -365,6 +383,7 @@ __all__ = [
     "card_counts",
     "card_of_number",
     "cards_of_person",
+    "cards_to_renew",
     "check_roster",
     "close_due_years",
     "close_handout",
@@ -399,6 +418,7 @@ __all__ = [
     "may_see_authority",
     "merge_people",
     "note_printed_use",
+    "open_application_of",
     "open_handout",
     "original_of",
     "original_rows",
@@ -425,6 +445,7 @@ __all__ = [
     "report_loss",
     "report_loss_by_document",
     "reprint_code",
+    "resubmit_in_place",
     "resume_card",
     "return_quota",
     "review",

@@ -22,6 +22,7 @@ from cardnet.issuance.rules import BindingKind, BindingState, CardAction, CardSt
 from cardnet.issuance.services.cards import note
 from cardnet.issuance.services.issue import code_index
 from cardnet.issuance.services.rebinding import try_rebind_code
+from cardnet.issuance.services.rolling_over import roll_over, successor_in_force
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of, end_of
 from cardnet.kernel.errors import CardnetError, Conflict, InvalidInput, NotAllowed
@@ -171,7 +172,7 @@ def activate_card(session: Session, world: World, command: ActivateCard) -> Acti
 def renew_credential(session: Session, world: World, command: RenewCredential) -> Renewal:
     """A new credential for the same key and index, 14 days from now, never beyond the card.
 
-    Raises Conflict("not_bound") when this key is bound to no card in use, Conflict("card_suspended", "card_expired").
+    Where the card is over and was renewed, the phone goes on to the new card: the same key, a new index. Raises Conflict("not_bound") when this key is bound to no card in use, Conflict("card_suspended", "card_expired").
     """
     found = session.execute(
         select(Card, Binding)
@@ -191,9 +192,9 @@ def renew_credential(session: Session, world: World, command: RenewCredential) -
     if card.state != CardState.ACTIVE:
         raise Conflict("card_suspended", "会员卡已挂失，请先解挂或到工会补办。")
     at = world.now()
-    if card.valid_to < day_of(at):
-        raise Conflict("card_expired", "会员卡已过有效期，请联系所在工会换发新卡。")
     person = membership.people(session, [card.person_id])[card.person_id]
+    if card.valid_to < day_of(at):
+        card, binding = _rolled_over(session, world, card, binding, person, at)
     return _renewal(session, world, card, person, binding, at)
 
 
@@ -295,6 +296,24 @@ def _bind_instead(session: Session, world: World, card: Card, public_key: bytes,
     after = {"index": binding.card_index, "channel": channel}
     audit.record(session, world, audit.Act("card.rebind", "card", str(card.id), after=after))
     return binding
+
+
+def _rolled_over(
+    session: Session, world: World, card: Card, binding: Binding, person: PersonView, at: datetime
+) -> tuple[Card, Binding]:
+    """The renewed card and this phone's binding to it. Raises Conflict("card_expired", "card_suspended")."""
+    after = successor_in_force(session, card, day_of(at))
+    if after is None:
+        raise Conflict("card_expired", "会员卡已过有效期，请联系所在工会换发新卡。")
+    if after.state == CardState.SUSPENDED:
+        raise Conflict("card_suspended", "会员卡已挂失，请先解挂或到工会补办。")
+    if _live_binding(session, after.id) is not None:
+        # Another phone took the new card with its slip: that one stays.
+        raise Conflict("not_bound", "新卡已绑定到另一部手机，请重新绑定。")
+    new = _bind(session, world, after, binding.device_key or b"", at)
+    roll_over(session, world, binding, after, new, person, at)
+    session.flush()
+    return after, new
 
 
 def _live_binding(session: Session, card_id: uuid.UUID) -> Binding | None:
