@@ -66,7 +66,7 @@ def batch_of(session: Session, batch_id: uuid.UUID) -> BatchView:
     row = session.execute(_VIEW.where(Batch.id == batch_id)).one_or_none()
     if row is None:
         raise NotFound("batch_unknown", f"没有批次 {batch_id}，请核对批次号。")
-    return BatchView(*row)
+    return BatchView(**row._asdict() | {"origin": BatchOrigin(row.origin)})
 
 
 def original_rows(session: Session, batch_id: uuid.UUID) -> tuple[OriginalRow, ...]:
