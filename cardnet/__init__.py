@@ -45,7 +45,7 @@ def create_app(settings: Settings | None = None, world: World | None = None) -> 
     app.extensions["cardnet.world"] = world or _world(settings)
     app.extensions["cardnet.vault"] = vault
     with app.app_context():
-        app.extensions["cardnet.sessions"] = SessionFactory(_engine(), vault=vault)
+        app.extensions["cardnet.sessions"] = SessionFactory(_engine(), vault=vault, root_folder=settings.data)
     http.install(app)
     app.register_blueprint(merchant_api_blueprint)
     web.install(app)

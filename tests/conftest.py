@@ -140,7 +140,7 @@ def app(suite_database: str, data_folder: Path, world: World) -> Iterator[Flask]
     act_as_app_role(engine)
     with engine.connect() as connection:
         outer = connection.begin()
-        factory = SessionFactory(connection, vault=app.extensions["cardnet.vault"])
+        factory = SessionFactory(connection, **app.extensions["cardnet.sessions"].info)
         factory.join = "create_savepoint"
         app.extensions["cardnet.sessions"] = factory
         yield app

@@ -1,5 +1,7 @@
 """The credential's tables: issuer keys, trust pack, card indexes, status list. The only part that knows a database."""
 
+from sqlalchemy.orm import Session
+
 from cardnet.credential.store.documents import Published
 from cardnet.credential.store.indexes import (
     allocate_indexes,
@@ -9,22 +11,49 @@ from cardnet.credential.store.indexes import (
     statuses_of,
 )
 from cardnet.credential.store.keys import (
-    CACHE_SECONDS,
+    PRINT_STOCK,
     RevokeKey,
     ensure_keys,
+    reseal_keys,
     revoke_key,
-    roots,
-    signed_trust_pack,
     signing_key,
-    trust_pack,
+    take_print_key,
 )
+from cardnet.credential.store.packs import (
+    CACHE_SECONDS,
+    PackChanges,
+    TakePack,
+    newest_pack,
+    pack_to_sign,
+    take_pack,
+    trust_pack,
+    unsigned_changes,
+)
+from cardnet.credential.store.roots import AdoptRoots, adopt_roots, are_online
+from cardnet.credential.store.roots import active as roots
+from cardnet.kernel.world import World
+
+
+def signed_trust_pack(session: Session, world: World) -> Published:
+    """The newest pack as tills fetch it, with its ETag value; keys that are due are made first."""
+    ensure_keys(session, world)
+    return newest_pack(session)
+
 
 __all__ = [
     "CACHE_SECONDS",
+    "PRINT_STOCK",
+    "AdoptRoots",
+    "PackChanges",
     "Published",
     "RevokeKey",
+    "TakePack",
+    "adopt_roots",
     "allocate_indexes",
+    "are_online",
     "ensure_keys",
+    "pack_to_sign",
+    "reseal_keys",
     "revoke_key",
     "roots",
     "set_status",
@@ -33,5 +62,8 @@ __all__ = [
     "signing_key",
     "status_list",
     "statuses_of",
+    "take_pack",
+    "take_print_key",
     "trust_pack",
+    "unsigned_changes",
 ]

@@ -1,8 +1,9 @@
 """Issuer keys, card indexes and what was published about them."""
 
+import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cardnet.kernel.db import Base
@@ -13,15 +14,29 @@ class IssuerKeyRow(Base):
 
     __tablename__ = "issuer_key"
     __table_args__ = (
-        # Two processes making the month's keys at once.
-        UniqueConstraint("use", "shard", "nbf", postgresql_nulls_not_distinct=True),
+        # Two processes making the month's keys at once. Print keys are a stock, and roots are made elsewhere.
+        Index(
+            "uq_issuer_key_period",
+            "use",
+            "shard",
+            "nbf",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=text("use not in ('print', 'root')"),
+        ),
+        # One key for each printing, and each printing has one.
+        Index(
+            "uq_issuer_key_print_run_id", "print_run_id", unique=True, postgresql_where=text("print_run_id is not null")
+        ),
         CheckConstraint("octet_length(kid) = 2", name="kid_two_bytes"),
-        CheckConstraint("use in ('card', 'print', 'status', 'settlement', 'root')", name="use_known"),
+        CheckConstraint("use in ('card', 'print', 'status', 'settlement', 'offers', 'root')", name="use_known"),
         CheckConstraint("(use = 'card') = (shard is not null) and shard between 0 and 3", name="card_keys_have_shards"),
         CheckConstraint(
             "alg = -8 and octet_length(public) = 32 or alg = -7 and octet_length(public) = 33", name="alg_fits"
         ),
         CheckConstraint("nbf < exp", name="period"),
+        CheckConstraint("print_run_id is null or use = 'print' and private_sealed is null", name="printed_once"),
+        CheckConstraint("use <> 'root' or private_sealed is null", name="roots_stay_outside"),
         CheckConstraint(
             "state in ('active', 'revoked') and (state = 'revoked') = (revoked_at is not null)", name="state_known"
         ),
@@ -32,13 +47,15 @@ class IssuerKeyRow(Base):
     use: Mapped[str]
     shard: Mapped[int | None]
     public: Mapped[bytes]
-    # Sealed by the vault. None where the private half lives elsewhere, as an offline root's does.
+    # Sealed by the vault. None where the private half lives elsewhere, as a root's does, or is gone: a print key's is
+    # forgotten with the printing it was for.
     private_sealed: Mapped[bytes | None]
     nbf: Mapped[datetime]
     exp: Mapped[datetime]
     state: Mapped[str]
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    print_run_id: Mapped[uuid.UUID | None]
 
 
 class TrustPackRow(Base):
