@@ -347,10 +347,30 @@ class MerchantReference(Base):
     redemption_id: Mapped[uuid.UUID]
 
 
+class OrganisedRedemption(Base):
+    """A redemption within an organised health check: the group's own name, and who pays what the benefit leaves.
+
+    A table of its own, so that the many redemptions without one carry nothing for it.
+    """
+
+    __tablename__ = "organised_redemption"
+    __table_args__ = (
+        CheckConstraint("payer in ('member', 'unit')", name="payer"),
+        CheckConstraint("payer <> 'unit' or group_ref is not null", name="group"),
+        Index(None, "merchant_id", "group_ref"),
+    )
+
+    redemption_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    merchant_id: Mapped[uuid.UUID]
+    group_ref: Mapped[str | None]
+    payer: Mapped[str]
+
+
 class Refund(Base):
     """A reversal, the release of a hold, or a refund of part or all. Append-only.
 
-    `benefits` is `[[program id, fen, union fen], …]`; `restored` says that the uses went back to their periods.
+    `benefits` is `[[program id, fen, union fen], …]`; `restored` says that the uses went back to their periods;
+    `lines` are the order's lines it was asked for by, if it was.
     """
 
     __tablename__ = "refund"
@@ -373,6 +393,7 @@ class Refund(Base):
     discount_fen: Mapped[int]
     benefits: Mapped[list[Any]]
     restored: Mapped[bool]
+    lines: Mapped[list[Any] | None]
     reason: Mapped[str]
     merchant_id: Mapped[uuid.UUID]
     store_code: Mapped[str]

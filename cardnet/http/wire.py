@@ -12,10 +12,10 @@ from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validat
 from cardnet.kernel import calendar
 from cardnet.kernel.errors import CardnetError, FieldError, InvalidInput
 
-_REQUIRED = "缺少这个字段。"
+REQUIRED = "缺少这个字段。"
 _UNKNOWN = "没有这个字段，请删去。"
 _OBJECT = "应为 JSON 对象。"
-_CODES = {_REQUIRED: "required", _UNKNOWN: "unknown_field"}
+_CODES = {REQUIRED: "required", _UNKNOWN: "unknown_field"}
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MOST_FINDINGS = 50
@@ -99,7 +99,7 @@ class Strict(Schema):
 class _Saying(fields.Field[Any]):
     """Messages in the reader's language in place of marshmallow's own."""
 
-    default_error_messages = {"required": _REQUIRED, "null": "不能为 null。", "invalid": "类型不对。"}  # noqa: RUF012
+    default_error_messages = {"required": REQUIRED, "null": "不能为 null。", "invalid": "类型不对。"}  # noqa: RUF012
 
 
 class Whole(_Saying, fields.Integer):

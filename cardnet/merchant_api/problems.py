@@ -25,6 +25,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "idempotency_key_reused": (422, "the key belongs to another request"),
     "refused": (422, "the member gets no benefit: recorded, with reasons"),
     "capture_exceeds_held": (422, "more than is held"),
+    "refund_exceeds_captured": (422, "more than is left; detail.remaining_fen says how much is"),
     "rate_limited": (429, "wait as Retry-After says"),
     "internal": (500, "our mistake; the same key tells the truth"),
     "busy": (503, "too many at once; the same key tells the truth"),

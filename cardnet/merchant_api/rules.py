@@ -20,11 +20,16 @@ MOST_FEN = 10**12
 
 REDEEM = "POST /redemptions"
 CAPTURE = "POST /redemptions/{id}/capture"
+REFUND = "POST /redemptions/{id}/refunds"
 REVERSE = "POST /reversals"
 """Names of the calls that take a key, as they stand in the key's row."""
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _STORED_422 = frozenset({"capture_exceeds_held", "refund_exceeds_captured"})
+
+
+QUOTE_LIFE = timedelta(seconds=120)
+"""How long a quote's token stands for the code it was made of: a member's code lives fifteen seconds."""
 
 
 class KeyReused(InvalidInput):

@@ -1,6 +1,7 @@
 """What benefits do for others: programs and their rules, redeeming and undoing, and reading what happened."""
 
 from cardnet.benefits.services.expiry import release_expired
+from cardnet.benefits.services.groups import note_group
 from cardnet.benefits.services.holds import capture_hold
 from cardnet.benefits.services.lookups import (
     decision_of,
@@ -92,6 +93,7 @@ __all__ = [
     "decision_of",
     "draft_rule",
     "explain",
+    "note_group",
     "people_served",
     "people_served_by_unit",
     "program_of_code",

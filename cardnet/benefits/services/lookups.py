@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -18,6 +19,7 @@ from cardnet.benefits.models import (
 )
 from cardnet.benefits.reasons import Reason, for_merchants, reason_from_json
 from cardnet.benefits.services.changes import Locked
+from cardnet.benefits.services.groups import groups_of
 from cardnet.benefits.services.records import (
     BenefitLine,
     BenefitRecord,
@@ -160,9 +162,14 @@ def _as_records(session: Session, rows: Sequence[Redemption], *, to_member: bool
         )
     views = people(session, {row.person_id for row in rows if row.person_id})
     shown = {person_id: name_for_merchant(view.name) for person_id, view in views.items()}
-    return [
+    records = [
         _record(row, benefits.get(row.id, []), decisions.get(row.id), names, shown, to_member=to_member) for row in rows
     ]
+    if not (groups := groups_of(session, ids)):
+        return records
+    plain: tuple[str | None, str] = (None, "member")
+    told = ((record, groups.get(row.id, plain)) for row, record in zip(rows, records, strict=True))
+    return [replace(record, group_ref=group_ref, payer=payer) for record, (group_ref, payer) in told]
 
 
 def _candidate(decision: Decision | None, program: str) -> Mapping[str, Any]:

@@ -84,12 +84,16 @@ class Reverse:
 
 @dataclass(frozen=True, slots=True)
 class GiveBack:
-    """Refund part or all of what was captured, any time: `benefit_fen`, or everything that is left."""
+    """Refund part or all of what was captured, any time: `benefit_fen`, what `lines` got, or everything that is left.
+
+    `lines` are line numbers of the order; each may be given back once.
+    """
 
     venue: Venue
     redemption_id: uuid.UUID
     reason: str
     benefit_fen: int | None = None
+    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ class RedemptionRecord:
 
     `outcome` is its `RedemptionState`; a quote has no id and is `applicable` or `refused`.
 
-    `payable_fen` is what the cashier charges. `member_display` is masked (`王*`), None when no card was verified.
+    `payable_fen` is what the cashier charges, or, for a group whose unit pays (`payer`), bills. `member_display` is masked (`王*`), None when no card was verified.
     """
 
     id: uuid.UUID | None
@@ -159,6 +163,8 @@ class RedemptionRecord:
     business_date: date
     held_until: datetime | None
     person_id: uuid.UUID | None
+    group_ref: str | None = None
+    payer: str = "member"
 
     @property
     def payable_fen(self) -> int:

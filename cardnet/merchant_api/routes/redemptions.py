@@ -9,9 +9,7 @@ from sqlalchemy.orm import Session
 
 from cardnet.benefits import services as benefits
 from cardnet.benefits.services import Purchase, PurchaseLine, RedemptionRecord
-from cardnet.credential.device import challenge_nonce
-from cardnet.credential.store import trust_pack
-from cardnet.credential.verify import Accepted, Rejected, VerifyContext, verify
+from cardnet.credential.verify import Accepted, Rejected
 from cardnet.http import problem
 from cardnet.http.requests import cursor_of, place_of, read_body, read_query
 from cardnet.http.wire import load, moment
@@ -34,7 +32,8 @@ from cardnet.merchants.rules import Venue
 from cardnet.wiring import current_world
 
 _QUOTE, _REDEEM = schemas.QuoteRequest(), schemas.RedeemRequest()
-_CAPTURE, _REVERSE, _LIST = schemas.CaptureRequest(), schemas.ReverseRequest(), schemas.ListQuery()
+_CAPTURE, _REVERSE, _REFUND = schemas.CaptureRequest(), schemas.ReverseRequest(), schemas.RefundRequest()
+_LIST = schemas.ListQuery()
 
 
 @serves(
@@ -54,11 +53,20 @@ def ask_quote() -> Response:
     with transaction() as session:
         venue = caller(session, world)
         body = load(_QUOTE, read_body())
-        code = _judge(session, world, venue, body)
+        shown, code = _judge(session, world, venue, body)
         record = benefits.quote(
             session, world, benefits.Quote(venue, code, _purchase(body["purchase"]), body["id_last4"])
         )
-    return respond(json_answer(200, answers.quote(record, world.now())))
+        token = None
+        if isinstance(shown, services.Shown) and not _about_the_card(record):
+            # Asking again by token gives the same one: two minutes from the code, not from the last question.
+            token = body["quote_token"] or services.token_of(session, venue, shown), shown.expires_at
+    return respond(json_answer(200, answers.quote(record, token, world.now())))
+
+
+def _about_the_card(record: RedemptionRecord) -> bool:
+    """Whether it is the card or the code that was refused, which no other purchase would mend."""
+    return any(reason.program is None for reason in record.reasons)
 
 
 @serves(
@@ -80,10 +88,10 @@ def redeem() -> Response:
 
 
 def _redeem(session: Session, world: World, venue: Venue, body: dict[str, Any]) -> Callable[[], Answer]:
-    code = _judge(session, world, venue, body)
+    shown, code = _judge(session, world, venue, body)
     command = benefits.Redeem(
         venue,
-        body["code"],
+        shown.code if isinstance(shown, services.Shown) else "",
         code,
         _purchase(body["purchase"]),
         body["merchant_ref"],
@@ -93,7 +101,10 @@ def _redeem(session: Session, world: World, venue: Venue, body: dict[str, Any]) 
     )
 
     def act() -> Answer:
-        return _told(benefits.redeem(session, world, command), world)
+        record = benefits.redeem(session, world, command)
+        if body["group_ref"] is not None:
+            record = benefits.note_group(session, record, body["group_ref"], body["payer"])
+        return _told(record, world)
 
     return act
 
@@ -131,7 +142,8 @@ def capture(id: uuid.UUID) -> Response:  # noqa: A002 - the contract's own name
                 # A value, not an error: the late capture has released what was held, and that must stay.
                 return problem_answer(problem(409, "hold_expired", "预留已过期，金额已释放；请重新核销。"), record.id)
             said = answers.redemption(record, world.now())
-            return json_answer(200, said | {"released_fen": _held(held) - record.captured_fen}, record.id)
+            used = {"captured_fen": record.captured_fen, "released_fen": _held(held) - record.captured_fen}
+            return json_answer(200, said | used, record.id)
 
         return act
 
@@ -140,6 +152,36 @@ def capture(id: uuid.UUID) -> Response:  # noqa: A002 - the contract's own name
 
 def _held(record: RedemptionRecord) -> int:
     return record.discount_fen + record.subsidy_fen
+
+
+@serves(
+    Call(
+        "POST",
+        "/redemptions/{id}/refunds",
+        "Give back part or all, any time",
+        {201: schemas.Refund},
+        body=schemas.RefundRequest,
+        problems=("not_found", "invalid_state", "refund_exceeds_captured", "already_reversed", "day_closing"),
+        takes_key=True,
+        parameters={"id": "uuid"},
+        notes="`benefit_fen`, or `lines` with what each of them got, or neither for all that is left. The union's money is "
+        "free again at once; the member's use comes back when everything is given back.",
+    )
+)
+def refund(id: uuid.UUID) -> Response:  # noqa: A002 - the contract's own name
+    """POST /redemptions/{id}/refunds."""
+
+    def work(session: Session, world: World, venue: Venue, body: dict[str, Any]) -> Callable[[], Answer]:
+        lines = tuple(line["line_no"] for line in body["lines"])
+        command = benefits.GiveBack(venue, id, body["reason"], body["benefit_fen"], lines)
+
+        def act() -> Answer:
+            made = benefits.refund(session, world, command)
+            return json_answer(201, answers.refund(made, world.now()), id)
+
+        return act
+
+    return answer_once(rules.REFUND, _REFUND, work, id=str(id))
 
 
 @serves(
@@ -281,12 +323,13 @@ def _show(find: Callable[[Session, Venue], RedemptionRecord]) -> Response:
     return respond(json_answer(200, answers.redemption(record, world.now())))
 
 
-def _judge(session: Session, world: World, venue: Venue, body: dict[str, Any]) -> Accepted | Rejected:
+def _judge(
+    session: Session, world: World, venue: Venue, body: dict[str, Any]
+) -> tuple[services.Shown | Rejected, Accepted | Rejected]:
     """The code as a value: whether it was shown in time is decided now, whether it counts only under the key."""
     at = world.now()
-    challenge = challenge_nonce(body["challenge"]) if body["challenge"] else None
-    context = VerifyContext(frozenset((venue.merchant_code, venue.terminal_code)), challenge)
-    return verify(body["code"], trust_pack(session, at), None, at, context)
+    shown = services.shown_in(session, venue, at, body["code"], body["quote_token"], body["challenge"])
+    return shown, services.judge(session, venue, shown, at)
 
 
 def _purchase(sent: dict[str, Any]) -> Purchase:
