@@ -5,7 +5,16 @@ Here rows are numbered only when nothing can come before them any more: in the o
 oldest transaction that still runs. One process numbers at a time; whoever finds it at work reads what is there.
 """
 
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+
+from cardnet.kernel.outbox import EventSequence, OutboxEvent
 
 AT_ONCE = 10_000
 """Numbered by one call."""
@@ -29,12 +38,15 @@ moved as (
     next_seq = %(next_seq)s + (select count(*) from waiting),
     next_xact = case when (select count(*) from waiting) < %(limit)s then (select xmin from bound) else {so_far} end,
     cluster = case when (select count(*) from waiting) < %(limit)s
-                   then (select system_identifier::text from pg_control_system()) else cluster end)
+                   then (select system_identifier::text from pg_control_system()) else cluster end
+   where {write})
 select count(*) from numbered"""
 _HERE = _NUMBER.format(
-    settled="o.xact >= %(next_xact)s and o.xact < (select xmin from bound)", so_far="(select max(xact) from waiting)"
+    settled="o.xact >= %(next_xact)s and o.xact < (select xmin from bound)",
+    so_far="(select max(xact) from waiting)",
+    write="exists (select from waiting)",
 )
-_REMAINDER = _NUMBER.format(settled="true", so_far="next_xact")
+_REMAINDER = _NUMBER.format(settled="true", so_far="next_xact", write="true")
 
 
 def number_events(session: Session, limit: int = AT_ONCE) -> int:
@@ -48,3 +60,47 @@ def number_events(session: Session, limit: int = AT_ONCE) -> int:
         return 0
     given = {"next_seq": mine.next_seq, "next_xact": mine.next_xact, "limit": limit}
     return int(connection.exec_driver_sql(_REMAINDER if mine.elsewhere else _HERE, given).scalar_one())
+
+
+@dataclass(frozen=True)
+class NumberedEvent:
+    """An event in its place. `payload` says what the kind says beyond the subject."""
+
+    seq: int
+    id: uuid.UUID
+    kind: str
+    subject_id: uuid.UUID
+    merchant_id: uuid.UUID | None
+    payload: Mapping[str, Any]
+    created_at: datetime
+
+
+def events_after(
+    session: Session, seq: int, limit: int, merchant_id: uuid.UUID | None = None, kind: str | None = None
+) -> list[NumberedEvent]:
+    """The numbered events that come after a place, in order; of one merchant and kind where named."""
+    wanted = (
+        select(
+            EventSequence.seq,
+            OutboxEvent.id,
+            OutboxEvent.kind,
+            OutboxEvent.subject_id,
+            OutboxEvent.merchant_id,
+            OutboxEvent.payload,
+            OutboxEvent.created_at,
+        )
+        .join(OutboxEvent, OutboxEvent.id == EventSequence.event_id)
+        .where(EventSequence.seq > seq)
+        .order_by(EventSequence.seq)
+        .limit(limit)
+    )
+    if merchant_id is not None:
+        wanted = wanted.where(EventSequence.merchant_id == merchant_id)
+    if kind is not None:
+        wanted = wanted.where(OutboxEvent.kind == kind)
+    return [NumberedEvent(*row) for row in session.execute(wanted)]
+
+
+def newest_place(session: Session) -> int:
+    """The last place given so far; 0 before the first."""
+    return session.scalar(select(func.max(EventSequence.seq))) or 0

@@ -7,6 +7,7 @@ from typing import Any
 from cardnet.benefits.reasons import Reason
 from cardnet.benefits.services import RedemptionRecord, RefundRecord
 from cardnet.http.wire import moment
+from cardnet.kernel.sequence import NumberedEvent
 
 
 def redemption(record: RedemptionRecord, now: datetime) -> dict[str, Any]:
@@ -63,6 +64,12 @@ def row(record: RedemptionRecord) -> dict[str, Any]:
         **_amounts(record),
         "reasons": reasons(record.reasons),
     }
+
+
+def event(one: NumberedEvent) -> dict[str, Any]:
+    """One event of the feed: thin, with what its kind says."""
+    said = {"seq": one.seq, "id": str(one.id), "type": one.kind, "redemption_id": str(one.subject_id)}
+    return {**said, "occurred_at": moment(one.created_at), **one.payload}
 
 
 def reasons(found: Iterable[Reason]) -> list[dict[str, Any]]:

@@ -4,7 +4,15 @@ The request schemas read what comes in; the answer schemas describe what goes ou
 tests (`routes` writes answers from plain values, in the order the schemas name the fields).
 """
 
-from cardnet.merchant_api.schemas.lists import ListQuery, RedemptionList, RedemptionRow
+from cardnet.merchant_api.schemas.lists import (
+    EVENT_TYPES,
+    Event,
+    EventList,
+    EventsQuery,
+    ListQuery,
+    RedemptionList,
+    RedemptionRow,
+)
 from cardnet.merchant_api.schemas.purchases import (
     HOLD_SECONDS,
     MOST_LINES,
@@ -37,6 +45,7 @@ from cardnet.merchant_api.schemas.redemptions import (
 from cardnet.merchant_api.schemas.terminals import EnrolledTerminal, EnrolRequest, Limits, Me, Named
 
 __all__ = [
+    "EVENT_TYPES",
     "HOLD_SECONDS",
     "MOST_LINES",
     "Benefit",
@@ -45,6 +54,9 @@ __all__ = [
     "Choice",
     "EnrolRequest",
     "EnrolledTerminal",
+    "Event",
+    "EventList",
+    "EventsQuery",
     "Fen",
     "Last4",
     "Limits",
