@@ -56,6 +56,13 @@ NOTICE_KINDS = {
     "card_suspended": lazy_gettext("会员卡已挂失"),
     "place_offered": lazy_gettext("候补有名额"),
     "application_returned": lazy_gettext("申请退回补正"),
+    "card_renewed": lazy_gettext("会员卡已换发"),
+}
+
+APPLICATION_KINDS = {
+    "new": lazy_gettext("办卡申请"),
+    "replacement": lazy_gettext("补卡申请"),
+    "renewal": lazy_gettext("换卡申请"),
 }
 
 NOTICE_WAYS = {
@@ -125,6 +132,7 @@ CARD_CHANNELS = {
     "self": lazy_gettext("会员本人"),
     "office": lazy_gettext("系统"),
     "officers_code": lazy_gettext("会员本人，凭重绑码"),
+    "rolled_over": lazy_gettext("手机自动换用新卡"),
     "printed_first_use": lazy_gettext("首次使用实体卡"),
     "scan": lazy_gettext("扫码签领"),
     "signed_list": lazy_gettext("纸质签领表"),
@@ -303,6 +311,7 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
     "card_channel": CARD_CHANNELS,
     "receipt": RECEIPTS,
     "handout": HANDOUTS,
+    "application_kind": APPLICATION_KINDS,
     "notice_kind": NOTICE_KINDS,
     "notice_way": NOTICE_WAYS,
     "notice_reason": NOTICE_REASONS,

@@ -107,6 +107,7 @@ from cardnet.issuance.services.in_place import (
     Applied,
     ResubmitInPlace,
     open_application_of,
+    replaced_by,
     resubmit_in_place,
 )
 from cardnet.issuance.services.issue import (
@@ -201,6 +202,7 @@ from cardnet.issuance.services.renewing import issue, issue_cards
 from cardnet.issuance.services.replacing import (
     RenewCards,
     ReplaceCard,
+    is_desk_above,
     renew_cards,
     replace_card,
     start_renewed_card,
@@ -406,6 +408,7 @@ __all__ = [
     "handouts",
     "holder_confirms",
     "inactive_cards",
+    "is_desk_above",
     "issue",
     "issue_cards",
     "kept_roster",
@@ -440,6 +443,7 @@ __all__ = [
     "renew_cards",
     "renew_credential",
     "replace_card",
+    "replaced_by",
     "report_loss",
     "report_loss_by_document",
     "reprint_code",

@@ -14,15 +14,16 @@ from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
-from sqlalchemy import Row, insert, text
+from sqlalchemy import Row, insert, select, text
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal
 from cardnet.issuance import rules
-from cardnet.issuance.models import Batch
+from cardnet.issuance.models import Application, Batch, Card
 from cardnet.issuance.rules import ApplicationAction, ApplicationKind, ApplicationState, BatchOrigin, RosterMode
 from cardnet.issuance.services.batches import CELLS_FIELD, batch_of
 from cardnet.issuance.services.bulk import copy_rows
+from cardnet.issuance.services.cards import CardView, view_of
 from cardnet.issuance.services.deadlines import due_dates
 from cardnet.issuance.services.delegation import OFFICER_ROLES
 from cardnet.issuance.services.withdrawal import OpenRow, end_applications
@@ -162,6 +163,14 @@ def _write_applications(
 def open_application_of(session: Session, card_id: uuid.UUID) -> Row[Any] | None:
     """The open application that names this card (id, batch_id, row, kind, state, submitted_at), if there is one."""
     return session.execute(_OPEN_OF, {"card": card_id, "open": _OPEN}).one_or_none()
+
+
+def replaced_by(session: Session, application_id: uuid.UUID) -> CardView | None:
+    """The card an application is about, when it is for one in the place of another."""
+    card = session.scalar(
+        select(Card).join(Application, Application.replaces_card_id == Card.id).where(Application.id == application_id)
+    )
+    return None if card is None else view_of(card)
 
 
 def resubmit_in_place(session: Session, world: World, command: ResubmitInPlace) -> int:

@@ -147,10 +147,15 @@ def start_renewed_card(session: Session, world: World, command: ReplaceCard) -> 
 # ---- pieces ----
 
 
+def is_desk_above(session: Session, officer: Principal) -> bool:
+    """Whether this officer replaces and renews directly: a township's or the district's; a unit's applies."""
+    tier = membership.union_of_id(session, officer.union_id).tier
+    return tier is not Tier.UNIT and officer.has(Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER)
+
+
 def _must_be_a_desk_above(session: Session, officer: Principal) -> None:
     """Raises NotAllowed("role_missing")."""
-    tier = membership.union_of_id(session, officer.union_id).tier
-    if tier is Tier.UNIT or not officer.has(Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER):
+    if not is_desk_above(session, officer):
         raise NotAllowed(
             "role_missing", "当面补卡、直接换发由镇、街道、委局工会或职工援助服务中心办理；本单位请提交补卡、换卡申请。"
         )
