@@ -108,6 +108,15 @@ def peek_pack(content: bytes) -> TrustPack:
         raise ValueError(f"not a trust pack: {error}") from None
 
 
+def signer_of(content: bytes) -> bytes:
+    """The kid of the root that a pack of our own names. Raises ValueError when it is none."""
+    try:
+        kid = cbor2.loads(cbor2.loads(content).value[0])[4]
+    except (cbor2.CBORDecodeError, AttributeError, TypeError, LookupError) as error:
+        raise ValueError(f"not a trust pack: {error}") from None
+    return bytes(kid)
+
+
 def open_pack(content: bytes, roots: Mapping[bytes, IssuerKey], seconds: int, highest_seq: int = 0) -> TrustPack:
     """Read a pack under the pinned roots. Raises ValueError when it is none, expired, or older than one seen before."""
     pack = _pack_of(document.unseal(content, roots, KeyUse.ROOT))

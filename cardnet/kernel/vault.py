@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.orm import Session
 
 _NONCE_BYTES = 12
+_MAX_KEY_ID = 255
 
 _cipher = lru_cache(maxsize=256)(AESGCM)
 """The cipher of a key: a file of 30,000 people is sealed 120,000 times under one."""
@@ -97,3 +98,30 @@ def vault_in_folder(folder: Path) -> tuple[Vault, bool]:
     finally:
         Path(whole).unlink()
     return vault_from_json(path.read_text()), made
+
+
+def add_key(folder: Path) -> tuple[int, bool]:
+    """Take the next step of a rotation in the key ring of a data folder; the id of the key meant, and whether it seals now.
+
+    The first step adds a key that only opens; the second, once every process has read the ring anew, lets it seal. In
+    one step, a process still on the old ring could not open what another one had sealed. Old keys stay: what they
+    sealed is opened by them. Raises OSError, and ValueError when it is no key ring.
+    """
+    path = folder / "keyring.json"
+    vault_from_json(path.read_text())
+    ring = json.loads(path.read_text())
+    newest = max(int(name) for name in ring["keys"])
+    if newest == ring["current"]:
+        newest = newest + 1
+        if newest > _MAX_KEY_ID:
+            raise ValueError("the key ring is full")
+        ring["keys"][str(newest)] = os.urandom(32).hex()
+    else:
+        ring["current"] = newest
+    descriptor, whole = tempfile.mkstemp(prefix=".keyring-", dir=folder)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(ring, file)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(whole).replace(path)
+    return newest, ring["current"] == newest

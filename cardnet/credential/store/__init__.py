@@ -3,6 +3,8 @@
 from sqlalchemy.orm import Session
 
 from cardnet.credential.store.documents import Published
+from cardnet.credential.store.drill import TARGET as DRILL_TARGET
+from cardnet.credential.store.drill import DrillReport, StartDrill, drill_report, start_drill
 from cardnet.credential.store.indexes import (
     allocate_indexes,
     set_status,
@@ -16,13 +18,16 @@ from cardnet.credential.store.keys import (
     ensure_keys,
     reseal_keys,
     revoke_key,
+    rotate_card_keys,
     signing_key,
     take_print_key,
 )
 from cardnet.credential.store.packs import (
     CACHE_SECONDS,
+    KeyLine,
     PackChanges,
     TakePack,
+    key_lines,
     newest_pack,
     pack_to_sign,
     take_pack,
@@ -42,24 +47,32 @@ def signed_trust_pack(session: Session, world: World) -> Published:
 
 __all__ = [
     "CACHE_SECONDS",
+    "DRILL_TARGET",
     "PRINT_STOCK",
     "AdoptRoots",
+    "DrillReport",
+    "KeyLine",
     "PackChanges",
     "Published",
     "RevokeKey",
+    "StartDrill",
     "TakePack",
     "adopt_roots",
     "allocate_indexes",
     "are_online",
+    "drill_report",
     "ensure_keys",
+    "key_lines",
     "pack_to_sign",
     "reseal_keys",
     "revoke_key",
     "roots",
+    "rotate_card_keys",
     "set_status",
     "set_statuses",
     "signed_trust_pack",
     "signing_key",
+    "start_drill",
     "status_list",
     "statuses_of",
     "take_pack",

@@ -133,6 +133,20 @@ def revoke_key(session: Session, world: World, command: RevokeKey) -> None:
     packs.publish(session, world)
 
 
+def rotate_card_keys(session: Session, world: World, by: uuid.UUID | None = None) -> tuple[IssuerKey, ...]:
+    """New keys of all four shards from this second on; what the old ones signed stays good until it ends."""
+    at = world.now().replace(microsecond=0)
+    session.execute(text(_LOCK))
+    now = [row for shard in range(CARD_SHARDS) if (row := _current(session, KeyUse.CARD, shard, at))]
+    due = [_Due(KeyUse.CARD, row.shard, at, row.exp) for row in now if row.nbf < at < row.exp]
+    session.execute(update(IssuerKeyRow).where(IssuerKeyRow.kid.in_([row.kid for row in now])).values(exp=at))
+    made = _make(session, world, packs.rows(session), due)
+    after = {"kids": [row.kid.hex() for row in made]}
+    audit.record(session, world, audit.Act("key.rotate", "issuer_key", "card", by, after=after))
+    packs.publish(session, world)
+    return tuple(packs.value(row) for row in made)
+
+
 def reseal_keys(session: Session, world: World) -> int:
     """Seal every private half anew under the vault's current key; returns how many."""
     vault = vault_of(session)

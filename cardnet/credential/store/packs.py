@@ -23,6 +23,9 @@ from cardnet.kernel.world import World, monotonic_seconds
 CACHE_SECONDS = 5
 """How long a process trusts the pack it read: a key revoked elsewhere counts at most so much longer here."""
 
+PUBLISHED = "key.publish"
+"""How the audit trail calls a pack that came out."""
+
 _RENEWED_AFTER = timedelta(days=15)
 _KEPT_AFTER = {KeyUse.CARD: timedelta(days=45)}
 _KEPT_LONG = timedelta(days=24 * 31 + 45)
@@ -41,7 +44,10 @@ class TakePack:
 
 @dataclass(frozen=True)
 class PackChanges:
-    """What the newest pack does not say yet; `expires_at` is the newest pack's, None when there is none."""
+    """What the newest pack does not say yet; `expires_at` is the newest pack's, None when there is none that counts.
+
+    A pack under a root that is given up says nothing to whoever pinned the new ones.
+    """
 
     added: tuple[IssuerKey, ...]
     revoked: tuple[IssuerKey, ...]
@@ -62,13 +68,14 @@ def due(session: Session, at: datetime) -> bool:
 def unsigned_changes(session: Session, at: datetime) -> PackChanges:
     """What waits for a signature: keys the newest pack lacks, keys it does not know to be revoked, and its age."""
     newest = _newest(session)
-    said = pack.peek_pack(newest.content).keys if newest else {}
+    counts = newest is not None and pack.signer_of(newest.content) in roots.active(session)
+    said = pack.peek_pack(newest.content).keys if newest and counts else {}
     now = _published_now(session, at)
     return PackChanges(
         tuple(key for kid, key in now.items() if kid not in said),
         tuple(key for kid, key in now.items() if kid in said and key.state != said[kid].state),
-        newest.expires_at if newest else None,
-        newest is None or at - newest.issued_at >= _RENEWED_AFTER,
+        newest.expires_at if newest and counts else None,
+        newest is None or not counts or at - newest.issued_at >= _RENEWED_AFTER,
     )
 
 
@@ -78,8 +85,8 @@ def publish(session: Session, world: World) -> bool:
     root = roots.online_root(session, world.now())
     if root is None:
         return False
-    at = world.now()
-    _keep(session, _next(session, at), pack.seal_pack(_next(session, at), root))
+    signed = _next(session, world.now())
+    _keep(session, world, signed, pack.seal_pack(signed, root), None)
     return True
 
 
@@ -104,10 +111,8 @@ def take_pack(session: Session, world: World, command: TakePack) -> TrustPack:
         raise Conflict(
             "pack_outdated", "送出签名之后密钥又有变化，这份信任包作废：请重新 cardnet keys sign-pack --out 再签一次。"
         )
-    _keep(session, taken, command.content)
+    _keep(session, world, taken, command.content, command.by)
     forget_cached(session)
-    act = audit.Act("key.publish", "trust_pack", str(taken.seq), command.by, after={"keys": len(taken.keys)})
-    audit.record(session, world, act)
     return taken
 
 
@@ -138,12 +143,39 @@ def newest_pack(session: Session) -> Published:
 def published_kids(session: Session) -> list[bytes]:
     """The keys tills can know: those of the newest pack."""
     newest = _newest(session)
-    return list(pack.peek_pack(newest.content).keys) if newest else []
+    if newest is None or pack.signer_of(newest.content) not in roots.active(session):
+        return []
+    return list(pack.peek_pack(newest.content).keys)
 
 
 def forget_cached(session: Session) -> None:
     """The next judgement reads the keys again."""
     _cached.pop(session.get_bind(), None)
+
+
+@dataclass(frozen=True)
+class KeyLine:
+    """A key as the person on call sees it. `signs`: it may sign now and has its private half here."""
+
+    key: IssuerKey
+    shard: int | None
+    signs: bool
+    published: bool
+    revoked_at: datetime | None
+    print_run_id: uuid.UUID | None
+
+
+def key_lines(session: Session, at: datetime) -> tuple[KeyLine, ...]:
+    """Every key there ever was, by use and kid."""
+    tills_know = set(published_kids(session))
+    now = int(at.timestamp())
+
+    def line(row: IssuerKeyRow) -> KeyLine:
+        key = value(row)
+        signs = row.private_sealed is not None and key.state == KeyState.ACTIVE and key.may_sign_at(now)
+        return KeyLine(key, row.shard, signs, row.kid in tills_know, row.revoked_at, row.print_run_id)
+
+    return tuple(line(row) for row in sorted(rows(session), key=lambda row: (row.use, row.kid)))
 
 
 def rows(session: Session) -> Sequence[IssuerKeyRow]:
@@ -200,7 +232,9 @@ def _pack(seq: int, at: datetime, keys: dict[bytes, IssuerKey]) -> TrustPack:
     return TrustPack(seq, seconds, seconds + pack.LIFE_SECONDS, keys, status_uris=(STATUS_URI,))
 
 
-def _keep(session: Session, signed: TrustPack, content: bytes) -> None:
+def _keep(session: Session, world: World, signed: TrustPack, content: bytes, by: uuid.UUID | None) -> None:
     issued_at, expires_at = (datetime.fromtimestamp(at, UTC) for at in (signed.issued_at, signed.expires_at))
     row = {"seq": signed.seq, "content": content, "issued_at": issued_at, "expires_at": expires_at}
     session.execute(insert(TrustPackRow).values(row))
+    act = audit.Act(PUBLISHED, "trust_pack", str(signed.seq), by, after={"keys": len(signed.keys)})
+    audit.record(session, world, act)
