@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import cardnet.issuance.jobs
 import cardnet.membership.jobs  # noqa: F401 - the tasks of both are run here too
+from cardnet.access import services as access
 from cardnet.benefits import services as benefits
 from cardnet.credential.store import ensure_keys
 from cardnet.finance.closing import close_until
@@ -75,3 +76,11 @@ def release_transfers(timestamp: int) -> None:  # noqa: ARG001
     """A transfer the old unit left unanswered beyond its working days happens by itself, with card and counters."""
     with transaction() as session:
         issuance.release_due_transfers(session, current_world())
+
+
+@jobs.periodic(cron="35 17 * * *")
+@jobs.task(queueing_lock="forget_api_keys")
+def forget_api_keys(timestamp: int) -> None:  # noqa: ARG001
+    """Idempotency keys of the back-office API live seven days."""
+    with transaction() as session:
+        access.forget_keys(session, current_world())

@@ -3,6 +3,7 @@
 from flask import Blueprint, Flask
 
 from cardnet.web import (
+    api,
     auth,
     confirm,
     console,
@@ -38,6 +39,7 @@ PAGES: tuple[Blueprint, ...] = (
     finance.blueprint,
     phone.blueprint,
     overview.blueprint,
+    api.blueprint,
 )
 
 
