@@ -331,6 +331,8 @@ class Card(Base):
         ),
         # One usable card per person on any day (K1): two clerks issuing for one person, the second insert fails.
         ExcludeConstraint(
+            # Without a number in front the tree has no order to search by.
+            (text("int8range(uuid_hash_extended(person_id, 0), uuid_hash_extended(person_id, 0), '[]')"), "&&"),
             (text("uuidrange(person_id, person_id, '[]')"), "&&"),
             (text("daterange(valid_from, valid_to, '[]')"), "&&"),
             name="ex_card_one_usable",
