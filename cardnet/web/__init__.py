@@ -10,6 +10,7 @@ from cardnet.web import (
     csrf,
     fill,
     finance,
+    finance_transfers,
     formats,
     forms,
     home,
@@ -24,6 +25,8 @@ from cardnet.web import (
     wallet,
     words,
 )
+
+__all__ = ["PAGES", "finance_transfers", "install"]
 
 PAGES: tuple[Blueprint, ...] = (
     # One line a page module.
@@ -40,6 +43,7 @@ PAGES: tuple[Blueprint, ...] = (
     phone.blueprint,
     overview.blueprint,
     api.blueprint,
+    api.documents.pages,
 )
 
 

@@ -16,6 +16,7 @@ from cardnet.benefits.services.lookups import (
     usage_below,
     usage_report,
 )
+from cardnet.benefits.services.old_union import GrantOfOldUnion, grants_of_old_union
 from cardnet.benefits.services.programs import (
     ApproveRule,
     CreateProgram,
@@ -69,6 +70,7 @@ __all__ = [
     "DecisionView",
     "DraftRule",
     "GiveBack",
+    "GrantOfOldUnion",
     "NotApplied",
     "NothingToReverse",
     "ProgramUsage",
@@ -93,6 +95,7 @@ __all__ = [
     "decision_of",
     "draft_rule",
     "explain",
+    "grants_of_old_union",
     "note_group",
     "people_served",
     "people_served_by_unit",

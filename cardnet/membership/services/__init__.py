@@ -24,6 +24,7 @@ from cardnet.membership.services.consents import (
 )
 from cardnet.membership.services.file import MembershipView, PersonFile, find_people, open_file
 from cardnet.membership.services.kin import AddKin, KinView, add_kin, end_kin, kin_of
+from cardnet.membership.services.late_transfers import LateTransfer, late_transfers, unit_paths_on
 from cardnet.membership.services.merging import (
     MergePeople,
     Suspected,
@@ -105,6 +106,7 @@ __all__ = [
     "ImportOrganisations",
     "ImportRegister",
     "KinView",
+    "LateTransfer",
     "MembershipView",
     "MergePeople",
     "MoveLine",
@@ -143,6 +145,7 @@ __all__ = [
     "kin_of",
     "known_in_sheet",
     "known_members",
+    "late_transfers",
     "leavers",
     "member_answers",
     "member_counts",
@@ -175,6 +178,7 @@ __all__ = [
     "unions_of_ids",
     "unions_under",
     "unit_codes",
+    "unit_paths_on",
     "withdraw_consent",
     "withdraw_transfer",
 ]
