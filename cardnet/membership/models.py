@@ -272,4 +272,4 @@ class Confirmation(Base):
     answered_at: Mapped[datetime]
 
 
-from cardnet.membership import models_notices  # noqa: E402, F401 - registered with the rest
+from cardnet.membership import models_direct, models_notices  # noqa: E402, F401 - registered with the rest
