@@ -1,4 +1,4 @@
-"""The idempotency keys of merchants."""
+"""The idempotency keys of merchants, and the nonces of signed requests."""
 
 import uuid
 from datetime import datetime
@@ -38,3 +38,14 @@ class IdempotencyKey(Base):
     media_type: Mapped[str | None]
     body: Mapped[bytes | None]
     subject_id: Mapped[uuid.UUID | None]
+
+
+class SignatureNonce(Base):
+    """A nonce a terminal's key has signed with: a signed request counts once. Older than the window they mean nothing."""
+
+    __tablename__ = "signature_nonce"
+    __table_args__ = (Index(None, "seen_at", postgresql_using="brin"),)
+
+    key_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    nonce: Mapped[str] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime]

@@ -22,13 +22,14 @@ from cardnet.merchant_api.routes.blueprint import Call, serves
 from cardnet.merchant_api.routes.edge import (
     answer_once,
     caller,
+    count_bad_code,
     json_answer,
     kept_problem,
     problem_answer,
     respond,
 )
 from cardnet.merchant_api.rules import Answer
-from cardnet.merchants.rules import Venue
+from cardnet.merchants.rules import Scope, Venue
 from cardnet.wiring import current_world
 
 _QUOTE, _REDEEM = schemas.QuoteRequest(), schemas.RedeemRequest()
@@ -51,12 +52,13 @@ def ask_quote() -> Response:
     """POST /quotes."""
     world = current_world()
     with transaction() as session:
-        venue = caller(session, world)
+        venue = caller(session, world, Scope.REDEEM)
         body = load(_QUOTE, read_body())
         shown, code = _judge(session, world, venue, body)
         record = benefits.quote(
             session, world, benefits.Quote(venue, code, _purchase(body["purchase"]), body["id_last4"])
         )
+        count_bad_code(session, world, venue, code)
         token = None
         if isinstance(shown, services.Shown) and not _about_the_card(record):
             # Asking again by token gives the same one: two minutes from the code, not from the last question.
@@ -102,6 +104,7 @@ def _redeem(session: Session, world: World, venue: Venue, body: dict[str, Any]) 
 
     def act() -> Answer:
         record = benefits.redeem(session, world, command)
+        count_bad_code(session, world, venue, code)
         if body["group_ref"] is not None:
             record = benefits.note_group(session, record, body["group_ref"], body["payer"])
         return _told(record, world)

@@ -42,7 +42,17 @@ from cardnet.merchant_api.schemas.redemptions import (
     RefusalReason,
     Reversal,
 )
-from cardnet.merchant_api.schemas.terminals import EnrolledTerminal, EnrolRequest, Limits, Me, Named
+from cardnet.merchant_api.schemas.terminals import (
+    EndingKey,
+    EnrolledTerminal,
+    EnrolRequest,
+    Limits,
+    Me,
+    Named,
+    NewKey,
+    NewKeyRequest,
+    PublicKey,
+)
 
 __all__ = [
     "EVENT_TYPES",
@@ -52,6 +62,7 @@ __all__ = [
     "Capture",
     "CaptureRequest",
     "Choice",
+    "EndingKey",
     "EnrolRequest",
     "EnrolledTerminal",
     "Event",
@@ -65,7 +76,10 @@ __all__ = [
     "Me",
     "MemberFace",
     "Named",
+    "NewKey",
+    "NewKeyRequest",
     "NotApplied",
+    "PublicKey",
     "PurchaseLineRequest",
     "PurchaseRequest",
     "Quote",
