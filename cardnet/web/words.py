@@ -132,6 +132,7 @@ CARD_CHANNELS = {
     "self": lazy_gettext("会员本人"),
     "office": lazy_gettext("系统"),
     "officers_code": lazy_gettext("会员本人，凭重绑码"),
+    "phone_code": lazy_gettext("会员本人，凭短信验证码"),
     "rolled_over": lazy_gettext("手机自动换用新卡"),
     "printed_first_use": lazy_gettext("首次使用实体卡"),
     "scan": lazy_gettext("扫码签领"),

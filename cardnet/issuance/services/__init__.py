@@ -52,6 +52,7 @@ from cardnet.issuance.services.cards import (
     cards_of_person,
     follow_transfer,
 )
+from cardnet.issuance.services.consenting import answer_own
 from cardnet.issuance.services.correction import (
     CORRECTED,
     Corrected,
@@ -196,7 +197,13 @@ from cardnet.issuance.services.raises import (
     refuse_raise,
     withdraw_raise,
 )
-from cardnet.issuance.services.rebinding import GivenCode, GiveRebindCode, give_rebind_code
+from cardnet.issuance.services.rebinding import (
+    AskRebindCode,
+    GivenCode,
+    GiveRebindCode,
+    ask_rebind_code,
+    give_rebind_code,
+)
 from cardnet.issuance.services.recall import Recalled, RecallQuota, SetRecallDate, recall_quota, set_recall_date
 from cardnet.issuance.services.renewing import issue, issue_cards
 from cardnet.issuance.services.replacing import (
@@ -272,6 +279,7 @@ __all__ = [
     "ApprovalList",
     "AskApproval",
     "AskForMore",
+    "AskRebindCode",
     "Asked",
     "AuthorityView",
     "BatchView",
@@ -368,6 +376,7 @@ __all__ = [
     "activations_by_week",
     "allocate_many",
     "allocate_quota",
+    "answer_own",
     "applications_of_people",
     "apply_for_renewal",
     "apply_for_replacement",
@@ -377,6 +386,7 @@ __all__ = [
     "approve_raise",
     "ask_approval",
     "ask_for_more",
+    "ask_rebind_code",
     "authority_of",
     "batch_of",
     "begin_closing",

@@ -21,7 +21,7 @@ from cardnet.issuance.models import ActivationCode, Binding, Card
 from cardnet.issuance.rules import BindingKind, BindingState, CardAction, CardState
 from cardnet.issuance.services.cards import note
 from cardnet.issuance.services.issue import code_index
-from cardnet.issuance.services.rebinding import try_rebind_code
+from cardnet.issuance.services.rebinding import code_channel, try_rebind_code
 from cardnet.issuance.services.rolling_over import roll_over, successor_in_force
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of, end_of
@@ -31,9 +31,6 @@ from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.rules import PersonView
 from cardnet.membership.services import notices
-
-OFFICERS_CODE = "officers_code"
-"""The channel of a re-binding by an officer's six digits."""
 
 MEMBER_TIER = 1
 """The tier every credential states today: a member's own card."""
@@ -238,7 +235,7 @@ def _rebind_by_officers_code(
         return _activated(session, world, card, person, live, at)
     # Who lost the phone lost its session with it.
     access.end_member_sessions(session, world, card.person_id)
-    binding = _bind_instead(session, world, card, command.public_key, at, OFFICERS_CODE)
+    binding = _bind_instead(session, world, card, command.public_key, at, code_channel(session, card))
     return _activated(session, world, card, person, binding, at)
 
 
@@ -246,7 +243,7 @@ def _rebind_by_officers_code(
 
 _DONE_BY_ACTIVATING = (notices.NoticeKind.CARD_ISSUED, notices.NoticeKind.ACTIVATION_REMINDER)
 _WRONG = "卡号、激活码或证件后四位不对，请核对后再试。"
-_OVER = "重绑码不对、已用过或已过时，请到所在工会当面再领一个。"
+_OVER = "验证码或重绑码不对、已用过或已过时，请重新获取，或到所在工会当面再领一个。"
 _LOCKED = "试错次数过多，激活码已锁定，请到所在工会重新领取激活码。"
 
 

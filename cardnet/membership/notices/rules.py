@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
 from cardnet.kernel.calendar import local
+from cardnet.membership.notices.direct import DirectKind
 
 
 class NoticeKind(enum.StrEnum):
@@ -172,7 +173,7 @@ class Message:
     """What a gateway is given. `key` is the notice's id: however often it is sent, it is one message."""
 
     key: str
-    kind: NoticeKind
+    kind: NoticeKind | DirectKind
     address: str = field(repr=False)
     words: str = field(repr=False)
 

@@ -15,9 +15,12 @@ from cardnet.membership.services.confirmation import (
     leavers,
 )
 from cardnet.membership.services.consents import (
+    AnswerOwn,
     ConsentView,
     RecordConsent,
     WithdrawConsent,
+    agreed_purposes,
+    answer_own,
     consents_of,
     record_consent,
     withdraw_consent,
@@ -50,6 +53,16 @@ from cardnet.membership.services.people import (
     people_of_document,
     people_with_tags,
     person_of_id,
+)
+from cardnet.membership.services.phone_codes import (
+    AskedCode,
+    AskPhoneCode,
+    ConfirmPhone,
+    PhoneCodeRefused,
+    PhoneConfirmed,
+    ask_phone_code,
+    confirm_phone,
+    verified_phone,
 )
 from cardnet.membership.services.phones import ChangePhone, change_phone
 from cardnet.membership.services.register import (
@@ -92,10 +105,14 @@ from cardnet.membership.services.unions import (
 
 __all__ = [
     "AddKin",
+    "AnswerOwn",
     "AnswerTransfer",
+    "AskPhoneCode",
+    "AskedCode",
     "ChangePhone",
     "ChangeStanding",
     "Confirm",
+    "ConfirmPhone",
     "ConfirmationCount",
     "ConfirmationLine",
     "ConfirmationList",
@@ -112,6 +129,8 @@ __all__ = [
     "MoveLine",
     "OrganisationsImported",
     "PersonFile",
+    "PhoneCodeRefused",
+    "PhoneConfirmed",
     "ProposeTransfers",
     "RecordConsent",
     "RegisterImported",
@@ -123,9 +142,13 @@ __all__ = [
     "WithdrawConsent",
     "accept_transfer",
     "add_kin",
+    "agreed_purposes",
+    "answer_own",
+    "ask_phone_code",
     "change_phone",
     "change_standing",
     "confirm_members",
+    "confirm_phone",
     "confirm_the_rest",
     "confirmation_counts",
     "confirmation_list",
@@ -179,6 +202,7 @@ __all__ = [
     "unions_under",
     "unit_codes",
     "unit_paths_on",
+    "verified_phone",
     "withdraw_consent",
     "withdraw_transfer",
 ]
