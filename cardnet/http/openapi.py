@@ -1,5 +1,7 @@
 """The OpenAPI 3.1 document of an API, made from its calls and their schemas."""
 
+import inspect
+import re
 from typing import Any
 
 from apispec import APISpec
@@ -12,12 +14,19 @@ from cardnet.http.calls import Api, Call
 
 _PROBLEM = "application/problem+json"
 _KEY = {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"}
-_FORMATS = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer", "minimum": 0}}
+_MOST = re.compile(r"int\(max=(\d+)\)")
 
 
 def document(api: Api) -> dict[str, Any]:
-    """The whole document."""
-    plugin = MarshmallowPlugin(schema_name_resolver=_name)
+    """The whole document. A schema's docstring is its description."""
+    named: dict[str, str] = {}
+
+    def name(schema: Schema | type[Schema] | str) -> str:
+        kind = schema if isinstance(schema, type) else type(schema)
+        named[kind.__name__] = " ".join(inspect.cleandoc(kind.__doc__ or "").split())
+        return kind.__name__
+
+    plugin = MarshmallowPlugin(schema_name_resolver=name)
     spec = APISpec(
         title=api.title,
         version="1.0.0",
@@ -35,7 +44,10 @@ def document(api: Api) -> dict[str, Any]:
         raise RuntimeError("apispec has no converter")
     for call in api.calls:
         spec.path(path=call.path, operations={call.method.lower(): _operation(api, call, converter)})
-    return spec.to_dict()
+    whole = spec.to_dict()
+    for name_, schema in whole["components"]["schemas"].items():
+        schema["description"] = named[name_]
+    return whole
 
 
 def _operation(api: Api, call: Call, converter: OpenAPIConverter) -> dict[str, Any]:
@@ -66,7 +78,7 @@ def _operation(api: Api, call: Call, converter: OpenAPIConverter) -> dict[str, A
 
 def _parameters(api: Api, call: Call, converter: OpenAPIConverter) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"in": "path", "name": name, "required": True, "schema": _FORMATS.get(kind, {"type": "string"})}
+        {"in": "path", "name": name, "required": True, "schema": _path_schema(kind)}
         for name, kind in call.parameters.items()
     ]
     if call.query:
@@ -103,10 +115,13 @@ def _responses(api: Api, call: Call) -> dict[str, Any]:
     return found
 
 
+def _path_schema(converter: str) -> dict[str, Any]:
+    if converter == "uuid":
+        return {"type": "string", "format": "uuid"}
+    if most := _MOST.fullmatch(converter):
+        return {"type": "integer", "minimum": 0, "maximum": int(most[1])}
+    return {"type": "string"}
+
+
 def _words(path: str) -> str:
     return path.strip("/").replace("/", "_").replace("{", "").replace("}", "").replace("-", "_").replace(".", "_")
-
-
-def _name(schema: Schema | type[Schema] | str) -> str:
-    kind = schema if isinstance(schema, type) else type(schema)
-    return kind.__name__

@@ -4,15 +4,32 @@ The back office's programs stand where its browsers stand: above every package, 
 (docs/decisions/0010). `edge` is every call's way in and out.
 """
 
-from cardnet.web.api import base, batches, cards, handouts, members, notices, quota, register, review, rosters
+from cardnet.web.api import (
+    accounts,
+    base,
+    batches,
+    cards,
+    documents,
+    finance,
+    handouts,
+    members,
+    notices,
+    quota,
+    register,
+    review,
+    rosters,
+)
 from cardnet.web.api.edge import API, blueprint
 
 __all__ = [
     "API",
+    "accounts",
     "base",
     "batches",
     "blueprint",
     "cards",
+    "documents",
+    "finance",
     "handouts",
     "members",
     "notices",

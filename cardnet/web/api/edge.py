@@ -170,8 +170,8 @@ def _answer(
             if not isinstance(said, Then):
                 return _response(call, said)
         else:
-            request_ = answering.fingerprint(call, parameters, request.get_data(), request.query_string)
-            once = answering.Once(officer.account_id, key, request_, shown_once)
+            print_of = answering.fingerprint(call, parameters, asked.body)
+            once = answering.Once(officer.account_id, key, print_of, shown_once)
             return answering.answer_once(session, world, once, lambda: _response(call, view(asked, **parameters)))
     said.work()
     with transaction() as session:

@@ -11,6 +11,7 @@ from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import RosterMode
 from cardnet.issuance.rules.roster_jobs import RosterJobState
 from cardnet.issuance.services import roster_jobs
+from cardnet.issuance.services.roster import batch_of_content
 from cardnet.issuance.services.roster_jobs import AskSubmission, OpenRosterJob, ReportFilter, RosterJobView
 from cardnet.kernel.errors import Conflict
 from cardnet.membership import services as membership
@@ -35,7 +36,7 @@ _ID = {"id": "uuid"}
         takes_file=SHEETS, roles=OFFICERS, tag="rosters",
         notes="The body is the file itself. A small file is checked at once, a large one by the worker: ask `GET "
         "/rosters/{id}` until `state` is `checked`. The check stores nothing but its report. The same bytes again are "
-        "the same work.",
+        "the same work; once they were submitted, `roster_sent_before` with `detail.batch_id`.",
     )
 )  # fmt: skip
 def send_roster(asked: Asked) -> Then:
@@ -44,6 +45,12 @@ def send_roster(asked: Asked) -> Then:
     code = asked.query["unit"] or membership.union_of_id(session, officer.union_id).code
     command = OpenRosterJob(asked.file, asked.query["filename"], code, officer)
     job_id = roster_jobs.open_roster_job(session, asked.world, command)
+    if sent_before := batch_of_content(session, code, asked.file):
+        raise Conflict(
+            "roster_sent_before",
+            "这份文件以前已经提交过，没有重复生成；detail.batch_id 是它的批次。",
+            {"batch_id": str(sent_before)},
+        )
     return _worked_on(asked, job_id, small=len(asked.file) <= jobs.AT_ONCE_BYTES)
 
 

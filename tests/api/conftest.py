@@ -1,0 +1,22 @@
+"""An office with programs of its officers."""
+
+import pytest
+
+from cardnet.access.rules import Role
+from tests.make.api import make_program
+from tests.make.issuance import make_office, make_officer
+
+
+@pytest.fixture
+def office(session, world):
+    """The small tree with officers of three tiers, an administrator, an auditor and a maker of finance."""
+    office = make_office(session, world)
+    for name, role in (("boss", Role.ADMIN), ("aud", Role.AUDITOR), ("fin", Role.FINANCE_MAKER), ("chair", Role.CHAIR)):
+        office.officers[name] = make_officer(session, world, office.unions["C"], name, role)
+    return office
+
+
+@pytest.fixture
+def programs(client, session, world, office):
+    """A program for each officer, by name."""
+    return {name: make_program(client, session, world, officer) for name, officer in office.officers.items()}
