@@ -337,6 +337,42 @@ def test_a_list_signed_by_a_card_key_is_refused(session, world):
         status.open_list(store.status_list(session, world).content, relabelled)
 
 
+def test_a_change_leads_from_any_remembered_list_to_the_newest(session, world, clock):
+    drawn = store.allocate_indexes(session, world, 500)
+    lists = []
+    for step in range(4):
+        store.set_statuses(session, world, drawn[step * 100 : step * 100 + 60], Status.INVALID)
+        store.set_statuses(session, world, drawn[step * 90 : step * 90 + 20], Status.SUSPENDED)
+        lists.append(opened_list(session, store.status_list(session, world), world))
+        clock.advance(timedelta(minutes=2))
+    whole = store.status_list(session, world)
+    newest = opened_list(session, whole, world)
+    keys = store.trust_pack(session, world.now()).keys
+    for had in [*lists, newest]:
+        change = store.status_list(session, world, had.seq)
+        assert status.open_list(change.content, keys, had) == newest
+        assert change.etag == whole.etag
+    # A change fits the one list it was made for, and only a verifier that has not seen a later one takes it.
+    change = store.status_list(session, world, lists[1].seq).content
+    for other in (None, lists[0], lists[2], replace(lists[1], bits=lists[0].bits)):
+        with pytest.raises(ValueError, match=r"another list|parted"):
+            status.open_list(change, keys, other)
+    with pytest.raises(ValueError, match="later"):
+        status.open_list(whole.content, keys, replace(lists[-1], seq=99))
+    assert store.status_list(session, world, 12_345) == whole
+
+
+def test_a_list_that_grew_by_a_block_is_a_change_too(session, world, clock):
+    drawn = store.allocate_indexes(session, world, 65_530)
+    had = opened_list(session, store.status_list(session, world), world)
+    clock.advance(timedelta(minutes=2))
+    drawn += store.allocate_indexes(session, world, 20)
+    store.set_status(session, world, max(drawn), Status.INVALID)
+    keys = store.trust_pack(session, world.now()).keys
+    now = status.open_list(store.status_list(session, world, had.seq).content, keys, had)
+    assert (len(had.bits), len(now.bits), now.of(max(drawn))) == (16_384, 32_768, 1)
+
+
 def test_statuses_of_a_whole_unit_are_set_in_a_moment(session, world):
     drawn = store.allocate_indexes(session, world, 20_000)
     began = time.perf_counter()
