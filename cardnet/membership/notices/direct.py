@@ -27,8 +27,8 @@ class DirectState(enum.StrEnum):
 
 
 _SENTENCES: Mapping[DirectKind, str] = {
-    DirectKind.PHONE_CODE: "验证码{code}，{minutes}分钟内有效，用于验证会员服务卡登记的手机号。工会不会向您索要验证码，请勿告诉他人。",
-    DirectKind.REBIND_CODE: "验证码{code}，{minutes}分钟内有效，用于把会员服务卡绑定到新手机。不是本人操作请勿理会，并拨打12351。",
+    DirectKind.PHONE_CODE: "验证码{code}，{minutes}分钟内有效，用于验证会员卡手机号。工会不会向您索要，请勿告诉他人。",
+    DirectKind.REBIND_CODE: "验证码{code}，{minutes}分钟内有效，用于把会员卡绑定到新手机。不是本人操作请勿理会，可拨12351。",
     DirectKind.CHAIR_LINK: "{union}的办卡名单{rows}人请您确认：{url} {days}天内有效，仅限主席本人打开，请勿转发。咨询12351",
 }
 
