@@ -42,6 +42,8 @@ class Redeem:
     """Use benefits now (`capture`), or hold them for `hold_seconds` (60–86,400). `code` is what the verifier said of `code_text`.
 
     `id_last4` is how the holder's document number ends; a printed code needs it, a phone's does not.
+    `happened_at` is when it was given at a till without a network, and judged as of then; `card_was_good` says that the
+    card was withdrawn only after that.
     """
 
     venue: Venue
@@ -52,6 +54,8 @@ class Redeem:
     capture: bool = True
     hold_seconds: int = DEFAULT_HOLD_SECONDS
     id_last4: str | None = field(default=None, repr=False)
+    happened_at: datetime | None = None
+    card_was_good: bool = False
 
 
 @dataclass(frozen=True, slots=True)
