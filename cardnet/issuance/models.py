@@ -530,6 +530,9 @@ class Binding(Base):
     revoked_at: Mapped[datetime | None]
     recycled_at: Mapped[datetime | None]
     print_run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("print_run.id"))
+    # Another phone in the place of a lost key: by which channel, and in which session of the member.
+    rebound_by: Mapped[str | None]
+    session_id: Mapped[uuid.UUID | None]
 
 
 from cardnet.issuance import models_review, models_roster  # noqa: E402, F401 - registered with the rest

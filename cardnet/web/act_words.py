@@ -125,6 +125,7 @@ VERBS = {
     "read": lazy_gettext("查看链接"),
     "rebind_refused": lazy_gettext("换机验证未成"),
     "rebind": lazy_gettext("重绑手机"),
+    "stop_copied": lazy_gettext("卡码疑被复制，停用"),
     "recall": lazy_gettext("收回"),
     "recall_date": lazy_gettext("设定收回日期"),
     "record": lazy_gettext("登记"),

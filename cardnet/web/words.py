@@ -57,6 +57,7 @@ NOTICE_KINDS = {
     "place_offered": lazy_gettext("候补有名额"),
     "application_returned": lazy_gettext("申请退回补正"),
     "card_renewed": lazy_gettext("会员卡已换发"),
+    "code_stopped": lazy_gettext("卡码已停用"),
 }
 
 APPLICATION_KINDS = {
@@ -123,6 +124,7 @@ CARD_ACTIONS = {
     "renew": lazy_gettext("换发新卡"),
     "start": lazy_gettext("提前启用"),
     "rebind": lazy_gettext("换绑手机"),
+    "stop_copied": lazy_gettext("卡码疑被复制，停用"),
     "reprint_code": lazy_gettext("补打激活单"),
     "void_print": lazy_gettext("作废实体卡"),
     "move": lazy_gettext("随会籍转移"),

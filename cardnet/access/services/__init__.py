@@ -42,6 +42,7 @@ from cardnet.access.services.keys import KeptAnswer, TakeKey, forget_keys, keep_
 from cardnet.access.services.members import (
     end_member_session,
     end_member_sessions,
+    id_of_member_session,
     open_member_session,
     person_of_member_session,
     prolong_member_session,
@@ -99,6 +100,7 @@ __all__ = [
     "end_member_sessions",
     "end_session",
     "forget_keys",
+    "id_of_member_session",
     "invite",
     "invite_again",
     "invited",

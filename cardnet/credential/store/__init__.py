@@ -7,6 +7,7 @@ from cardnet.credential.store.drill import TARGET as DRILL_TARGET
 from cardnet.credential.store.drill import DrillReport, StartDrill, drill_report, start_drill
 from cardnet.credential.store.indexes import (
     allocate_indexes,
+    recycle_indexes,
     set_status,
     set_statuses,
     status_list,
@@ -36,6 +37,20 @@ from cardnet.credential.store.packs import (
 )
 from cardnet.credential.store.roots import AdoptRoots, adopt_roots, are_online
 from cardnet.credential.store.roots import active as roots
+from cardnet.credential.store.watch import (
+    CLONE_SUSPECTED,
+    NOT_ISSUED,
+    AcknowledgeAlarm,
+    Alarm,
+    AlarmLine,
+    ShownCode,
+    acknowledge_alarm,
+    alarms,
+    keep_watch,
+    note_codes,
+    raise_alarm,
+    take_watch,
+)
 from cardnet.kernel.world import World
 
 
@@ -47,23 +62,35 @@ def signed_trust_pack(session: Session, world: World) -> Published:
 
 __all__ = [
     "CACHE_SECONDS",
+    "CLONE_SUSPECTED",
     "DRILL_TARGET",
+    "NOT_ISSUED",
     "PRINT_STOCK",
+    "AcknowledgeAlarm",
     "AdoptRoots",
+    "Alarm",
+    "AlarmLine",
     "DrillReport",
     "KeyLine",
     "PackChanges",
     "Published",
     "RevokeKey",
+    "ShownCode",
     "StartDrill",
     "TakePack",
+    "acknowledge_alarm",
     "adopt_roots",
+    "alarms",
     "allocate_indexes",
     "are_online",
     "drill_report",
     "ensure_keys",
+    "keep_watch",
     "key_lines",
+    "note_codes",
     "pack_to_sign",
+    "raise_alarm",
+    "recycle_indexes",
     "reseal_keys",
     "revoke_key",
     "roots",
@@ -77,6 +104,7 @@ __all__ = [
     "statuses_of",
     "take_pack",
     "take_print_key",
+    "take_watch",
     "trust_pack",
     "unsigned_changes",
 ]

@@ -14,8 +14,9 @@ from cardnet.credential.keys import KeyUse
 from cardnet.credential.status import Status
 from cardnet.credential.store.documents import STATUS_URI, Published, published
 from cardnet.credential.store.keys import signing_key
-from cardnet.credential.store.models import CardIndexBlock, CardStatusRow, StatusListRow
+from cardnet.credential.store.models import CardIndexBlock, CardIndexFree, CardStatusRow, StatusListRow
 from cardnet.credential.store.packs import trust_pack
+from cardnet.credential.store.watch import forget_codes
 from cardnet.kernel.errors import InvalidInput
 from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
@@ -35,12 +36,13 @@ _LATE_COMMIT = timedelta(seconds=60)
 
 
 def allocate_indexes(session: Session, world: World, n: int) -> list[int]:
-    """`n` card indexes that nobody has had, in an order that tells nothing about who came when.
+    """`n` card indexes that nobody has, in an order that tells nothing about who came when.
 
-    One statement for each block touched. Transactions do not wait for each other: a block another one is drawing
-    from is passed over, so there may be as many unfilled blocks as there were writers at once.
+    Recycled ones first, so that the list stays short; then one statement for each block touched. Transactions do not
+    wait for each other: what another one is drawing from is passed over, so there may be as many unfilled blocks as
+    there were writers at once.
     """
-    drawn: list[int] = []
+    drawn: list[int] = _recycled(session, n)
     while len(drawn) < n:
         block, seed_sealed, used = _open_block(session, world)
         count = min(n - len(drawn), BLOCK - used)
@@ -48,6 +50,34 @@ def allocate_indexes(session: Session, world: World, n: int) -> list[int]:
         places = shuffled(vault_of(session).open_bytes(_SEED, seed_sealed), used, used + count)
         drawn.extend(block * BLOCK + place for place in places)
     return drawn
+
+
+_AGAIN = text("""
+    delete from card_index_free where card_index in
+        (select card_index from card_index_free order by place limit :n for update skip locked)
+    returning card_index, place""")
+
+
+def _recycled(session: Session, n: int) -> list[int]:
+    if n <= 0:
+        return []
+    return [row.card_index for row in sorted(session.execute(_AGAIN, {"n": n}), key=lambda row: bytes(row.place))]
+
+
+def recycle_indexes(session: Session, world: World, indexes: Sequence[int]) -> None:
+    """Sixty days after their last credential ended these indexes are free: valid in the list, no code of theirs known.
+
+    The caller has seen that nobody holds them.
+    """
+    if not indexes:
+        return
+    chance = world.random_bytes(8 * len(indexes))
+    rows = [
+        {"card_index": index, "place": chance[8 * at : 8 * at + 8]} for at, index in enumerate(sorted(set(indexes)))
+    ]
+    session.execute(upsert(CardIndexFree).on_conflict_do_nothing(), rows)
+    set_statuses(session, world, indexes, Status.VALID)
+    forget_codes(session, indexes)
 
 
 def _open_block(session: Session, world: World) -> tuple[int, bytes, int]:

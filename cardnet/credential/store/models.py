@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cardnet.kernel.db import Base
@@ -107,3 +107,57 @@ class StatusListRow(Base):
     content: Mapped[bytes]
     issued_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+
+
+class CardIndexFree(Base):
+    """A card index whose last credential ended sixty days ago: it is given out again, in the order of `place` (chance)."""
+
+    __tablename__ = "card_index_free"
+    __table_args__ = (Index(None, "place"),)
+
+    card_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    place: Mapped[bytes]
+
+
+class CodeSeen(Base):
+    """A code of a phone that was shown at a till: what tells a copied phone from the one it was copied from."""
+
+    __tablename__ = "code_seen"
+
+    card_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    proof_id: Mapped[bytes] = mapped_column(primary_key=True)
+    issued_at: Mapped[int]
+    challenged: Mapped[bool]
+
+
+class CodeWatch(Base):
+    """Up to when redemptions have been looked through for copied phones and forged credentials; one row."""
+
+    __tablename__ = "code_watch"
+    __table_args__ = (CheckConstraint("one", name="one_row"),)
+
+    one: Mapped[bool] = mapped_column(primary_key=True)
+    seen_until: Mapped[datetime]
+
+
+class CredentialAlarm(Base):
+    """A code that should not exist: `not_issued` (a stolen issuer key) or `clone_suspected` (a copied phone)."""
+
+    __tablename__ = "credential_alarm"
+    __table_args__ = (
+        # The watch may look twice at the same redemption.
+        UniqueConstraint("kind", "redemption_id"),
+        CheckConstraint("kind in ('not_issued', 'clone_suspected')", name="kind"),
+        Index("ix_credential_alarm_open", "raised_at", postgresql_where=text("acknowledged_at is null")),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    card_index: Mapped[int]
+    kid: Mapped[bytes]
+    redemption_id: Mapped[uuid.UUID]
+    terminal: Mapped[str]
+    raised_at: Mapped[datetime]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[uuid.UUID | None]
+    words: Mapped[str | None]

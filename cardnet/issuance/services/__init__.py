@@ -53,6 +53,7 @@ from cardnet.issuance.services.cards import (
     follow_transfer,
 )
 from cardnet.issuance.services.consenting import answer_own
+from cardnet.issuance.services.copies import StopCopiedCode, recycle_indexes, stop_copied_code
 from cardnet.issuance.services.correction import (
     CORRECTED,
     Corrected,
@@ -356,6 +357,7 @@ __all__ = [
     "SignAllExcept",
     "Spread",
     "SpreadQuota",
+    "StopCopiedCode",
     "SubmitRoster",
     "UnionCounts",
     "UnitApproved",
@@ -447,6 +449,7 @@ __all__ = [
     "record_authority",
     "record_days",
     "recorded_days",
+    "recycle_indexes",
     "refuse_raise",
     "release_due_transfers",
     "remind",
@@ -478,6 +481,7 @@ __all__ = [
     "stands_in_for",
     "start_renewed_card",
     "stop_cards",
+    "stop_copied_code",
     "submit_roster",
     "suspend_card",
     "take_back",

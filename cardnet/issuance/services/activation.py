@@ -20,8 +20,9 @@ from cardnet.issuance import rules
 from cardnet.issuance.models import ActivationCode, Binding, Card
 from cardnet.issuance.rules import BindingKind, BindingState, CardAction, CardState
 from cardnet.issuance.services.cards import note
+from cardnet.issuance.services.copies import must_be_within_limit
 from cardnet.issuance.services.issue import code_index
-from cardnet.issuance.services.rebinding import code_channel, try_rebind_code
+from cardnet.issuance.services.rebinding import BY_OFFICER, code_channel, try_rebind_code
 from cardnet.issuance.services.rolling_over import roll_over, successor_in_force
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of, end_of
@@ -63,13 +64,17 @@ class RenewCredential:
 
 @dataclass(frozen=True)
 class RebindCard:
-    """A signed-in phone lost its key and binds a new one; `proof` signs `cardnet-rebind:` + card_number."""
+    """A signed-in phone lost its key and binds a new one; `proof` signs `cardnet-rebind:` + card_number.
+
+    `session_id`: the member session it is done in; bindings of one session count once against the limit of a month.
+    """
 
     person_id: uuid.UUID
     card_number: str
     id_last4: str = field(repr=False)
     public_key: bytes
     proof: bytes
+    session_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,11 @@ class Renewal:
     expires_at: datetime
     now: datetime
     card: CardFace
+
+    @property
+    def renew_after(self) -> datetime:
+        """Half of its life: from here on every visit with a network fetches the next one."""
+        return self.now + (self.expires_at - self.now) / 2
 
 
 @dataclass(frozen=True)
@@ -199,7 +209,7 @@ def rebind_card(session: Session, world: World, command: RebindCard) -> Renewal 
     """Bind another key in the place of a lost one: a new index, and the old one is revoked at once.
 
     Raises InvalidInput("public_key_invalid", "proof_invalid"), Conflict("illegal_transition") when the card is not in
-    use.
+    use and Conflict("rebind_limit") after two in thirty days.
     """
     number = rules.typed_number(command.card_number)
     _must_hold_key(command.public_key, command.proof, rules.rebind_statement(number))
@@ -214,7 +224,7 @@ def rebind_card(session: Session, world: World, command: RebindCard) -> Renewal 
     at = world.now()
     if card.state != CardState.ACTIVE or card.valid_to < day_of(at):
         raise Conflict("illegal_transition", f"卡片现为“{rules.CARD_WORDS[CardState(card.state)]}”，不能重新绑定手机。")
-    binding = _bind_instead(session, world, card, command.public_key, at, "self")
+    binding = _bind_instead(session, world, card, command.public_key, at, "self", command.session_id)
     return _renewal(session, world, card, person, binding, at)
 
 
@@ -281,14 +291,20 @@ def _refused(
     return ActivationRefused("activation_refused", _WRONG, left)
 
 
-def _bind_instead(session: Session, world: World, card: Card, public_key: bytes, at: datetime, channel: str) -> Binding:
-    """Bind another key; the one before is revoked at once, on the status list too."""
+def _bind_instead(
+    session: Session, world: World, card: Card, public_key: bytes, at: datetime, channel: str,
+    session_id: uuid.UUID | None = None,
+) -> Binding:  # fmt: skip
+    """Bind another key; the one before is revoked at once, on the status list too. Raises Conflict("rebind_limit")."""
+    if channel != BY_OFFICER:
+        must_be_within_limit(session, world, card, session_id)
     old = _live_binding(session, card.id)
     if old is not None:
         old.state, old.revoked_at = str(BindingState.REVOKED), at
         store.set_status(session, world, old.card_index, Status.INVALID)
         session.flush()
     binding = _bind(session, world, card, public_key, at)
+    binding.rebound_by, binding.session_id = channel, session_id
     note(session, card, "rebind", at, channel, None, "")
     after = {"index": binding.card_index, "channel": channel}
     audit.record(session, world, audit.Act("card.rebind", "card", str(card.id), after=after))
