@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cardnet.benefits.words import (
+    AdviceOutcome,
     DecisionMode,
     Operator,
     ProgramKind,
@@ -364,6 +365,63 @@ class OrganisedRedemption(Base):
     merchant_id: Mapped[uuid.UUID]
     group_ref: Mapped[str | None]
     payer: Mapped[str]
+
+
+class Advice(Base):
+    """What a till reports that it did without a network: kept whatever we say to it. Append-only.
+
+    `record` is what it sent, `code` why not captured, or what is special; `given_fen` what the till took off.
+    """
+
+    __tablename__ = "advice"
+    __table_args__ = (
+        _one_of("outcome", AdviceOutcome),
+        Index(None, "terminal_id", "terminal_seq"),
+        Index(None, "merchant_id", "merchant_ref"),
+        Index("ix_advice_for_review", "merchant_id", "id", postgresql_where=text("outcome = 'held_for_review'")),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    merchant_id: Mapped[uuid.UUID]
+    terminal_id: Mapped[uuid.UUID]
+    terminal_seq: Mapped[int]
+    merchant_ref: Mapped[str]
+    record: Mapped[dict[str, Any]]
+    digest: Mapped[bytes]
+    card_index: Mapped[int | None]
+    given_fen: Mapped[int]
+    outcome: Mapped[str]
+    code: Mapped[str | None]
+    redemption_id: Mapped[uuid.UUID | None]
+    occurred_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+
+
+class AdviceException(Base):
+    """What finance must look at: E11, given beyond what a till may give alone; E12, records missing or not in their chain.
+
+    A gap is closed when the records come.
+    """
+
+    __tablename__ = "advice_exception"
+    __table_args__ = (
+        CheckConstraint("code in ('E11', 'E12')", name="code"),
+        CheckConstraint("first_seq <= last_seq", name="range"),
+        Index("ix_advice_exception_open", "merchant_id", "id", postgresql_where=text("closed_at is null")),
+        Index(None, "terminal_id", "first_seq"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    merchant_id: Mapped[uuid.UUID]
+    terminal_id: Mapped[uuid.UUID]
+    code: Mapped[str]
+    why: Mapped[str]
+    advice_id: Mapped[uuid.UUID | None]
+    first_seq: Mapped[int]
+    last_seq: Mapped[int]
+    fen: Mapped[int]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
 
 
 class Refund(Base):

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.exceptions import InvalidSignature as BadSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from http_message_signatures import HTTPMessageVerifier, HTTPSignatureKeyResolver, InvalidSignature, algorithms
 
 from cardnet.http.wire import moment
 from cardnet.kernel.errors import NotSignedIn
+from cardnet.merchant_api.rules import canonical
 from cardnet.merchants.rules import KeyAlgorithm
 
 TAG = "cardnet-v1"
@@ -73,6 +77,37 @@ def verified_nonce(request: SignedRequest, algorithm: KeyAlgorithm, public_key: 
     if not isinstance(nonce, str) or not 8 <= len(nonce) <= _LONGEST_NONCE:
         raise _invalid("签名应带 8–64 位的 nonce，每次不同。")
     return nonce
+
+
+def record_bytes(merchant: str, terminal: str, record: Mapping[str, Any]) -> bytes:
+    """What a terminal signs of a record made offline: its own name, and the RFC 8785 form of all that is kept of it.
+
+    Neither the signature itself nor `id_last4`, which is the member's and compared once.
+    """
+    unsigned = kept_of(record)
+    unsigned.pop("signature", None)
+    return f"cardnet-advice-v1:{merchant}:{terminal}:".encode() + canonical(unsigned)
+
+
+def kept_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as it is stored: without what would tell of the member."""
+    return {name: value for name, value in record.items() if name != "id_last4"}
+
+
+def record_is_signed(algorithm: KeyAlgorithm, public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether these 64 bytes are the key's signature: Ed25519, or r and s of P-256 with SHA-256."""
+    if len(signature) != 64:
+        return False
+    try:
+        if algorithm is KeyAlgorithm.ED25519:
+            Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+        else:
+            r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+            key = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), public_key)
+            key.verify(encode_dss_signature(r, s), message, ECDSA(SHA256()))
+    except BadSignature:
+        return False
+    return True
 
 
 def _invalid(message: str, **detail: Any) -> NotSignedIn:

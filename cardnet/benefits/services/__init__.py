@@ -1,5 +1,12 @@
 """What benefits do for others: programs and their rules, redeeming and undoing, and reading what happened."""
 
+from cardnet.benefits.services.advice_gaps import (
+    AdviceExceptionView,
+    advice_exceptions,
+    note_broken_chain,
+    note_gaps,
+)
+from cardnet.benefits.services.advices import Advise, Advised, advise, one_at_a_time
 from cardnet.benefits.services.expiry import release_expired
 from cardnet.benefits.services.groups import note_group
 from cardnet.benefits.services.holds import capture_hold
@@ -62,6 +69,9 @@ from cardnet.benefits.services.replay import explain, replay
 from cardnet.benefits.services.undo import refund, reverse
 
 __all__ = [
+    "AdviceExceptionView",
+    "Advise",
+    "Advised",
     "ApproveRule",
     "BenefitLine",
     "BenefitRecord",
@@ -89,6 +99,8 @@ __all__ = [
     "SettlementFact",
     "SubmitRule",
     "UnionUsage",
+    "advice_exceptions",
+    "advise",
     "approve_rule",
     "capture_hold",
     "create_program",
@@ -96,7 +108,10 @@ __all__ = [
     "draft_rule",
     "explain",
     "grants_of_old_union",
+    "note_broken_chain",
+    "note_gaps",
     "note_group",
+    "one_at_a_time",
     "people_served",
     "people_served_by_unit",
     "program_of_code",

@@ -260,6 +260,7 @@ from cardnet.issuance.services.year_end import (
     quota_year_of,
     years,
 )
+from cardnet.issuance.services.withdrawn import withdrawn_at
 
 __all__ = [
     "CORRECTED",
@@ -495,4 +496,5 @@ __all__ = [
     "withdraw",
     "withdraw_raise",
     "years",
+    "withdrawn_at",
 ]

@@ -56,7 +56,7 @@ def ask_quote() -> Response:
         body = load(_QUOTE, read_body())
         shown, code = _judge(session, world, venue, body)
         record = benefits.quote(
-            session, world, benefits.Quote(venue, code, _purchase(body["purchase"]), body["id_last4"])
+            session, world, benefits.Quote(venue, code, purchase_of(body["purchase"]), body["id_last4"])
         )
         count_bad_code(session, world, venue, code)
         token = None
@@ -95,7 +95,7 @@ def _redeem(session: Session, world: World, venue: Venue, body: dict[str, Any]) 
         venue,
         shown.code if isinstance(shown, services.Shown) else "",
         code,
-        _purchase(body["purchase"]),
+        purchase_of(body["purchase"]),
         body["merchant_ref"],
         body["capture"],
         body["hold_seconds"],
@@ -335,6 +335,7 @@ def _judge(
     return shown, services.judge(session, venue, shown, at)
 
 
-def _purchase(sent: dict[str, Any]) -> Purchase:
+def purchase_of(sent: dict[str, Any]) -> Purchase:
+    """What a request says was bought."""
     lines = tuple(PurchaseLine(line["line_no"], line["amount_fen"], line["category"]) for line in sent["lines"])
     return Purchase(sent["amount_fen"], sent["service_code"], lines, sent["service_on"])

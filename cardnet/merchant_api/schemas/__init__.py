@@ -4,6 +4,17 @@ The request schemas read what comes in; the answer schemas describe what goes ou
 tests (`routes` writes answers from plain values, in the order the schemas name the fields).
 """
 
+from cardnet.merchant_api.schemas.advices import (
+    MOST_RECORDS,
+    AdviceRecord,
+    AdviceResult,
+    AdvicesAnswer,
+    AdvicesRequest,
+    MissingRecords,
+    Octets,
+    TillDecision,
+    When,
+)
 from cardnet.merchant_api.schemas.lists import (
     EVENT_TYPES,
     Event,
@@ -58,6 +69,11 @@ __all__ = [
     "EVENT_TYPES",
     "HOLD_SECONDS",
     "MOST_LINES",
+    "MOST_RECORDS",
+    "AdviceRecord",
+    "AdviceResult",
+    "AdvicesAnswer",
+    "AdvicesRequest",
     "Benefit",
     "Capture",
     "CaptureRequest",
@@ -75,10 +91,12 @@ __all__ = [
     "ListQuery",
     "Me",
     "MemberFace",
+    "MissingRecords",
     "Named",
     "NewKey",
     "NewKeyRequest",
     "NotApplied",
+    "Octets",
     "PublicKey",
     "PurchaseLineRequest",
     "PurchaseRequest",
@@ -96,4 +114,6 @@ __all__ = [
     "ReturnedLine",
     "Reversal",
     "ReverseRequest",
+    "TillDecision",
+    "When",
 ]
