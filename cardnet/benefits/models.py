@@ -286,7 +286,8 @@ class Decision(Base):
 class UsageEntry(Base):
     """What one act of one redemption changed in one counter; a counter is the sum of its entries. Append-only.
 
-    `act` counts the acts of a redemption: 0 takes, later ones turn held into used or give back.
+    `act` counts the acts of a redemption: 0 takes, later ones turn held into used or give back. A use from before
+    (`models_past`) stands here under its own id.
     """
 
     __tablename__ = "usage_entry"
@@ -459,3 +460,6 @@ class Refund(Base):
     terminal_id: Mapped[uuid.UUID]
     accepted_at: Mapped[datetime]
     business_date: Mapped[date] = mapped_column(Computed(BUSINESS_DATE, persisted=True))
+
+
+from cardnet.benefits import models_past  # noqa: E402, F401 - registered with the rest

@@ -258,14 +258,21 @@ select p.code, p.name, p.kind,
        count(distinct r.person_id) filter (where b.benefit_fen > b.refunded_fen),
        count(*) filter (where b.benefit_fen > b.refunded_fen),
        coalesce(sum(b.benefit_fen - b.refunded_fen) filter (where r.captured_fen > 0), 0)::bigint,
-       coalesce(sum(b.union_fen - b.refunded_union_fen) filter (where r.captured_fen > 0), 0)::bigint
+       coalesce(sum(b.union_fen - b.refunded_union_fen) filter (where r.captured_fen > 0), 0)::bigint,
+       past.people, past.uses, past.fen
 from program p
+cross join lateral (
+  select count(distinct u.person_id) as people, coalesce(sum(u.times), 0)::bigint as uses, coalesce(sum(u.fen), 0)::bigint as fen
+  from past_use u join past_use_import i on i.id = u.import_id and i.taken_back_at is null
+  where u.program_id = p.id and (%(first)s::date is null or u.used_on >= %(first)s::date)
+    and (%(last)s::date is null or u.used_on <= %(last)s::date)
+    and (%(path)s::text is null or starts_with(u.unit_path, %(path)s::text))) past
 left join (redemption_benefit b join redemption r on r.id = b.redemption_id and r.captured_fen > 0
            and (%(first)s::date is null or r.business_date >= %(first)s::date)
            and (%(last)s::date is null or r.business_date <= %(last)s::date)
            and (%(path)s::text is null or r.unit_path like %(path)s::text || '%%')) on b.program_id = p.id
 where %(codes)s::text[] is null or p.code = any(%(codes)s::text[])
-group by p.id order by p.code"""
+group by p.id, past.people, past.uses, past.fen order by p.code"""
 
 
 def usage_report(
@@ -278,7 +285,8 @@ def usage_report(
 ) -> list[ProgramUsage]:
     """People served, uses and money per program, what was given back taken off; of all programs when none are named.
 
-    Optionally of captures of some business days, and of members whose unit at that time lay under `path`.
+    Optionally of captures of some business days, and of members whose unit at that time lay under `path`; uses from
+    before cardnet are those of these days, and of who was under `path` when they were taken in.
     """
     codes = None if programs is None else sorted(set(programs))
     rows = session.connection().exec_driver_sql(_USAGE, {"codes": codes, "first": first, "last": last, "path": path})

@@ -231,7 +231,10 @@ class SettlementFact:
 
 @dataclass(frozen=True, slots=True)
 class ProgramUsage:
-    """What a program has done: distinct people served, live uses, and money, refunds taken off."""
+    """What a program has done: distinct people served, live uses, and money, refunds taken off.
+
+    What was taken in from before cardnet stands apart in `imported_*`: no money of ours, and nobody counted twice.
+    """
 
     program: str
     name: str
@@ -240,6 +243,9 @@ class ProgramUsage:
     uses: int
     benefit_fen: int
     union_fen: int
+    imported_people: int = 0
+    imported_uses: int = 0
+    imported_fen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
