@@ -219,10 +219,13 @@ def _key_findings(settings: Settings) -> list[tuple[str, bool]]:
     at = current_world().now()
     with transaction() as session:
         online, changes = credential.are_online(session), credential.unsigned_changes(session, at)
+        raised = credential.alarms(session, open_only=True)
     root = f"根密钥在线（{settings.data / ROOT_FILE}）：正式启用前应离线，请做 cardnet keys ceremony"
     # A warning, not a fault: a demonstration and a trial are meant to work like this.
     sentences = [("△ " + root if online else "根密钥离线，由保管人签发信任包", True)]
     waiting = [] if online else credential_cli.said_of_pack(changes, online=False)
+    if raised:
+        sentences.append((f"有 {len(raised)} 条警报待查：cardnet keys alarms", False))
     return sentences + ([(sentence, False) for sentence in waiting] or [("信任包已签名，与现有密钥一致", True)])
 
 

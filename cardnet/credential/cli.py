@@ -200,6 +200,32 @@ def drill(username: str | None, *, start: bool, as_json: bool) -> None:
     click.echo(f"新信任包公布于 {_moment(report.published_at)}，共 {minutes} 分钟，{verdict}四小时的目标。")
 
 
+@keys_group.command("alarms")
+@click.option("--done", "alarm", default=None, help="这条警报（编号）已查清。")
+@click.option("--words", default="", help="查清的结果，写进审计记录。")
+@_OFFICER
+@_JSON
+def list_alarms(alarm: str | None, words: str, username: str | None, *, as_json: bool) -> None:
+    """待查的警报：没有签发过的码（签发密钥可能失窃）、疑似被复制的手机。"""
+    with transaction() as session:
+        if alarm is not None:
+            if not words.strip():
+                raise InvalidInput("words_missing", "请用 --words 写明查清的结果。")
+            done = store.AcknowledgeAlarm(_alarm_id(alarm), words.strip(), _by(session, username))
+            store.acknowledge_alarm(session, current_world(), done)
+        found = store.alarms(session, open_only=True)
+    if as_json:
+        click.echo(json.dumps({"alarms": [_alarm(line) for line in found]}, ensure_ascii=False))
+        return
+    for line in found:
+        one = line.alarm
+        click.echo(
+            f"{line.id}  {_moment(one.raised_at)}  {_ALARMS[one.kind]}  卡序号 {one.card_index}  密钥 {one.kid.hex()}  "
+            f"终端 {one.terminal}"
+        )
+    click.echo(f"待查 {len(found)} 条。" if found else "没有待查的警报。")
+
+
 def said_of_pack(changes: store.PackChanges, *, online: bool) -> list[str]:
     """What the person on call should know of the trust pack; nothing when it is as it should be."""
     if not changes.any:
@@ -227,6 +253,24 @@ def _standing(line: store.KeyLine) -> str:
     if line.print_run_id is not None:
         return f"印过 {line.print_run_id}"
     return ("可签" if line.signs else "未到或已过签发期") + ("" if line.published else "，未公布")
+
+
+_ALARMS = {store.NOT_ISSUED: "没有签发过的码（签发密钥可能失窃）", store.CLONE_SUSPECTED: "手机疑似被复制（已停用）"}
+
+
+def _alarm(line: store.AlarmLine) -> dict[str, Any]:
+    one = line.alarm
+    return {
+        "id": str(line.id), "kind": one.kind, "card_index": one.card_index, "kid": one.kid.hex(),
+        "redemption": str(one.redemption_id), "terminal": one.terminal, "raised_at": local(one.raised_at).isoformat(),
+    }  # fmt: skip
+
+
+def _alarm_id(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise InvalidInput("alarm_unknown", "警报编号不对：请用 cardnet keys alarms 核对。") from None
 
 
 def _dumped(line: store.KeyLine) -> dict[str, Any]:

@@ -78,6 +78,7 @@ from cardnet.benefits.services.records import (
 from cardnet.benefits.services.redeem import quote, redeem
 from cardnet.benefits.services.replay import explain, replay
 from cardnet.benefits.services.undo import refund, reverse
+from cardnet.benefits.services.watching import Watched, watch_codes
 
 __all__ = [
     "AdviceExceptionView",

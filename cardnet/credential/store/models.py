@@ -131,13 +131,13 @@ class CodeSeen(Base):
 
 
 class CodeWatch(Base):
-    """Up to when redemptions have been looked through for copied phones and forged credentials; one row."""
+    """How far redemptions have been looked through for copied phones and forged credentials; one row."""
 
     __tablename__ = "code_watch"
     __table_args__ = (CheckConstraint("one", name="one_row"),)
 
     one: Mapped[bool] = mapped_column(primary_key=True)
-    seen_until: Mapped[datetime]
+    after_id: Mapped[uuid.UUID]
 
 
 class CredentialAlarm(Base):

@@ -69,18 +69,22 @@ class ShownCode:
     code: SeenCode
 
 
-def take_watch(session: Session) -> datetime | None:
-    """Up to when redemptions have been looked through; None at first. Raises BlockingIOError when another one looks."""
+def take_watch(session: Session) -> uuid.UUID | None:
+    """The redemption to look on from; None at first. Raises BlockingIOError when another one looks."""
     if not session.scalar(text(_LOCK)):
         raise BlockingIOError
-    return session.scalar(select(CodeWatch.seen_until))
+    return session.scalar(select(CodeWatch.after_id))
 
 
-def keep_watch(session: Session, until: datetime) -> None:
-    """Remember how far we are, and forget codes older than any dispute."""
-    row = upsert(CodeWatch).values(one=True, seen_until=until)
-    session.execute(row.on_conflict_do_update(index_elements=["one"], set_={"seen_until": row.excluded.seen_until}))
-    session.execute(delete(CodeSeen).where(CodeSeen.issued_at < int((until - _REMEMBERED).timestamp())))
+def keep_watch(session: Session, after_id: uuid.UUID) -> None:
+    """Remember how far we are."""
+    row = upsert(CodeWatch).values(one=True, after_id=after_id)
+    session.execute(row.on_conflict_do_update(index_elements=["one"], set_={"after_id": row.excluded.after_id}))
+
+
+def forget_old_codes(session: Session, at: datetime) -> None:
+    """Codes older than any dispute tell nothing any more."""
+    session.execute(delete(CodeSeen).where(CodeSeen.issued_at < int((at - _REMEMBERED).timestamp())))
 
 
 def note_codes(session: Session, shown: Sequence[ShownCode]) -> tuple[ShownCode, ...]:

@@ -125,4 +125,5 @@ def recycle_indexes(session: Session, world: World) -> int:
     }
     free = list(session.scalars(_GONE, given))
     store.recycle_indexes(session, world, free)
+    store.forget_old_codes(session, at)
     return len(free)

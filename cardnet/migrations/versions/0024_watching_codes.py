@@ -30,7 +30,7 @@ def upgrade() -> None:
     op.create_table(
         "code_watch",
         sa.Column("one", sa.Boolean, primary_key=True),
-        sa.Column("seen_until", _MOMENT, nullable=False),
+        sa.Column("after_id", sa.Uuid, nullable=False),
         sa.CheckConstraint("one", name=op.f("ck_code_watch_one_row")),
     )
     op.create_table(
