@@ -20,3 +20,10 @@ def office(session, world):
 def programs(client, session, world, office):
     """A program for each officer, by name."""
     return {name: make_program(client, session, world, officer) for name, officer in office.officers.items()}
+
+
+@pytest.fixture
+def able(programs):
+    """A program whose account may call, by call."""
+    by_role = {role: programs[name] for name in ("boss", "fin", "C1") for role in programs[name].roles}
+    return lambda call: next((by_role[role] for role in reversed(call.roles) if role in by_role), programs["C1"])

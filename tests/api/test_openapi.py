@@ -96,17 +96,17 @@ def busy_office(office):
     return office
 
 
-def test_whatever_the_description_allows_is_answered_as_described(app, busy_office, programs):
+def test_whatever_the_description_allows_is_answered_as_described(app, busy_office, able):
     """A tenth of programme T12; `make soak` sends thousands. Asked by who may, and by nobody."""
-    able = {role: programs[name].headers for name in ("boss", "fin", "C1") for role in programs[name].roles}
     for call in API.calls:
-        caller = next((able[role] for role in reversed(call.roles) if role in able), programs["C1"].headers)
-        ask(app, OPERATIONS[call.method, call.path], [caller], open_to_all=call.open_to_all)
+        if call.path == "/days/close":
+            continue  # it waits for writers to commit, and here nobody does: test_finance_calls
+        ask(app, OPERATIONS[call.method, call.path], [able(call).headers], open_to_all=call.open_to_all)
 
 
 def ask(app: Flask, operation: Any, callers: list[dict[str, str]], *, open_to_all: bool) -> None:
     @settings(
-        max_examples=3, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
+        max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
     )
     @given(st.data())
     def once(data: st.DataObject) -> None:

@@ -99,7 +99,7 @@ def days(asked: Asked) -> dict[str, Any]:
 @serves(
     Call(
         "POST", "/days/close", "Close a day and seal the settlements that are due", {200: wire.Closed},
-        body=wire.CloseRequest, roles=MAKERS, tag="days", example={"day": "2026-11-20"},
+        body=wire.CloseRequest, problems=("day_closing",), roles=MAKERS, tag="days", example={"day": "2026-11-20"},
         notes="Closing a closed day changes nothing and says what is sealed. `day_closing`: writers of the day are "
         "still at work; ask again, it goes on where it stopped.",
     )

@@ -61,7 +61,7 @@ def change_standing(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A00
     return {}
 
 
-@serves(_acts("end", "The membership ends, and the card with it", wire.EndRequest,
+@serves(_acts("end", "The membership ends; with a death every card", wire.EndRequest,
               {"ending": "left", "on": "2026-11-01"}, wire.Ended))  # fmt: skip
 def end_membership(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A002
     """POST /members/{id}/end."""

@@ -20,6 +20,7 @@ MEANINGS: dict[str, tuple[int, str]] = {
     "unprocessable": (422, "understood and refused; `code` says why, e.g. `quota_short`"),
     "idempotency_key_reused": (422, "the key belongs to another request"),
     "internal": (500, "our mistake"),
+    "day_closing": (503, "writers of the day are still at work; asking again goes on where this stopped"),
     "outcome_unknown": (503, "it may have happened; the same request with the same key tells the truth"),
 }
 

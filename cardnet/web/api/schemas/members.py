@@ -193,7 +193,7 @@ class StandingRequest(Strict):
 
 
 class EndRequest(Strict):
-    """The membership ends: 离职, 退会, 身故; the card with it."""
+    """The membership ends: 离职, 退会, 身故; with a death every card."""
 
     ending = Text(
         20,
@@ -205,7 +205,7 @@ class EndRequest(Strict):
 
 
 class Ended(Open):
-    """How many cards stopped with it."""
+    """How many cards stopped; only a death stops them."""
 
     cards_stopped = said(fields.Integer)
 
