@@ -57,6 +57,7 @@ class Settings:
     rate_limits: bool = True
     rates: Rates = Rates()
     workers: int = 1
+    webhooks_inside: bool = False
     secure_cookies: bool = False
     testing: bool = False
     sms_url: str | None = None
@@ -98,6 +99,7 @@ def settings_from(env: Mapping[str, str]) -> Settings:
         rate_limits=_switch(env, "CARDNET_RATE_LIMITS", default=True),
         rates=_rates(env),
         workers=_whole_number(env, "CARDNET_WORKERS", 2),
+        webhooks_inside=_switch(env, "CARDNET_WEBHOOKS_INSIDE", default=False),
         secure_cookies=_switch(env, "CARDNET_SECURE_COOKIES", default=False),
         **_gateways(env),
     )

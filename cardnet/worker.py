@@ -9,7 +9,8 @@ from datetime import timedelta
 import structlog
 
 import cardnet.issuance.jobs
-import cardnet.membership.jobs  # noqa: F401 - the tasks of both are run here too
+import cardnet.membership.jobs
+import cardnet.merchant_api.jobs  # noqa: F401 - the tasks of both are run here too
 from cardnet.access import services as access
 from cardnet.benefits import services as benefits
 from cardnet.credential.store import are_online, ensure_keys, unsigned_changes
