@@ -124,6 +124,7 @@ def demo_data(as_json: bool) -> None:  # noqa: FBT001
 def serve(port: int, host: str, workers: int) -> None:
     """启动网页服务（前台运行）。"""
     settings_from(os.environ).database()
+    os.environ["CARDNET_WORKERS"] = str(workers)  # each takes its share of the rate limits
     command = running.web_command(port, host, workers)
     os.execv(command[0], command)  # noqa: S606 - our own command line
 
