@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from cardnet import create_app
 from cardnet.access import services as access
 from cardnet.access.rules import Role, roles_of, totp_code
+from cardnet.benefits import cli as benefits_cli
 from cardnet.config import Settings, settings_from
 from cardnet.credential import cli as credential_cli
 from cardnet.credential import store as credential
@@ -274,7 +275,8 @@ def _refuse(error: CardnetError) -> None:
 
 
 membership_cli.register.add_command(cli_registers.show_register)
-for _command in (*membership_cli.COMMANDS, *credential_cli.COMMANDS, *issuance_cli.COMMANDS, *finance_cli.COMMANDS):
+_PACKAGES = (membership_cli, credential_cli, issuance_cli, benefits_cli, finance_cli)
+for _command in (command for package in _PACKAGES for command in package.COMMANDS):
     main.add_command(_command)
     if isinstance(_command, click.Group) and _command.name == "cards":
         _command.add_command(cli_registers.import_cards)

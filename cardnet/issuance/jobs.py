@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
+from cardnet.issuance import file_kinds  # noqa: F401 - registers and lists of cards are taken in here
 from cardnet.issuance.services import roster_jobs, self_filled
 from cardnet.kernel import file_jobs
 from cardnet.kernel.db import aside, transaction

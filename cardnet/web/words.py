@@ -296,6 +296,27 @@ ROSTER_STAGES = {
     "people": lazy_gettext("登记人员"),
     "rows": lazy_gettext("保存原表"),
     "applications": lazy_gettext("生成申请"),
+    "write": lazy_gettext("写入"),
+}
+FILE_KINDS = {
+    "register": lazy_gettext("会员名册"),
+    "cards_before": lazy_gettext("已发的卡"),
+    "past_uses": lazy_gettext("以往使用"),
+}
+FILE_COUNTS = {
+    "register.rows": lazy_gettext("表内人数"),
+    "register.added": lazy_gettext("新入册"),
+    "register.known": lazy_gettext("已在册"),
+    "register.elsewhere": lazy_gettext("会籍在其他工会"),
+    "register.invalid": lazy_gettext("需要改正"),
+    "cards_before.rows": lazy_gettext("表内行数"),
+    "cards_before.tied": lazy_gettext("新绑定"),
+    "cards_before.known": lazy_gettext("以前已绑定"),
+    "cards_before.invalid": lazy_gettext("需要改正"),
+    "past_uses.rows": lazy_gettext("表内行数"),
+    "past_uses.stored": lazy_gettext("计入限额"),
+    "past_uses.known": lazy_gettext("以前已计入"),
+    "past_uses.invalid": lazy_gettext("需要改正"),
 }
 
 _BADGES: Mapping[str, Mapping[str, tuple[str, object]]] = {
@@ -310,6 +331,8 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
     "action": ACTIONS,
     "finding": FINDINGS,
     "roster_stage": ROSTER_STAGES,
+    "file_kind": FILE_KINDS,
+    "file_count": FILE_COUNTS,
     "card_action": CARD_ACTIONS,
     "card_channel": CARD_CHANNELS,
     "receipt": RECEIPTS,
