@@ -23,10 +23,11 @@ from cardnet.web import (
     phone,
     till,
     wallet,
+    wallet_me,
     words,
 )
 
-__all__ = ["PAGES", "finance_transfers", "install"]
+__all__ = ["PAGES", "finance_transfers", "install", "wallet_me"]
 
 PAGES: tuple[Blueprint, ...] = (
     # One line a page module.

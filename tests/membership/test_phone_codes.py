@@ -201,10 +201,11 @@ class _Gateway:
 def test_the_worker_sends_what_waits_and_comes_back_for_what_failed(app, session, world, person_id):
     ask(session, world, person_id)
     gateway = _Gateway()
-    assert send_direct_due(world, gateway) == 0 and states(session)[0][0] == "waiting"
-    world_moves(world, timedelta(seconds=6))
-    assert send_direct_due(world, gateway) == 1 and gateway.taken == [NEW, NEW]
-    assert send_direct_due(world, gateway) == 0 and states(session) == [("sent", 2, True)]
+    with app.app_context():
+        assert send_direct_due(world, gateway) == 0 and states(session)[0][0] == "waiting"
+        world_moves(world, timedelta(seconds=6))
+        assert send_direct_due(world, gateway) == 1 and gateway.taken == [NEW, NEW]
+        assert send_direct_due(world, gateway) == 0 and states(session) == [("sent", 2, True)]
 
 
 # ---- a new phone by a code to the verified one ----

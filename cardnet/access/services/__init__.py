@@ -11,6 +11,7 @@ from cardnet.access.services.accounts import (
     principal_of_username,
     principals_of_ids,
     principals_under,
+    unions_of_usernames,
 )
 from cardnet.access.services.administration import (
     AccountLine,
@@ -123,6 +124,7 @@ __all__ = [
     "sign_out",
     "take_key",
     "trail",
+    "unions_of_usernames",
     "unlock_account",
     "whole_trail",
 ]
