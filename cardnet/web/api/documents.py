@@ -15,6 +15,7 @@ from cardnet.http import openapi
 from cardnet.http.calls import Api, Call
 from cardnet.http.requests import JSON
 from cardnet.kernel.errors import NotFound
+from cardnet.merchant_api.problem_words import GUIDE
 from cardnet.merchant_api.routes.blueprint import API as MERCHANT_API
 from cardnet.web.api.answering import json_bytes
 from cardnet.web.api.edge import API
@@ -61,7 +62,9 @@ def problem(code: str) -> ResponseReturnValue:
     found = [
         (name, api, *api.catalogue.meanings[code]) for name, api in _APIS.items() if code in api.catalogue.meanings
     ]
-    return render_template("documents/problem.html", code=code[:80], found=found), 200 if found else 404
+    guide = GUIDE.get(code)
+    status = 200 if found or guide else 404
+    return render_template("documents/problem.html", code=code[:80], found=found, guide=guide), status
 
 
 @dataclass(frozen=True)
