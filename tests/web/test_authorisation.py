@@ -45,6 +45,7 @@ TABLE: tuple[tuple[str, str, set[Role]], ...] = (
     ("POST", "/console/batches/<batch_id>/issue", DISTRICT),
     ("GET", "/console/bulletin", READERS),
     ("*", "/console/members/duplicates", DISTRICT),
+    ("*", "/console/past-uses", PLANNERS),
     ("GET", "/console/quota", READERS),
     ("POST", "/console/quota", OFFICERS),
     ("*", "/console/quota/plan", PLANNERS),
