@@ -23,7 +23,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from benchmarks.harness import machine, postgres, report
-from benchmarks.roster import ACCEPTANCE, START, Journey
+from benchmarks.roster import START, Journey
 from cardnet import create_app
 from cardnet.access import services as access
 from cardnet.config import Settings
@@ -34,6 +34,7 @@ from cardnet.issuance.sheets import write_card_sheets
 from cardnet.kernel.db import transaction
 from cardnet.kernel.world import World, clock_started_at
 from cardnet.migrations import schema
+from tests.make.year_roster import year_roster
 
 CARDS = 30_000
 SECONDS, RATIO, MEMORY_MB = 180.0, 2.0, 400
@@ -77,7 +78,7 @@ def main() -> int:
         schema.upgrade(url)
         world = clock_started_at(START)
         app = create_app(Settings(data=Path(data), database_url=url, rate_limits=False), world)
-        journey = Journey(app, world, (ACCEPTANCE / "roster-30000.xlsx").read_bytes())
+        journey = Journey(app, world, year_roster().read_bytes())
         with app.app_context():
             journey.prepare()
             journey.spread()

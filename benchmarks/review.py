@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 
 from benchmarks.harness import machine, postgres, report
-from benchmarks.roster import ACCEPTANCE, Journey, copy_floor
+from benchmarks.roster import Journey, copy_floor
 from cardnet import create_app
 from cardnet.access import services as access
 from cardnet.access.rules import Principal
@@ -26,6 +26,7 @@ from cardnet.kernel.db import transaction
 from cardnet.kernel.world import clock_started_at
 from cardnet.membership.rules import Tier
 from cardnet.migrations import schema
+from tests.make.year_roster import year_roster
 
 START = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 PAGE_MS, APPROVE_SECONDS = 150, 5.0
@@ -33,7 +34,7 @@ TIMES, MANY = 15, 10_000
 
 
 def main() -> int:
-    path = ACCEPTANCE / "roster-30000.xlsx"
+    path = year_roster()
     sheet = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()
     rows = [[str(cell) for cell in row] for row in sheet[1 : MANY + 1]]
     with postgres("review") as server, TemporaryDirectory() as data:

@@ -33,8 +33,8 @@ from cardnet.kernel.world import World, clock_started_at
 from cardnet.membership import services as membership
 from cardnet.membership.rules import Tier, UnionNode
 from cardnet.migrations import schema
+from tests.make.year_roster import ACCEPTANCE, year_roster
 
-ACCEPTANCE = Path(__file__).parents[1] / "tests" / "acceptance"
 START = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 FIGURES = {"check": 6.0, "submit": 10.0, "approve": 10.0, "issue": 10.0}
 """Seconds to reach (issuance.md), on two cores."""
@@ -154,7 +154,7 @@ def copy_floor(url: str, rows: list[list[str]]) -> float:
 
 
 def main() -> int:
-    path = ACCEPTANCE / "roster-30000.xlsx"
+    path = year_roster()
     sheet = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()
     rows = [[str(cell) for cell in row] for row in sheet[1:]]
     del sheet

@@ -19,7 +19,11 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from cardnet import create_app
 from cardnet.access import services as access
 from cardnet.access.rules import Role, roles_of, totp_code
+from cardnet.benefits import cli as benefits_cli
 from cardnet.config import Settings, settings_from
+from cardnet.credential import cli as credential_cli
+from cardnet.credential import store as credential
+from cardnet.credential.root import ROOT_FILE
 from cardnet.credential.store import ensure_keys
 from cardnet.demo import running
 from cardnet.demo.story import load
@@ -66,6 +70,8 @@ class CardnetGroup(click.Group):
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """云间 cardnet：会员服务卡与普惠服务网络。"""
+    if credential_cli.works_offline(sys.argv):
+        return
     if "--help" not in sys.argv and ctx.invoked_subcommand not in _WITHOUT_APP:
         settings = settings_from(os.environ)
         with _announced_keys(settings):
@@ -119,6 +125,7 @@ def demo_data(as_json: bool) -> None:  # noqa: FBT001
 def serve(port: int, host: str, workers: int) -> None:
     """启动网页服务（前台运行）。"""
     settings_from(os.environ).database()
+    os.environ["CARDNET_WORKERS"] = str(workers)  # each takes its share of the rate limits
     command = running.web_command(port, host, workers)
     os.execv(command[0], command)  # noqa: S606 - our own command line
 
@@ -140,9 +147,9 @@ def upgrade() -> None:
     _check_version(url)
     with _announced_keys(settings):
         app = create_app(settings)
-    revision = schema.upgrade(url)
-    with app.app_context(), transaction() as session:
-        ensure_keys(session, current_world())
+        revision = schema.upgrade(url)
+        with app.app_context(), transaction() as session:
+            ensure_keys(session, current_world())
     click.echo(f"数据库已是最新版本 {revision}。")
 
 
@@ -205,17 +212,35 @@ def _findings(settings: Settings) -> list[tuple[str, bool]]:
             f"密钥环 {settings.data / 'keyring.json'}",
             bool(settings.keyring) or (settings.data / "keyring.json").exists(),
         ),
+        *_key_findings(settings),
     ]
+
+
+def _key_findings(settings: Settings) -> list[tuple[str, bool]]:
+    """Roots, trust pack and alarms: what the person on call asks first."""
+    at = current_world().now()
+    with transaction() as session:
+        online, changes = credential.are_online(session), credential.unsigned_changes(session, at)
+        raised = credential.alarms(session, open_only=True)
+    root = f"根密钥在线（{settings.data / ROOT_FILE}）：正式启用前应离线，请做 cardnet keys ceremony"
+    # A warning, not a fault: a demonstration and a trial are meant to work like this.
+    sentences = [("△ " + root if online else "根密钥离线，由保管人签发信任包", True)]
+    waiting = [] if online else credential_cli.said_of_pack(changes, online=False)
+    if raised:
+        sentences.append((f"有 {len(raised)} 条警报待查：cardnet keys alarms", False))
+    return sentences + ([(sentence, False) for sentence in waiting] or [("信任包已签名，与现有密钥一致", True)])
 
 
 @contextlib.contextmanager
 def _announced_keys(settings: Settings) -> Iterator[None]:
     """One line, beside the answer and not in it, when this start had to make the key ring."""
-    path = settings.data / "keyring.json"
-    missing = not settings.keyring and not path.exists()
+    named = {} if settings.keyring else {"keyring.json": "密钥环"}
+    named[ROOT_FILE] = "在线根密钥（只供演示和试用，正式启用前请做 cardnet keys ceremony）"
+    missing = [name for name in named if not (settings.data / name).exists()]
     yield
-    if missing:
-        click.echo(f"没有给出密钥环：已在 {path} 新建一份，请妥善备份。", err=True)
+    made = "、".join(f"{settings.data / name} {named[name]}" for name in missing if (settings.data / name).exists())
+    if made:
+        click.echo(f"没有给出的密钥已新建，请妥善备份：{made}。", err=True)
 
 
 def _must_be_text(words: Sequence[str]) -> None:
@@ -250,7 +275,8 @@ def _refuse(error: CardnetError) -> None:
 
 
 membership_cli.register.add_command(cli_registers.show_register)
-for _command in (*membership_cli.COMMANDS, *issuance_cli.COMMANDS, *finance_cli.COMMANDS):
+_PACKAGES = (membership_cli, credential_cli, issuance_cli, benefits_cli, finance_cli)
+for _command in (command for package in _PACKAGES for command in package.COMMANDS):
     main.add_command(_command)
     if isinstance(_command, click.Group) and _command.name == "cards":
         _command.add_command(cli_registers.import_cards)

@@ -20,6 +20,32 @@ RUNNING_DEMO = "running.json"
 
 
 @dataclass(frozen=True)
+class Rate:
+    """So many calls a second in the long run, so many at once."""
+
+    per_second: float
+    burst: int
+
+    def share(self, parts: int) -> "Rate":
+        """What one of several processes lets through."""
+        return Rate(self.per_second / parts, max(1, self.burst // parts))
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The merchant API's limits: per terminal, per merchant, for undoing and reporting, and for who has no token.
+
+    `failed_codes`: after so many bad codes in a minute a terminal waits one.
+    """
+
+    terminal: Rate = Rate(20, 100)
+    merchant: Rate = Rate(100, 400)
+    undoing: Rate = Rate(50, 1_000)
+    address: Rate = Rate(2, 20)
+    failed_codes: int = 10
+
+
+@dataclass(frozen=True)
 class Settings:
     """What an operator may choose; `docs/operating.md` has the table."""
 
@@ -29,6 +55,9 @@ class Settings:
     keyring: str | None = None
     pool_size: int = 10
     rate_limits: bool = True
+    rates: Rates = Rates()
+    workers: int = 1
+    webhooks_inside: bool = False
     secure_cookies: bool = False
     testing: bool = False
     sms_url: str | None = None
@@ -68,6 +97,9 @@ def settings_from(env: Mapping[str, str]) -> Settings:
         keyring=env.get("CARDNET_KEYRING"),
         pool_size=_whole_number(env, "CARDNET_POOL_SIZE", 10),
         rate_limits=_switch(env, "CARDNET_RATE_LIMITS", default=True),
+        rates=_rates(env),
+        workers=_whole_number(env, "CARDNET_WORKERS", 2),
+        webhooks_inside=_switch(env, "CARDNET_WEBHOOKS_INSIDE", default=False),
         secure_cookies=_switch(env, "CARDNET_SECURE_COOKIES", default=False),
         **_gateways(env),
     )
@@ -151,6 +183,27 @@ def _clock(text: str | None) -> datetime | None:
     if at is None or at.tzinfo is None or not 2000 <= at.year < 3000:
         raise InvalidInput("bad_setting", f"CARDNET_CLOCK={text}: write it like 2026-11-24T09:00:00+08:00.")
     return at
+
+
+def _rates(env: Mapping[str, str]) -> Rates:
+    usual = Rates()
+    return Rates(
+        _rate(env, "CARDNET_RATE_TERMINAL", usual.terminal),
+        _rate(env, "CARDNET_RATE_MERCHANT", usual.merchant),
+        _rate(env, "CARDNET_RATE_UNDOING", usual.undoing),
+        _rate(env, "CARDNET_RATE_ADDRESS", usual.address),
+        _whole_number(env, "CARDNET_FAILED_CODES", usual.failed_codes),
+    )
+
+
+def _rate(env: Mapping[str, str], name: str, usual: Rate) -> Rate:
+    text = env.get(name)
+    if not text:
+        return usual
+    per_second, _, burst = text.partition("/")
+    if not (per_second.isdecimal() and burst.isdecimal() and int(per_second) and int(burst)):
+        raise InvalidInput("bad_setting", f"{name}={text}: write it like 20/100, calls a second and at once.")
+    return Rate(int(per_second), int(burst))
 
 
 def _whole_number(env: Mapping[str, str], name: str, default: int) -> int:

@@ -6,10 +6,14 @@ what is still to be done and does only that.
 
 from datetime import timedelta
 
+import structlog
+
 import cardnet.issuance.jobs
-import cardnet.membership.jobs  # noqa: F401 - the tasks of both are run here too
+import cardnet.membership.jobs
+import cardnet.merchant_api.jobs  # noqa: F401 - the tasks of both are run here too
+from cardnet.access import services as access
 from cardnet.benefits import services as benefits
-from cardnet.credential.store import ensure_keys
+from cardnet.credential.store import are_online, ensure_keys, unsigned_changes
 from cardnet.finance.closing import close_until
 from cardnet.issuance import services as issuance
 from cardnet.kernel.calendar import day_of
@@ -37,9 +41,43 @@ def close_yesterday(timestamp: int) -> None:  # noqa: ARG001
 @jobs.periodic(cron="40 17 * * *")
 @jobs.task(queueing_lock="make_keys")
 def make_keys(timestamp: int) -> None:  # noqa: ARG001
-    """Keys of the coming month are made and published two weeks ahead."""
+    """Keys of the coming month are made and published two weeks ahead; what waits for the custodians is in the log."""
+    world = current_world()
     with transaction() as session:
-        ensure_keys(session, current_world())
+        ensure_keys(session, world)
+        waiting = not are_online(session) and unsigned_changes(session, world.now())
+    if waiting and waiting.any:
+        structlog.get_logger().warning(
+            "trust_pack_unsigned",
+            added=len(waiting.added),
+            revoked=len(waiting.revoked),
+            pack_expires_at=waiting.expires_at and waiting.expires_at.isoformat(),
+        )
+
+
+@jobs.periodic(cron="* * * * *")
+@jobs.task(queueing_lock="watch_codes")
+def watch_codes(timestamp: int) -> None:  # noqa: ARG001
+    """Copied phones are stopped and forged credentials raise the alarm, a minute after they were shown."""
+    more = True
+    while more:
+        with transaction() as session:
+            watched = benefits.watch_codes(session, current_world())
+        more = watched.more
+        if watched.not_issued or watched.copied:
+            structlog.get_logger().error(
+                "credential_alarm", not_issued=watched.not_issued, clone_suspected=watched.copied
+            )
+
+
+@jobs.periodic(cron="50 17 * * *")
+@jobs.task(queueing_lock="recycle_indexes")
+def recycle_indexes(timestamp: int) -> None:  # noqa: ARG001
+    """Card indexes nobody has held for sixty days are given out again."""
+    freed = 1
+    while freed:
+        with transaction() as session:
+            freed = issuance.recycle_indexes(session, current_world())
 
 
 @jobs.periodic(cron="* * * * *")
@@ -75,3 +113,11 @@ def release_transfers(timestamp: int) -> None:  # noqa: ARG001
     """A transfer the old unit left unanswered beyond its working days happens by itself, with card and counters."""
     with transaction() as session:
         issuance.release_due_transfers(session, current_world())
+
+
+@jobs.periodic(cron="35 17 * * *")
+@jobs.task(queueing_lock="forget_api_keys")
+def forget_api_keys(timestamp: int) -> None:  # noqa: ARG001
+    """Idempotency keys of the back-office API live seven days."""
+    with transaction() as session:
+        access.forget_keys(session, current_world())

@@ -5,8 +5,6 @@ template database per run, and for each test a savepoint that is rolled back.
 inside that same one. Tests of races and of feeds need real commits: they take `fresh_database` and `committing_app`.
 """
 
-import csv
-import lzma
 import os
 import shutil
 import uuid
@@ -16,7 +14,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import xlsxwriter
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine
@@ -28,6 +25,7 @@ from cardnet.kernel.db import SessionFactory, act_as_app_role, sqlalchemy_url
 from cardnet.kernel.postgres import EmbeddedServer, Server, start
 from cardnet.kernel.world import World, frozen_world
 from cardnet.migrations import schema
+from tests.make.year_roster import year_roster
 
 ACCEPTANCE = Path(__file__).parent / "acceptance"
 """Data with exact expected results. The roster of 30,000 is kept packed; `pytest_configure` makes the workbook."""
@@ -56,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the run's one server before xdist makes its workers, which find it by its address."""
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
-    _unpack_roster()
+    year_roster()
     if given := os.environ.get("CARDNET_DATABASE_URL"):
         os.environ["CARDNET_TEST_SERVER"] = given
         return
@@ -73,20 +71,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if running := config.stash.get(_EMBEDDED, None):
         running.stop()
         shutil.rmtree(running.folder, ignore_errors=True)
-
-
-def _unpack_roster() -> None:
-    """Write roster-30000.xlsx, as a spreadsheet program would, from the packed copy in the repository."""
-    target = ACCEPTANCE / "roster-30000.xlsx"
-    if target.exists():
-        return
-    with lzma.open(ACCEPTANCE / "roster-30000.csv.xz", "rt", encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
-    with xlsxwriter.Workbook(target.with_suffix(".new"), {"constant_memory": True}) as book:
-        sheet = book.add_worksheet("会员信息采集表")
-        for number, row in enumerate(rows):
-            sheet.write_row(number, 0, row)
-    target.with_suffix(".new").rename(target)
 
 
 _EMBEDDED = pytest.StashKey[EmbeddedServer]()
@@ -156,7 +140,7 @@ def app(suite_database: str, data_folder: Path, world: World) -> Iterator[Flask]
     act_as_app_role(engine)
     with engine.connect() as connection:
         outer = connection.begin()
-        factory = SessionFactory(connection, vault=app.extensions["cardnet.vault"])
+        factory = SessionFactory(connection, **app.extensions["cardnet.sessions"].info)
         factory.join = "create_savepoint"
         app.extensions["cardnet.sessions"] = factory
         yield app

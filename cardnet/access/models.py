@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, String, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -108,3 +108,25 @@ class MemberSession(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class ApiKey(Base):
+    """An `Idempotency-Key` of an account's program and what was answered under it, sealed; a secret is not kept.
+
+    `status` is null only inside the transaction that works on the request.
+    """
+
+    __tablename__ = "api_key"
+    __table_args__ = (
+        CheckConstraint("(status is null) = (media_type is null)", name="answer_whole"),
+        CheckConstraint("body is null or status is not null", name="body_answered"),
+        Index(None, "created_at"),
+    )
+
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[bytes]
+    created_at: Mapped[datetime]
+    status: Mapped[int | None] = mapped_column(SmallInteger)
+    media_type: Mapped[str | None]
+    body: Mapped[bytes | None]

@@ -300,6 +300,12 @@ class Payer(Schema):
             raise ValidationError("Either `bp` or `fen`.", "bp")
 
 
+class Offline(Schema):
+    """What a till may do alone: purchases up to this floor, in place of the union's own for every program."""
+
+    floor_fen = _fen()
+
+
 class RuleDocument(Schema):
     """The whole document."""
 
@@ -311,6 +317,7 @@ class RuleDocument(Schema):
     stack = fields.Nested(Stack, required=True)
     threshold_basis = fields.String(validate=validate.OneOf(("order", "remaining")))
     late_submission_days = Whole(0, 3660)
+    offline = fields.Nested(Offline)
     doc_ref = Text(required=True)
     funding = fields.List(fields.Nested(Payer), required=True, validate=validate.Length(min=1, max=2))
 

@@ -52,9 +52,12 @@ INVARIANTS: dict[str, tuple[str, str]] = {
           select redemption_id, program_id, limit_code, sum(used_n) as used_n, sum(held_n) as held_n
           from usage_entry group by 1, 2, 3) e
         left join redemption r on r.id = e.redemption_id
-        where (e.held_n <> 0) <> (r.state is not distinct from 'held')
-           or e.used_n not in (0, 1) or (e.used_n = 1 and r.state not in ('captured', 'partly_refunded'))
-           or r.id is null""",
+        left join (past_use p join past_use_import i on i.id = p.import_id) on p.id = e.redemption_id
+        where case when p.id is null
+                   then (e.held_n <> 0) <> (r.state is not distinct from 'held')
+                        or e.used_n not in (0, 1) or (e.used_n = 1 and r.state not in ('captured', 'partly_refunded'))
+                        or r.id is null
+                   else e.held_n <> 0 or e.used_n <> case when i.taken_back_at is null then p.times else 0 end end""",
     ),
     "B1": (
         "每个资金池：预留与已用不为负，合计不超过下达",

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cardnet.benefits.words import (
+    AdviceOutcome,
     DecisionMode,
     Operator,
     ProgramKind,
@@ -285,7 +286,8 @@ class Decision(Base):
 class UsageEntry(Base):
     """What one act of one redemption changed in one counter; a counter is the sum of its entries. Append-only.
 
-    `act` counts the acts of a redemption: 0 takes, later ones turn held into used or give back.
+    `act` counts the acts of a redemption: 0 takes, later ones turn held into used or give back. A use from before
+    (`models_past`) stands here under its own id.
     """
 
     __tablename__ = "usage_entry"
@@ -347,10 +349,87 @@ class MerchantReference(Base):
     redemption_id: Mapped[uuid.UUID]
 
 
+class OrganisedRedemption(Base):
+    """A redemption within an organised health check: the group's own name, and who pays what the benefit leaves.
+
+    A table of its own, so that the many redemptions without one carry nothing for it.
+    """
+
+    __tablename__ = "organised_redemption"
+    __table_args__ = (
+        CheckConstraint("payer in ('member', 'unit')", name="payer"),
+        CheckConstraint("payer <> 'unit' or group_ref is not null", name="group"),
+        Index(None, "merchant_id", "group_ref"),
+    )
+
+    redemption_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    merchant_id: Mapped[uuid.UUID]
+    group_ref: Mapped[str | None]
+    payer: Mapped[str]
+
+
+class Advice(Base):
+    """What a till reports that it did without a network: kept whatever we say to it. Append-only.
+
+    `record` is what it sent, `code` why not captured, or what is special; `given_fen` what the till took off.
+    """
+
+    __tablename__ = "advice"
+    __table_args__ = (
+        _one_of("outcome", AdviceOutcome),
+        Index(None, "terminal_id", "terminal_seq"),
+        Index(None, "merchant_id", "merchant_ref"),
+        Index("ix_advice_for_review", "merchant_id", "id", postgresql_where=text("outcome = 'held_for_review'")),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    merchant_id: Mapped[uuid.UUID]
+    terminal_id: Mapped[uuid.UUID]
+    terminal_seq: Mapped[int]
+    merchant_ref: Mapped[str]
+    record: Mapped[dict[str, Any]]
+    digest: Mapped[bytes]
+    card_index: Mapped[int | None]
+    given_fen: Mapped[int]
+    outcome: Mapped[str]
+    code: Mapped[str | None]
+    redemption_id: Mapped[uuid.UUID | None]
+    occurred_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+
+
+class AdviceException(Base):
+    """What finance must look at: E11, given beyond what a till may give alone; E12, records missing or not in their chain.
+
+    A gap is closed when the records come.
+    """
+
+    __tablename__ = "advice_exception"
+    __table_args__ = (
+        CheckConstraint("code in ('E11', 'E12')", name="code"),
+        CheckConstraint("first_seq <= last_seq", name="range"),
+        Index("ix_advice_exception_open", "merchant_id", "id", postgresql_where=text("closed_at is null")),
+        Index(None, "terminal_id", "first_seq"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    merchant_id: Mapped[uuid.UUID]
+    terminal_id: Mapped[uuid.UUID]
+    code: Mapped[str]
+    why: Mapped[str]
+    advice_id: Mapped[uuid.UUID | None]
+    first_seq: Mapped[int]
+    last_seq: Mapped[int]
+    fen: Mapped[int]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+
 class Refund(Base):
     """A reversal, the release of a hold, or a refund of part or all. Append-only.
 
-    `benefits` is `[[program id, fen, union fen], …]`; `restored` says that the uses went back to their periods.
+    `benefits` is `[[program id, fen, union fen], …]`; `restored` says that the uses went back to their periods;
+    `lines` are the order's lines it was asked for by, if it was.
     """
 
     __tablename__ = "refund"
@@ -373,6 +452,7 @@ class Refund(Base):
     discount_fen: Mapped[int]
     benefits: Mapped[list[Any]]
     restored: Mapped[bool]
+    lines: Mapped[list[Any] | None]
     reason: Mapped[str]
     merchant_id: Mapped[uuid.UUID]
     store_code: Mapped[str]
@@ -380,3 +460,6 @@ class Refund(Base):
     terminal_id: Mapped[uuid.UUID]
     accepted_at: Mapped[datetime]
     business_date: Mapped[date] = mapped_column(Computed(BUSINESS_DATE, persisted=True))
+
+
+from cardnet.benefits import models_past  # noqa: E402, F401 - registered with the rest

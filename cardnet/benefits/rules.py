@@ -424,6 +424,16 @@ def judge_card(code: Accepted | Rejected, standing: Standing | None, on: date) -
     return None if in_use(standing).card_state is CardState.ACTIVE else "card_not_active"
 
 
+def as_it_was(standing: Standing) -> Standing:
+    """The standing of a card before it was withdrawn: what a till without a network rightly went by."""
+    withdrawn = standing.card_state in _CARD
+    return replace(
+        standing,
+        card_state=CardState.ACTIVE if withdrawn else standing.card_state,
+        binding_state=BindingState.LIVE,
+    )
+
+
 def in_use(standing: Standing) -> Standing:
     """The standing a decision sees: a printed card that was handed out counts as active, since its first use makes it so.
 

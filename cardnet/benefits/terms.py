@@ -122,6 +122,7 @@ class Terms:
     basis: str
     shares: tuple[int, int]
     asks: frozenset[str]
+    offline_floor_fen: int | None = None
 
     def split(self, fen: int) -> tuple[int, int]:
         """What of `fen` the union bears, and the merchant."""
@@ -185,6 +186,7 @@ def _compiled(source: _Body) -> Terms:
         basis=body.get("basis", "event_date"),
         shares=(payers.get("union", 0), payers.get("merchant", 0)),
         asks=frozenset(asks),
+        offline_floor_fen=body.get("offline", {}).get("floor_fen"),
     )
 
 

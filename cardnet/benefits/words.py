@@ -59,6 +59,17 @@ class RefundKind(enum.StrEnum):
     REFUND = "refund"
 
 
+class AdviceOutcome(enum.StrEnum):
+    """What became of a till's report. `captured_with_exception`: the union bears it; `refused_advice`: the merchant does."""
+
+    CAPTURED = "captured"
+    CAPTURED_WITH_EXCEPTION = "captured_with_exception"
+    REFUSED = "refused_advice"
+    DUPLICATE = "duplicate"
+    REPLAYED = "replayed"
+    HELD_FOR_REVIEW = "held_for_review"
+
+
 class Scope(enum.StrEnum):
     """Whom a limit counts."""
 

@@ -1,6 +1,7 @@
 """The phone's half of CN1 in Python: what the wallet page does in TypeScript. For benchmarks, demonstration and tests."""
 
 import base64
+import hashlib
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,6 +23,16 @@ def activation_message(card_number: str, activation_code: str) -> bytes:
 def challenge_nonce(digits: str) -> bytes:
     """The four digits a till shows, as the `cnonce` of the answer: their ASCII bytes."""
     return digits.encode("ascii")
+
+
+def bound_nonce(merchant: str, terminal: str, amount_fen: int, nonce: bytes) -> bytes:
+    """The `cnonce` of a code made for one purchase: the first 16 bytes of SHA-256 over who, where, how much.
+
+    `merchant` and `terminal` are codes, `nonce` is the till's own (4–32 bytes), the parts are joined by line feeds:
+    `cardnet-bound`, merchant, terminal, amount in fen, nonce in lower-case hex.
+    """
+    parts = ("cardnet-bound", merchant, terminal, str(amount_fen), nonce.hex())
+    return hashlib.sha256("\n".join(parts).encode()).digest()[:16]
 
 
 @dataclass

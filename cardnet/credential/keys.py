@@ -12,12 +12,16 @@ class Alg(enum.IntEnum):
 
 
 class KeyUse(enum.StrEnum):
-    """What a key signs; a key has exactly one use, so that no statement can pass for another kind."""
+    """What a key signs; a key has exactly one use, so that no statement can pass for another kind.
+
+    `offers`: what an offline till may give at a merchant, which changes with the programs and is no matter for a root.
+    """
 
     CARD = "card"
     PRINT = "print"
     STATUS = "status"
     SETTLEMENT = "settlement"
+    OFFERS = "offers"
     ROOT = "root"
 
 

@@ -5,7 +5,8 @@ one, or a revoked key would come back with an old pack.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 import cbor2
 
@@ -23,7 +24,9 @@ class Policy:
     """The parameters of card-credential.md; every number is seconds unless its name says otherwise.
 
     A proof is accepted while it is at most `*_past` old and at most `*_ahead` in the future; with an answered
-    challenge `challenge` counts both ways.
+    challenge `challenge` counts both ways. What a till may do alone (`limits.judge_use`): purchases up to the floor,
+    so many uses of a card a day, so many uses and so much given between two syncs, the last one at most
+    `offline_sync` ago.
     """
 
     rotation: int = 15
@@ -35,6 +38,13 @@ class Policy:
     credential_ahead: int = 300
     device_life: int = 14 * 86_400
     printed_life_months: int = 24
+    offline_floor_fen: int = 5_000
+    offline_card_uses: int = 2
+    offline_uses: int = 40
+    offline_given_fen: int = 100_000
+    offline_sync: int = 72 * 3600
+    printed_floor_fen: int = 1_000
+    printed_card_uses: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +59,8 @@ class TrustPack:
     status_uris: tuple[str, ...] = ()
 
 
-def seal_pack(pack: TrustPack, root: SigningKey) -> bytes:
-    """The pack as verifiers fetch it. Raises InvalidInput("key_use", "key_period") for a key that is no root now."""
+def encode_pack(pack: TrustPack) -> bytes:
+    """The bytes a root signs: what `cardnet keys sign-pack` carries to the offline machine."""
     claims = {
         _EXP: pack.expires_at,
         _IAT: pack.issued_at,
@@ -70,33 +80,82 @@ def seal_pack(pack: TrustPack, root: SigningKey) -> bytes:
         _POLICY: asdict(pack.policy),
         _STATUS_URIS: list(pack.status_uris),
     }
-    return document.seal(root, KeyUse.ROOT, pack.issued_at, cbor2.dumps(claims, canonical=True))
+    return cbor2.dumps(claims, canonical=True)
+
+
+def decode_pack(payload: bytes) -> TrustPack:
+    """What is about to be signed. Raises ValueError for anything `encode_pack` does not write."""
+    try:
+        claims = cbor2.loads(payload)
+    except (cbor2.CBORDecodeError, ValueError, TypeError) as error:
+        raise ValueError(f"not a trust pack: {error}") from None
+    pack = _pack_of(claims)
+    if encode_pack(pack) != payload:
+        raise ValueError("not a trust pack: not its shortest form")
+    return pack
+
+
+def seal_pack(pack: TrustPack, root: SigningKey) -> bytes:
+    """The pack as verifiers fetch it. Raises InvalidInput("key_use", "key_period") for a key that is no root now."""
+    return document.seal(root, KeyUse.ROOT, pack.issued_at, encode_pack(pack))
+
+
+def peek_pack(content: bytes) -> TrustPack:
+    """A pack of our own, read without asking who signed it. Raises ValueError when it is none."""
+    try:
+        return _pack_of(cbor2.loads(cbor2.loads(content).value[2]))
+    except (cbor2.CBORDecodeError, AttributeError, TypeError, LookupError) as error:
+        raise ValueError(f"not a trust pack: {error}") from None
+
+
+def signer_of(content: bytes) -> bytes:
+    """The kid of the root that a pack of our own names. Raises ValueError when it is none."""
+    try:
+        kid = cbor2.loads(cbor2.loads(content).value[0])[4]
+    except (cbor2.CBORDecodeError, AttributeError, TypeError, LookupError) as error:
+        raise ValueError(f"not a trust pack: {error}") from None
+    return bytes(kid)
 
 
 def open_pack(content: bytes, roots: Mapping[bytes, IssuerKey], seconds: int, highest_seq: int = 0) -> TrustPack:
     """Read a pack under the pinned roots. Raises ValueError when it is none, expired, or older than one seen before."""
-    claims = document.unseal(content, roots, KeyUse.ROOT)
-    try:
-        keys = {
-            entry["kid"]: IssuerKey(
-                entry["kid"],
-                Alg(entry["alg"]),
-                KeyUse(entry["use"]),
-                entry["pub"],
-                entry["nbf"],
-                entry["exp"],
-                KeyState(entry["state"]),
-            )
-            for entry in claims[_KEYS]
-        }
-        policy = Policy(**claims[_POLICY])
-        pack = TrustPack(claims[_SEQ], claims[_IAT], claims[_EXP], keys, policy, tuple(claims[_STATUS_URIS]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"not a trust pack: {error}") from None
-    if len(keys) != len(claims[_KEYS]):
-        raise ValueError("not a trust pack: a kid stands twice")
+    pack = _pack_of(document.unseal(content, roots, KeyUse.ROOT))
     if seconds > pack.expires_at:
         raise ValueError("the trust pack is expired")
     if pack.seq < highest_seq:
         raise ValueError("a later trust pack has been seen")
     return pack
+
+
+_KEY_FIELDS = {"kid", "alg", "pub", "use", "nbf", "exp", "state"}
+_POLICY_NAMES = frozenset(field.name for field in fields(Policy))
+
+
+def _pack_of(claims: Any) -> TrustPack:
+    try:
+        keys = {entry["kid"]: _key_of(entry) for entry in claims[_KEYS]}
+        # A parameter that only a newer verifier knows does not keep an older one from its keys.
+        policy = Policy(**{name: _whole(value) for name, value in claims[_POLICY].items() if name in _POLICY_NAMES})
+        uris = tuple(claims[_STATUS_URIS])
+        pack = TrustPack(_whole(claims[_SEQ]), _whole(claims[_IAT]), _whole(claims[_EXP]), keys, policy, uris)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"not a trust pack: {error}") from None
+    if len(keys) != len(claims[_KEYS]):
+        raise ValueError("not a trust pack: a kid stands twice")
+    return pack
+
+
+def _key_of(entry: dict[str, Any]) -> IssuerKey:
+    alg, kid, public = Alg(_whole(entry["alg"])), entry["kid"], entry["pub"]
+    if entry.keys() != _KEY_FIELDS or type(kid) is not bytes or type(public) is not bytes:
+        raise ValueError("a key's fields")
+    if len(kid) != 2 or len(public) != (32 if alg == Alg.EDDSA else 33):
+        raise ValueError("a key's length")
+    period = _whole(entry["nbf"]), _whole(entry["exp"])
+    return IssuerKey(kid, alg, KeyUse(entry["use"]), public, *period, KeyState(entry["state"]))
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise ValueError("not a whole number")
+    return value

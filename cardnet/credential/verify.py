@@ -16,6 +16,7 @@ from typing import Literal
 from cardnet.credential import base45, codec, cose
 from cardnet.credential.codec import Claims, Credential, DeviceCode, Malformed, Proof
 from cardnet.credential.keys import Alg, IssuerKey, KeyState, KeyUse
+from cardnet.credential.limits import BOUND_NONCE_BYTES, OfflineUse, judge_use
 from cardnet.credential.pack import Policy, TrustPack
 from cardnet.credential.signing import PREFIX
 from cardnet.credential.status import Status, StatusAge, StatusList
@@ -47,6 +48,9 @@ class Outcome(enum.StrEnum):
     REVOKED = "revoked"
     SUSPENDED = "suspended"
     REPLAYED = "replayed"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    ONLINE_REQUIRED = "online_required"
+    CONFIRM_REQUIRED = "confirm_required"
 
 
 class Window(enum.StrEnum):
@@ -60,14 +64,17 @@ class Window(enum.StrEnum):
 class VerifyContext:
     """Who is looking: the names a bound code may be made out to, the open challenge, and proofs already seen.
 
-    `challenge` is the `cnonce` an answer must carry (`device.challenge_nonce`); None when none is open. While one is
-    open only its answer is accepted.
+    `challenge` is the `cnonce` an answer must carry (`device.challenge_nonce` for the four digits of a till,
+    `device.bound_nonce` for a purchase); None when none is open. While one is open only its answer is accepted.
+    `use` is the sale an offline till is about to decide alone (step 15); None where limits are judged elsewhere, as on
+    the server. What a till did is judged again by `at` = its scan time, the OFFLINE window and the same challenge.
     """
 
     audiences: frozenset[str] = frozenset()
     challenge: bytes | None = None
     window: Window = Window.ONLINE
     seen: Container[bytes] = frozenset()
+    use: OfflineUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,8 @@ def verify(
     rid = replay_id(credential.claims.index, code.proof.proof_id if code else b"")
     if refused := _judge_use(credential.claims.index, status, rid, context if code else None):
         return Rejected(refused)
-    return _accepted(credential, code, rid, status.age(now) if status else StatusAge.UNCHECKED)
+    accepted = _accepted(credential, code, rid, status.age(now) if status else StatusAge.UNCHECKED)
+    return _judge_limits(accepted, code, pack.policy, now, context) or accepted
 
 
 def normalise(text: str) -> str:
@@ -212,6 +220,17 @@ def _judge_use(index: int, status: StatusList | None, rid: bytes, context: Verif
         # 1, and 3, which is not given out: a list we do not fully understand must not let a card pass.
         return Outcome.REVOKED
     return Outcome.REPLAYED if context and rid in context.seen else None
+
+
+def _judge_limits(
+    accepted: Accepted, code: DeviceCode | None, policy: Policy, now: int, context: VerifyContext
+) -> Rejected | None:
+    if context.use is None:
+        return None
+    signed = code.proof.nonce if code and accepted.audience is not None else None
+    bound = signed is not None and len(signed) >= BOUND_NONCE_BYTES
+    limit = judge_use(context.use, policy, now, accepted.status, accepted.assurance, bound=bound)
+    return Rejected(Outcome(limit)) if limit else None
 
 
 def _accepted(credential: Credential, code: DeviceCode | None, rid: bytes, age: StatusAge) -> Accepted:

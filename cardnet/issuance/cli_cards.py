@@ -13,7 +13,7 @@ from cardnet.access.services import principal_of_username
 from cardnet.issuance import services
 from cardnet.issuance.cli_parts import OUT, batch_id, batch_option, json_option, officer_option, say, written_whole
 from cardnet.issuance.papers import SignList, SignRow, letter_sheets, poster, sign_sheets
-from cardnet.issuance.rules import CARD_WORDS
+from cardnet.issuance.rules import CARD_WORDS, ReplacementReason
 from cardnet.issuance.services import desk
 from cardnet.issuance.sheets import Layout, write_card_sheets
 from cardnet.kernel import fonts, masking
@@ -303,6 +303,43 @@ def replace(number: str, reason: str, username: str, *, as_json: bool) -> None:
         line = _line(session, officer, number)
         made = services.replace_card(session, current_world(), services.ReplaceCard(line.card_id, officer, reason))
     _say_made([made], as_json=as_json)
+
+
+@cards_group.command("apply-replacement")
+@click.argument("number")
+@click.option(
+    "--why",
+    type=click.Choice([str(one) for one in ReplacementReason]),
+    required=True,
+    help="遗失或损坏；遗失的卡马上停用。",
+)
+@click.option("--words", default="", help="说明，审核人会看到。")
+@officer_option
+@json_option
+def apply_replacement(number: str, why: str, words: str, username: str, *, as_json: bool) -> None:
+    """申请补卡：逐级审核后由服务中心发新卡，不占名额。"""
+    with transaction() as session:
+        officer = principal_of_username(session, username)
+        line = _line(session, officer, number)
+        command = services.ApplyForReplacement(line.card_id, ReplacementReason(why), words, officer)
+        done = services.apply_for_replacement(session, current_world(), command)
+    _tell({"batch": str(done.batch_id), "rows": done.rows}, f"补卡申请已提交，批次 {done.batch_id}。", as_json=as_json)
+
+
+@cards_group.command("apply-renewal")
+@click.option("--unit", default=None, help="工会编码；不写为账号的全部范围。")
+@click.option("--number", "numbers", multiple=True, help="只申请这些卡号，可多个。")
+@officer_option
+@json_option
+def apply_renewal(unit: str | None, numbers: tuple[str, ...], username: str, *, as_json: bool) -> None:
+    """为 90 天内到期的卡成批申请换卡：逐级审核，旧卡用到最后一天，不占名额。"""
+    with transaction() as session:
+        officer = principal_of_username(session, username)
+        path = membership.union_of_code(session, unit).path if unit else None
+        command = services.ApplyForRenewal(officer, numbers or None, path)
+        done = services.apply_for_renewal(session, current_world(), command)
+    said = f"{done.rows} 张卡的换卡申请已提交，批次 {done.batch_id}。"
+    _tell({"batch": str(done.batch_id), "rows": done.rows}, said, as_json=as_json)
 
 
 @cards_group.command("renew")

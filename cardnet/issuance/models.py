@@ -168,7 +168,7 @@ class Batch(Base):
         # The same bytes sent twice, even at the same instant, are one batch.
         UniqueConstraint("union_id", "content_sha256"),
         CheckConstraint(_one_of("mode", RosterMode), name="mode"),
-        CheckConstraint("origin in ('file', 'self_filled')", name="origin"),
+        CheckConstraint("origin in ('file', 'self_filled', 'replacement', 'renewal')", name="origin"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -331,6 +331,8 @@ class Card(Base):
         ),
         # One usable card per person on any day (K1): two clerks issuing for one person, the second insert fails.
         ExcludeConstraint(
+            # Without a number in front the tree has no order to search by.
+            (text("int8range(uuid_hash_extended(person_id, 0), uuid_hash_extended(person_id, 0), '[]')"), "&&"),
             (text("uuidrange(person_id, person_id, '[]')"), "&&"),
             (text("daterange(valid_from, valid_to, '[]')"), "&&"),
             name="ex_card_one_usable",
@@ -528,6 +530,9 @@ class Binding(Base):
     revoked_at: Mapped[datetime | None]
     recycled_at: Mapped[datetime | None]
     print_run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("print_run.id"))
+    # Another phone in the place of a lost key: by which channel, and in which session of the member.
+    rebound_by: Mapped[str | None]
+    session_id: Mapped[uuid.UUID | None]
 
 
 from cardnet.issuance import models_review, models_roster  # noqa: E402, F401 - registered with the rest

@@ -14,7 +14,7 @@ from cardnet.kernel.db import Base
 class RosterJob(Base):
     """One file on its way: checked, then submitted or let go. The file is sealed and gone once it is submitted.
 
-    Whoever works on it holds the row's lock; what is seen meanwhile stands in `RosterJobProgress`.
+    Whoever works on it holds the row's lock; what is seen meanwhile stands in `kernel.job_progress`.
     """
 
     __tablename__ = "roster_job"
@@ -44,20 +44,6 @@ class RosterJob(Base):
     batch_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("batch.id"))
     asked_at: Mapped[datetime]
     expires_at: Mapped[datetime]
-
-
-class RosterJobProgress(Base):
-    """How far the work on a file is: written beside the work's own transaction, so that it is seen before the end."""
-
-    __tablename__ = "roster_job_progress"
-
-    job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("roster_job.id", ondelete="cascade"), primary_key=True)
-    stage: Mapped[str]
-    done: Mapped[int]
-    total: Mapped[int]
-    attempts: Mapped[int] = mapped_column(server_default="0")
-    cancel_asked: Mapped[bool] = mapped_column(server_default=text("false"))
-    told_at: Mapped[datetime]
 
 
 class RosterJobRow(Base):

@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -18,6 +19,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.orm import Session
 
 _NONCE_BYTES = 12
+_MAX_KEY_ID = 255
+
+_cipher = lru_cache(maxsize=256)(AESGCM)
+"""The cipher of a key: a file of 30,000 people is sealed 120,000 times under one."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Vault:
         """Encrypt one value of the field named, for example `person.name`."""
         plain = value.encode() if isinstance(value, str) else value
         nonce = os.urandom(_NONCE_BYTES)
-        return bytes([self.current]) + nonce + AESGCM(self.keys[self.current]).encrypt(nonce, plain, field.encode())
+        return bytes([self.current]) + nonce + _cipher(self.keys[self.current]).encrypt(nonce, plain, field.encode())
 
     def open_bytes(self, field: str, sealed: bytes) -> bytes:
         """Decrypt. Raises ValueError when the key is unknown or the value was tampered with or moved."""
@@ -40,7 +45,7 @@ class Vault:
         if key is None:
             raise ValueError(f"no key {sealed[0]} in the key ring")
         try:
-            return AESGCM(key).decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], field.encode())
+            return _cipher(key).decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], field.encode())
         except InvalidTag:
             raise ValueError(f"sealed value of {field} does not verify") from None
 
@@ -93,3 +98,30 @@ def vault_in_folder(folder: Path) -> tuple[Vault, bool]:
     finally:
         Path(whole).unlink()
     return vault_from_json(path.read_text()), made
+
+
+def add_key(folder: Path) -> tuple[int, bool]:
+    """Take the next step of a rotation in the key ring of a data folder; the id of the key meant, and whether it seals now.
+
+    The first step adds a key that only opens; the second, once every process has read the ring anew, lets it seal. In
+    one step, a process still on the old ring could not open what another one had sealed. Old keys stay: what they
+    sealed is opened by them. Raises OSError, and ValueError when it is no key ring.
+    """
+    path = folder / "keyring.json"
+    vault_from_json(path.read_text())
+    ring = json.loads(path.read_text())
+    newest = max(int(name) for name in ring["keys"])
+    if newest == ring["current"]:
+        newest = newest + 1
+        if newest > _MAX_KEY_ID:
+            raise ValueError("the key ring is full")
+        ring["keys"][str(newest)] = os.urandom(32).hex()
+    else:
+        ring["current"] = newest
+    descriptor, whole = tempfile.mkstemp(prefix=".keyring-", dir=folder)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(ring, file)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(whole).replace(path)
+    return newest, ring["current"] == newest

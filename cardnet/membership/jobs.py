@@ -34,6 +34,36 @@ def send_notices(timestamp: int = 0) -> None:  # noqa: ARG001 - the queue's own 
     send_due(world, gateways_of(current_settings(), world))
 
 
+@jobs.periodic(cron="* * * * *")
+@jobs.task(name=notices.SEND_DIRECT, queueing_lock=notices.SEND_DIRECT, pass_context=False)
+def send_direct_messages(timestamp: int = 0) -> None:  # noqa: ARG001 - the queue's own clock
+    """Send the codes and links somebody is waiting for."""
+    world = current_world()
+    send_direct_due(world, gateways_of(current_settings(), world).get(Way.SMS))
+
+
+def send_direct_due(world: World, gateway: Gateway | None, most: int = AT_ONCE) -> int:
+    """Send every direct message that is due, each claimed in a transaction of its own; returns how many were accepted."""
+    if gateway is None:
+        with transaction() as session:
+            notices.fail_direct(session)
+        return 0
+    accepted = 0
+    for _ in range(most):
+        with transaction() as session:
+            taken = notices.take_next_direct(session, world)
+        if taken is None:
+            break
+        outcome = gateway.send(taken.message)
+        with transaction() as session:
+            notices.note_direct(session, world, taken, outcome)
+        accepted += isinstance(outcome, Accepted)
+        if not isinstance(outcome, Accepted):
+            log.warning("direct_message_not_sent", message=str(taken.message_id), error=outcome.error,
+                        again=isinstance(outcome, Later))  # fmt: skip
+    return accepted
+
+
 def gateways_of(settings: Settings, world: World) -> Mapping[Way, Gateway]:
     """The ways out that are set up."""
     ways: dict[Way, Gateway] = {}

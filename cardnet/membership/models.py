@@ -112,6 +112,8 @@ class Membership(Base):
         CheckConstraint('"to" is null or "to" >= "from"', name="period"),
         # One person is in one union at a time, whatever two officers do at once.
         ExcludeConstraint(
+            # Without a number in front the tree has no order to search by.
+            (text("int8range(uuid_hash_extended(person_id, 0), uuid_hash_extended(person_id, 0), '[]')"), "&&"),
             (text("uuidrange(person_id, person_id, '[]')"), "&&"),
             (text('daterange("from", "to")'), "&&"),
             name="ex_membership_person_period",
@@ -270,4 +272,4 @@ class Confirmation(Base):
     answered_at: Mapped[datetime]
 
 
-from cardnet.membership import models_notices  # noqa: E402, F401 - registered with the rest
+from cardnet.membership import models_direct, models_notices  # noqa: E402, F401 - registered with the rest

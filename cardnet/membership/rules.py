@@ -160,7 +160,7 @@ class UnionNode:
     parent_id: uuid.UUID | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NewTag:
     """A standing of a person, for example 省部级劳模; `grade` is as the unit wrote it."""
 

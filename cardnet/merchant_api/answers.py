@@ -5,13 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from cardnet.benefits.reasons import Reason
-from cardnet.benefits.services import RedemptionRecord
-from cardnet.kernel import calendar
-
-
-def moment(at: datetime) -> str:
-    """RFC 3339 with Shanghai's offset, to the second."""
-    return calendar.local(at).isoformat(timespec="seconds")
+from cardnet.benefits.services import RedemptionRecord, RefundRecord
+from cardnet.http.wire import moment
+from cardnet.kernel.sequence import NumberedEvent
 
 
 def redemption(record: RedemptionRecord, now: datetime) -> dict[str, Any]:
@@ -22,17 +18,38 @@ def redemption(record: RedemptionRecord, now: datetime) -> dict[str, Any]:
         "business_date": record.business_date.isoformat(),
         **_decided(record, now),
     }
+    if record.group_ref is not None:
+        by_unit = record.payable_fen if record.payer == "unit" else 0
+        said |= {"group_ref": record.group_ref, "payer": record.payer}
+        said |= {"member_payable_fen": record.payable_fen - by_unit, "unit_payable_fen": by_unit}
     if record.reasons:
         said["reasons"] = reasons(record.reasons)
     return said
 
 
-def quote(record: RedemptionRecord, now: datetime) -> dict[str, Any]:
-    """A quote: the same without an id."""
-    said: dict[str, Any] = {"outcome": record.outcome, **_decided(record, now)}
+def quote(record: RedemptionRecord, token: tuple[str, datetime] | None, now: datetime) -> dict[str, Any]:
+    """A quote: the same without an id, with the token that stands for the code and how long it does."""
+    text, until = token or (None, None)
+    said: dict[str, Any] = {"outcome": record.outcome, "quote_token": text}
+    said |= {"quote_expires_at": until and moment(until), **_decided(record, now)}
     if record.reasons:
         said["reasons"] = reasons(record.reasons)
     return said
+
+
+def refund(made: RefundRecord, now: datetime) -> dict[str, Any]:
+    """What was given back, and what is left."""
+    return {
+        "id": str(made.id),
+        "redemption_id": str(made.redemption_id),
+        "outcome": made.redemption_state.value,
+        "benefit_fen": made.benefit_fen,
+        "remaining_fen": made.remaining_fen,
+        "use_returned": made.restored,
+        "business_date": made.business_date.isoformat(),
+        "reason": made.reason,
+        "server_time": moment(now),
+    }
 
 
 def row(record: RedemptionRecord) -> dict[str, Any]:
@@ -47,6 +64,12 @@ def row(record: RedemptionRecord) -> dict[str, Any]:
         **_amounts(record),
         "reasons": reasons(record.reasons),
     }
+
+
+def event(one: NumberedEvent) -> dict[str, Any]:
+    """One event of the feed: thin, with what its kind says."""
+    said = {"seq": one.seq, "id": str(one.id), "type": one.kind, "redemption_id": str(one.subject_id)}
+    return {**said, "occurred_at": moment(one.created_at), **one.payload}
 
 
 def reasons(found: Iterable[Reason]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from cardnet.credential.verify import Outcome
 from cardnet.kernel.errors import CardnetError, Conflict, InvalidInput
 
 KEY_LIFE = timedelta(days=35)
@@ -20,11 +21,30 @@ MOST_FEN = 10**12
 
 REDEEM = "POST /redemptions"
 CAPTURE = "POST /redemptions/{id}/capture"
+REFUND = "POST /redemptions/{id}/refunds"
 REVERSE = "POST /reversals"
+ADVISE = "POST /advices"
+NEW_KEY = "POST /terminals/keys"
 """Names of the calls that take a key, as they stand in the key's row."""
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _STORED_422 = frozenset({"capture_exceeds_held", "refund_exceeds_captured"})
+
+
+QUOTE_LIFE = timedelta(seconds=120)
+"""How long a quote's token stands for the code it was made of: a member's code lives fifteen seconds."""
+
+
+BAD_CODES = frozenset(Outcome) - {
+    Outcome.STALE_PROOF,
+    Outcome.FUTURE_PROOF,
+    Outcome.CLOCK_ERROR,
+    Outcome.EXPIRED_CREDENTIAL,
+    Outcome.UNKNOWN_KEY,
+    Outcome.REVOKED,
+    Outcome.SUSPENDED,
+}
+"""Outcomes that count towards a lockout: not those that a slow member, a wrong clock or an old card explains."""
 
 
 class KeyReused(InvalidInput):

@@ -31,6 +31,7 @@ class Merchant(Base):
     contract_from: Mapped[date | None]
     contract_until: Mapped[date | None]
     state: Mapped[str]
+    requires_signature: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime]
 
 
@@ -71,7 +72,7 @@ class Terminal(Base):
 
 
 class TerminalToken(Base):
-    """One bearer token of a terminal, as its SHA-256."""
+    """One bearer token of a terminal, as its SHA-256. `scopes` are words of `rules.Scope` with spaces; null: all."""
 
     __tablename__ = "terminal_token"
     __table_args__ = (
@@ -86,9 +87,47 @@ class TerminalToken(Base):
     terminal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("terminal.id"))
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     slot: Mapped[int] = mapped_column(SmallInteger)
+    scopes: Mapped[str | None]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class TerminalKey(Base):
+    """A public key a terminal signs with. An older one still counts until `expires_at`, while the till changes over.
+
+    Rows stay: what was signed offline is judged by the key of its own day.
+    """
+
+    __tablename__ = "terminal_key"
+    __table_args__ = (
+        CheckConstraint("slot between 1 and 2", name="slot"),
+        CheckConstraint("algorithm in ('ed25519', 'es256')", name="algorithm"),
+        # As for tokens: a third active key finds no slot.
+        Index("uq_terminal_key_slot", "terminal_id", "slot", unique=True, postgresql_where=text("revoked_at is null")),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    terminal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("terminal.id"))
+    key_id: Mapped[str] = mapped_column(unique=True)
+    public_key: Mapped[bytes]
+    algorithm: Mapped[str]
+    slot: Mapped[int] = mapped_column(SmallInteger)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class TerminalLockout(Base):
+    """Bad codes a terminal has sent in the minute since `since`, and until when it may send nothing."""
+
+    __tablename__ = "terminal_lockout"
+    __table_args__ = (CheckConstraint("failed > 0", name="failed"),)
+
+    terminal_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+    failed: Mapped[int]
+    locked_until: Mapped[datetime | None]
 
 
 class PairingCode(Base):

@@ -13,7 +13,7 @@ from enum import StrEnum
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from stdnum.cn import uscc
 
-from cardnet.kernel.errors import CardnetError, InvalidInput, NotAllowed
+from cardnet.kernel.errors import CardnetError, InvalidInput, NotAllowed, TooManyRequests
 
 _TOKEN_PREFIX = "cnt_"  # noqa: S105 - it says what follows, it is no secret
 ACTIVE_TOKENS_PER_TERMINAL = 2
@@ -24,6 +24,14 @@ PAIRING_TRIES = 5
 PAIRING_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """Without 0, O, 1, I and L, which a cashier reading from a letter takes for each other."""
 _LOCATOR, _SECRET = 4, 6
+
+ACTIVE_KEYS_PER_TERMINAL = 2
+KEY_OVERLAP = timedelta(days=7)
+"""How long a replaced key still counts, so that no till stands still while it changes over."""
+
+FAILED_CODES_PER_MINUTE = 10
+LOCKOUT = timedelta(minutes=1)
+"""A terminal that sends more bad codes than that in a minute waits as long."""
 
 CACHE_LIFE = timedelta(seconds=30)
 """How old what a process remembers of a token may be; revocation must hold within 60 s."""
@@ -56,6 +64,15 @@ class SettlementCycle(StrEnum):
     DAILY = "daily"
 
 
+class Scope(StrEnum):
+    """What a token may do: read, redeem and undo, report what was done offline, settle."""
+
+    READ = "read"
+    REDEEM = "redeem"
+    OFFLINE = "offline"
+    SETTLE = "settle"
+
+
 class KeyAlgorithm(StrEnum):
     """Of a terminal's own key: Ed25519 for POS software, ES256 (P-256) for browsers, which have no other."""
 
@@ -81,16 +98,38 @@ class Venue:
 
 @dataclass(frozen=True)
 class Caller:
-    """What one token says of who calls: the venue and whether it may."""
+    """What one token or key says of who calls: the venue and whether it may. `scopes` None: everything."""
 
     venue: Venue
     merchant_state: MerchantState
     terminal_state: TerminalState
+    requires_signature: bool
+    locked_until: datetime | None
     expires_at: datetime | None
+    scopes: frozenset[str] | None = None
 
 
-def may_call(caller: Caller) -> CardnetError | None:
+@dataclass(frozen=True)
+class SigningTerminal:
+    """A terminal's key and who calls with it. `ended_at`: from then on nothing it signs counts."""
+
+    caller: Caller
+    key: uuid.UUID
+    algorithm: KeyAlgorithm
+    public_key: bytes
+    ended_at: datetime | None
+
+
+def key_id_of(public_key: bytes) -> str:
+    """What a signature calls a key: the first 22 characters of its SHA-256 in base64url."""
+    return base64.urlsafe_b64encode(hashlib.sha256(public_key).digest()).decode()[:22]
+
+
+def may_call(caller: Caller, at: datetime) -> CardnetError | None:
     """Why this caller is turned away, or None."""
+    if caller.locked_until and at < caller.locked_until:
+        wait = int((caller.locked_until - at).total_seconds()) + 1
+        return TooManyRequests("rate_limited", f"这台终端连续扫到无效的码，请 {wait} 秒后再试。", wait)
     if caller.merchant_state is not MerchantState.ACTIVE:
         return NotAllowed("merchant_suspended", "本商户的合作已暂停，请联系区总工会援助服务中心。")
     if caller.terminal_state is not TerminalState.ACTIVE:

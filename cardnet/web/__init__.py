@@ -3,12 +3,14 @@
 from flask import Blueprint, Flask
 
 from cardnet.web import (
+    api,
     auth,
     confirm,
     console,
     csrf,
     fill,
     finance,
+    finance_transfers,
     formats,
     forms,
     home,
@@ -21,8 +23,11 @@ from cardnet.web import (
     phone,
     till,
     wallet,
+    wallet_me,
     words,
 )
+
+__all__ = ["PAGES", "finance_transfers", "install", "wallet_me"]
 
 PAGES: tuple[Blueprint, ...] = (
     # One line a page module.
@@ -38,6 +43,8 @@ PAGES: tuple[Blueprint, ...] = (
     finance.blueprint,
     phone.blueprint,
     overview.blueprint,
+    api.blueprint,
+    api.documents.pages,
 )
 
 

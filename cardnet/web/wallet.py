@@ -5,12 +5,11 @@ member session that activation opened, a cookie no script can read.
 """
 
 import base64
-import binascii
 import uuid
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -20,15 +19,15 @@ from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import CardState, Standing
 from cardnet.kernel import calendar
 from cardnet.kernel.db import transaction
-from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, NotFound, NotSignedIn
+from cardnet.kernel.errors import Conflict, NotFound
 from cardnet.web import language
 from cardnet.web.member_lines import redemption_lines, still_line
 from cardnet.web.offline import OfflineApp
+from cardnet.web.wallet_calls import COOKIE, Body, answer, member_of
 from cardnet.wiring import current_settings, current_world
 
 blueprint = Blueprint("wallet", __name__)
 
-COOKIE = "cardnet_member"
 COOKIE_SECONDS = 400 * 86_400
 LARGE_TYPE_FROM_AGE = 50
 
@@ -62,13 +61,13 @@ def web_manifest() -> ResponseReturnValue:
 @blueprint.get("/wallet/api/time")
 def time() -> ResponseReturnValue:
     """The server's clock, asked three times by every phone that comes online."""
-    return _answer({}, current_world().now())
+    return answer({}, current_world().now())
 
 
 @blueprint.post("/wallet/api/activate")
 def activate() -> ResponseReturnValue:
     """Bind this phone's key to a card by number, code and the last four of the ID; sign the phone in."""
-    body = _Body()
+    body = Body()
     command = issuance.ActivateCard(
         card_number=body.text("card_number", 40),
         activation_code=body.text("activation_code", 40),
@@ -84,35 +83,36 @@ def activate() -> ResponseReturnValue:
         # Raised only now: the try that was counted above must stay counted.
         raise result.error()
     large = standing is not None and _prefers_large_type(standing, world.now())
-    answer = _answer({**_credential(result), "large_type": large}, result.now)
-    return _signed_in(answer, result.member_token)
+    done = answer({**_credential(result), "large_type": large}, result.now)
+    return _signed_in(done, result.member_token)
 
 
 @blueprint.post("/wallet/api/renew")
 def renew() -> ResponseReturnValue:
     """A fresh credential for the key this phone already bound; the session starts its 400 days anew."""
-    public_key = _Body().bytes("public_key")
+    public_key = Body().bytes("public_key")
     world = current_world()
     with transaction() as session:
-        person_id = _member(session)
+        person_id = member_of(session)
         renewal = issuance.renew_credential(session, world, issuance.RenewCredential(person_id, public_key))
         access.prolong_member_session(session, world, request.cookies[COOKIE])
-    return _signed_in(_answer(_credential(renewal), renewal.now), request.cookies[COOKIE])
+    return _signed_in(answer(_credential(renewal), renewal.now), request.cookies[COOKIE])
 
 
 @blueprint.post("/wallet/api/rebind")
 def rebind() -> ResponseReturnValue:
     """A signed-in phone lost its key: bind a new one by the last four of the ID; the old one dies at once."""
-    body = _Body()
+    body = Body()
     number, last4 = body.text("card_number", 40), body.text("id_last4", 8)
     public_key, proof = body.bytes("public_key"), body.bytes("proof")
     world = current_world()
     with transaction() as session:
-        command = issuance.RebindCard(_member(session), number, last4, public_key, proof)
+        member_session = access.id_of_member_session(session, request.cookies.get(COOKIE, ""))
+        command = issuance.RebindCard(member_of(session), number, last4, public_key, proof, member_session)
         result = issuance.rebind_card(session, world, command)
     if isinstance(result, issuance.ActivationRefused):
         raise result.error()
-    return _answer(_credential(result), result.now)
+    return answer(_credential(result), result.now)
 
 
 @blueprint.get("/wallet/api/card")
@@ -121,10 +121,10 @@ def card() -> ResponseReturnValue:
     index = request.args.get("index", type=int)
     world = current_world()
     with transaction() as session:
-        person_id = _member(session)
+        person_id = member_of(session)
         found = _standing(session, person_id, index) if index is not None else _card_to_bind(session, person_id)
         found["still"] = still_line(session, person_id, world.now())
-    return _answer(found, world.now())
+    return answer(found, world.now())
 
 
 @blueprint.get("/wallet/api/redemptions")
@@ -132,8 +132,8 @@ def redemptions() -> ResponseReturnValue:
     """What the member's card was used for this year, the newest first."""
     world = current_world()
     with transaction() as session:
-        found = redemption_lines(session, _member(session), world.now())
-    return _answer(found, world.now())
+        found = redemption_lines(session, member_of(session), world.now())
+    return answer(found, world.now())
 
 
 @blueprint.post("/wallet/api/sign-out")
@@ -142,9 +142,9 @@ def sign_out() -> ResponseReturnValue:
     world = current_world()
     with transaction() as session:
         access.end_member_session(session, world, request.cookies.get(COOKIE, ""))
-    answer = _answer({}, world.now())
-    answer.delete_cookie(COOKIE, path="/wallet")
-    return answer
+    done = answer({}, world.now())
+    done.delete_cookie(COOKIE, path="/wallet")
+    return done
 
 
 def words() -> dict[str, str]:
@@ -162,6 +162,19 @@ def words() -> dict[str, str]:
         "still_nothing": _("出示动态码，即可享受工会优惠"),
         "valid_to": _("{year}年{month}月{day}日"),
         "uses": _("共享受 {uses} 次"),
+        "loss_done": _("已挂失。这张卡的手机码和实体卡码现在都不能使用，次数和额度不变。"),
+        "replacement_sent": _("补卡申请已提交，先由本单位工会审核。办好后请到单位领激活单。"),
+        "choose_why": _("请选择补卡的原因。"),
+        "phone_none": _("还没有登记手机号"),
+        "phone_wrong": _("手机号码是 11 位数字，请再输一次。"),
+        "code_six": _("验证码是 6 位数字，请再输一次。"),
+        "code_sent": _("验证码已发到 {phone}，{minutes} 分钟内有效。"),
+        "phone_done": _("手机号已验证。换手机时，可以用它收验证码。"),
+        "sending": _("正在发送…"),
+        "checking": _("正在核对…"),
+        "working": _("正在办理…"),
+        "saved": _("已保存。"),
+        "needs_network": _("现在没有网络，没有办成。请连上网络后再试。"),
         "records_none": _("今年还没有使用记录。到合作商户出示动态码，就会记在这里。"),
         "records_offline": _("现在没有网络。联网后可以查看使用记录。"),
         "records_signed_out": _("这部手机的登录已过期，请重新激活后查看记录。"),
@@ -169,43 +182,6 @@ def words() -> dict[str, str]:
 
 
 # ---- pieces ----
-
-
-class _Body:
-    """The JSON object of a request, its fields read one by one with a finding for each that is wrong."""
-
-    def __init__(self) -> None:
-        body = request.get_json()
-        if not isinstance(body, dict):
-            raise InvalidInput("invalid_fields", _("请求正文应为一个 JSON 对象。"))
-        self._body: dict[str, Any] = body
-
-    def text(self, name: str, longest: int) -> str:
-        value = self._body.get(name)
-        # Unprintable also means half of a surrogate pair, which no database and no hash would take.
-        if not isinstance(value, str) or not 0 < len(value) <= longest or not value.isprintable():
-            raise self._invalid(name, _("应为 1–%(longest)d 个字符。", longest=longest))
-        return value
-
-    def bytes(self, name: str) -> bytes:
-        text = self.text(name, 200)
-        try:
-            return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            raise self._invalid(name, _("应为 base64url。")) from None
-
-    @staticmethod
-    def _invalid(name: str, message: str) -> InvalidInput:
-        return InvalidInput(
-            "invalid_fields", _("有字段不符合要求，请检查后再发送。"), [FieldError(f"/{name}", message)]
-        )
-
-
-def _member(session: Session) -> uuid.UUID:
-    person_id = access.person_of_member_session(session, current_world(), request.cookies.get(COOKIE, ""))
-    if person_id is None:
-        raise NotSignedIn("member_session_ended", _("这部手机的登录已过期，请重新激活会员卡。"))
-    return person_id
 
 
 def _standing(session: Session, person_id: uuid.UUID, index: int) -> dict[str, Any]:
@@ -252,14 +228,8 @@ def _prefers_large_type(standing: Standing, now: datetime) -> bool:
     return today.year - born.year - (0 if had_birthday else 1) >= LARGE_TYPE_FROM_AGE
 
 
-def _answer(body: dict[str, Any], now: datetime) -> Response:
-    answer = jsonify({**body, "now": int(now.timestamp() * 1000)})
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
-
-
-def _signed_in(answer: Response, token: str) -> Response:
-    answer.set_cookie(
+def _signed_in(done: Response, token: str) -> Response:
+    done.set_cookie(
         COOKIE,
         token,
         max_age=COOKIE_SECONDS,
@@ -268,4 +238,4 @@ def _signed_in(answer: Response, token: str) -> Response:
         samesite="Lax",
         secure=current_settings().secure_cookies or request.is_secure,
     )
-    return answer
+    return done

@@ -56,6 +56,14 @@ NOTICE_KINDS = {
     "card_suspended": lazy_gettext("会员卡已挂失"),
     "place_offered": lazy_gettext("候补有名额"),
     "application_returned": lazy_gettext("申请退回补正"),
+    "card_renewed": lazy_gettext("会员卡已换发"),
+    "code_stopped": lazy_gettext("卡码已停用"),
+}
+
+APPLICATION_KINDS = {
+    "new": lazy_gettext("办卡申请"),
+    "replacement": lazy_gettext("补卡申请"),
+    "renewal": lazy_gettext("换卡申请"),
 }
 
 NOTICE_WAYS = {
@@ -116,6 +124,7 @@ CARD_ACTIONS = {
     "renew": lazy_gettext("换发新卡"),
     "start": lazy_gettext("提前启用"),
     "rebind": lazy_gettext("换绑手机"),
+    "stop_copied": lazy_gettext("卡码疑被复制，停用"),
     "reprint_code": lazy_gettext("补打激活单"),
     "void_print": lazy_gettext("作废实体卡"),
     "move": lazy_gettext("随会籍转移"),
@@ -125,6 +134,8 @@ CARD_CHANNELS = {
     "self": lazy_gettext("会员本人"),
     "office": lazy_gettext("系统"),
     "officers_code": lazy_gettext("会员本人，凭重绑码"),
+    "phone_code": lazy_gettext("会员本人，凭短信验证码"),
+    "rolled_over": lazy_gettext("手机自动换用新卡"),
     "printed_first_use": lazy_gettext("首次使用实体卡"),
     "scan": lazy_gettext("扫码签领"),
     "signed_list": lazy_gettext("纸质签领表"),
@@ -285,6 +296,27 @@ ROSTER_STAGES = {
     "people": lazy_gettext("登记人员"),
     "rows": lazy_gettext("保存原表"),
     "applications": lazy_gettext("生成申请"),
+    "write": lazy_gettext("写入"),
+}
+FILE_KINDS = {
+    "register": lazy_gettext("会员名册"),
+    "cards_before": lazy_gettext("已发的卡"),
+    "past_uses": lazy_gettext("以往使用"),
+}
+FILE_COUNTS = {
+    "register.rows": lazy_gettext("表内人数"),
+    "register.added": lazy_gettext("新入册"),
+    "register.known": lazy_gettext("已在册"),
+    "register.elsewhere": lazy_gettext("会籍在其他工会"),
+    "register.invalid": lazy_gettext("需要改正"),
+    "cards_before.rows": lazy_gettext("表内行数"),
+    "cards_before.tied": lazy_gettext("新绑定"),
+    "cards_before.known": lazy_gettext("以前已绑定"),
+    "cards_before.invalid": lazy_gettext("需要改正"),
+    "past_uses.rows": lazy_gettext("表内行数"),
+    "past_uses.stored": lazy_gettext("计入限额"),
+    "past_uses.known": lazy_gettext("以前已计入"),
+    "past_uses.invalid": lazy_gettext("需要改正"),
 }
 
 _BADGES: Mapping[str, Mapping[str, tuple[str, object]]] = {
@@ -299,10 +331,13 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
     "action": ACTIONS,
     "finding": FINDINGS,
     "roster_stage": ROSTER_STAGES,
+    "file_kind": FILE_KINDS,
+    "file_count": FILE_COUNTS,
     "card_action": CARD_ACTIONS,
     "card_channel": CARD_CHANNELS,
     "receipt": RECEIPTS,
     "handout": HANDOUTS,
+    "application_kind": APPLICATION_KINDS,
     "notice_kind": NOTICE_KINDS,
     "notice_way": NOTICE_WAYS,
     "notice_reason": NOTICE_REASONS,

@@ -36,7 +36,8 @@ def uses(keys):
 def test_the_keys_of_the_month_are_made_once(session, world):
     made = store.ensure_keys(session, world)
     # 2026-11-21: December begins within 14 days, so its keys are made and published already.
-    assert uses(made) == sorted(["card"] * 8 + ["print"] * 2 + ["status", "settlement", "root", "root"])
+    assert uses(made) == sorted(["card"] * 8 + ["print"] * 8 + ["status", "settlement", "offers"])
+    assert len(store.roots(session)) == 2
     assert store.ensure_keys(session, world) == ()
     assert len({key.kid for key in made}) == len(made)
     assert len({key.public for key in made}) == len(made)
@@ -50,9 +51,10 @@ def test_every_shard_signs_for_its_own_indexes(session, world):
 
 
 def test_private_keys_rest_sealed(session, world):
-    key = store.signing_key(session, world, KeyUse.PRINT)
-    rows = session.scalars(select(IssuerKeyRow.private_sealed)).all()
-    assert all(key.private not in row for row in rows)
+    key = store.signing_key(session, world, KeyUse.STATUS)
+    rows = session.scalars(select(IssuerKeyRow.private_sealed).where(IssuerKeyRow.use != KeyUse.ROOT)).all()
+    assert len(rows) == 19
+    assert all(row is not None and key.private not in row for row in rows)
 
 
 def test_the_month_after_has_other_keys_and_nobody_had_to_make_them(session, world, clock):
@@ -66,7 +68,7 @@ def test_the_month_after_has_other_keys_and_nobody_had_to_make_them(session, wor
     assert years_later.issuer.may_sign_at(int(world.now().timestamp()))
 
 
-@pytest.mark.parametrize("use", [KeyUse.PRINT, KeyUse.STATUS, KeyUse.SETTLEMENT, KeyUse.ROOT])
+@pytest.mark.parametrize("use", [KeyUse.STATUS, KeyUse.SETTLEMENT, KeyUse.OFFERS])
 def test_a_key_of_every_use_signs_at_every_moment_of_a_year(session, world, clock, use):
     for _ in range(14):
         key = store.signing_key(session, world, use)
@@ -79,7 +81,7 @@ def test_a_key_cannot_be_deleted_or_made_twice(session, world):
     store.ensure_keys(session, world)
     with pytest.raises(DBAPIError, match=r"append-only|permission denied"), session.begin_nested():
         session.execute(text("delete from issuer_key"))
-    first = session.scalars(select(IssuerKeyRow).order_by(IssuerKeyRow.kid)).first()
+    first = session.scalars(select(IssuerKeyRow).where(IssuerKeyRow.use == KeyUse.CARD)).first()
     twin = {column.key: getattr(first, column.key) for column in IssuerKeyRow.__table__.columns}
     with pytest.raises(IntegrityError), session.begin_nested():
         session.execute(insert(IssuerKeyRow).values(**{**twin, "kid": b"\xff\xff"}))
@@ -88,7 +90,7 @@ def test_a_key_cannot_be_deleted_or_made_twice(session, world):
 def test_sixteen_processes_make_the_months_keys_once(committing_app, world):
     together(committing_app, 16, lambda session: store.ensure_keys(session, world))
     with committing_app.app_context(), transaction() as session:
-        assert session.scalar(select(func.count(IssuerKeyRow.kid))) == 14
+        assert session.scalar(select(func.count(IssuerKeyRow.kid))) == 21
         assert session.scalar(select(func.count(TrustPackRow.seq))) == 1
 
 
@@ -129,7 +131,7 @@ def test_an_older_pack_an_expired_pack_and_a_foreign_pack_are_refused(session, w
     with pytest.raises(ValueError, match="signed"):
         pack.open_pack(document.content, {}, seconds)
     with pytest.raises(ValueError, match="signature"):
-        pack.open_pack(document.content[:-1] + b"\0", pinned, seconds)
+        pack.open_pack(document.content[:-1] + bytes((document.content[-1] ^ 1,)), pinned, seconds)
     for at in range(0, len(document.content), 7):
         flipped = bytearray(document.content)
         flipped[at] ^= 1
@@ -150,7 +152,7 @@ def test_every_change_of_keys_gives_the_pack_a_higher_number_and_a_new_etag(sess
     second = store.signed_trust_pack(session, world)
     assert first.etag != second.etag
     store.revoke_key(
-        session, world, store.RevokeKey(store.signing_key(session, world, KeyUse.PRINT).issuer.kid, None, "")
+        session, world, store.RevokeKey(store.signing_key(session, world, KeyUse.STATUS).issuer.kid, None, "")
     )
     third = pack.open_pack(
         store.signed_trust_pack(session, world).content, store.roots(session), int(world.now().timestamp()), 3
@@ -172,7 +174,7 @@ def test_the_servers_pack_is_read_once_in_five_seconds(session, world, monkeypat
     session.execute(text("update issuer_key set state = 'revoked', revoked_at = now() where use = 'print'"))
     assert store.trust_pack(session, world.now()) is first
     later = time.monotonic() + store.CACHE_SECONDS
-    monkeypatch.setattr("cardnet.credential.store.keys.monotonic_seconds", lambda: later)
+    monkeypatch.setattr("cardnet.credential.store.packs.monotonic_seconds", lambda: later)
     assert {key.state for key in store.trust_pack(session, world.now()).keys.values()} == {"active", "revoked"}
 
 
@@ -189,7 +191,8 @@ def test_a_phone_and_a_printed_card_work_with_keys_from_the_store(session, world
     assert (accepted.index, accepted.device_key) == (index, phone.public)
     assert accepted.credential_expires_at == at + timedelta(days=14)
     short = printed_claims(printed, 1, None, at, at + timedelta(days=3), known.policy)
-    on_paper = code_text(sign_credential(store.signing_key(session, world, KeyUse.PRINT), short))
+    on_paper = code_text(sign_credential(store.take_print_key(session, world, world.new_id()), short))
+    known = store.trust_pack(session, at)
     judged = verify(on_paper, known, None, at, VerifyContext())
     assert (judged.assurance, judged.credential_expires_at) == ("printed", at + timedelta(days=3))
     with pytest.raises(InvalidInput, match="key_period"):
@@ -332,6 +335,44 @@ def test_a_list_signed_by_a_card_key_is_refused(session, world):
     relabelled = {kid: replace(key, use=KeyUse.CARD) for kid, key in keys.items()}
     with pytest.raises(ValueError, match="may not sign"):
         status.open_list(store.status_list(session, world).content, relabelled)
+
+
+def test_a_change_leads_from_any_remembered_list_to_the_newest(session, world, clock):
+    drawn = store.allocate_indexes(session, world, 4_000)
+    # Many are withdrawn already: the whole list is long, and what changed is short.
+    store.set_statuses(session, world, drawn[500:], Status.INVALID)
+    lists = []
+    for step in range(4):
+        store.set_statuses(session, world, drawn[step * 100 : step * 100 + 60], Status.INVALID)
+        store.set_statuses(session, world, drawn[step * 90 : step * 90 + 20], Status.SUSPENDED)
+        lists.append(opened_list(session, store.status_list(session, world), world))
+        clock.advance(timedelta(minutes=2))
+    whole = store.status_list(session, world)
+    newest = opened_list(session, whole, world)
+    keys = store.trust_pack(session, world.now()).keys
+    for had in [*lists, newest]:
+        change = store.status_list(session, world, had.seq)
+        assert status.open_list(change.content, keys, had) == newest
+        assert change.etag == whole.etag
+    # A change fits the one list it was made for, and only a verifier that has not seen a later one takes it.
+    change = store.status_list(session, world, lists[1].seq).content
+    for other in (None, lists[0], lists[2], replace(lists[1], bits=lists[0].bits)):
+        with pytest.raises(ValueError, match=r"another list|parted"):
+            status.open_list(change, keys, other)
+    with pytest.raises(ValueError, match="later"):
+        status.open_list(whole.content, keys, replace(lists[-1], seq=99))
+    assert store.status_list(session, world, 12_345) == whole
+
+
+def test_a_list_that_grew_by_a_block_is_a_change_too(session, world, clock):
+    drawn = store.allocate_indexes(session, world, 65_530)
+    had = opened_list(session, store.status_list(session, world), world)
+    clock.advance(timedelta(minutes=2))
+    drawn += store.allocate_indexes(session, world, 20)
+    store.set_status(session, world, max(drawn), Status.INVALID)
+    keys = store.trust_pack(session, world.now()).keys
+    now = status.open_list(store.status_list(session, world, had.seq).content, keys, had)
+    assert (len(had.bits), len(now.bits), now.of(max(drawn))) == (16_384, 32_768, 1)
 
 
 def test_statuses_of_a_whole_unit_are_set_in_a_moment(session, world):

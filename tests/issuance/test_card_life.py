@@ -156,14 +156,14 @@ def test_a_renewed_card_begins_the_day_after_and_the_old_one_works_until_its_las
     activate(session, world, card, LAST4)
     used = quota_used(session)
     near_the_end(clock, card)
-    (new,) = services.renew_cards(session, world, RenewCards(office["U1"]))
+    (new,) = services.renew_cards(session, world, RenewCards(office["D1u"]))
     old_view, new_view = services.card_of_number(session, card.number), services.card_of_number(session, new.number)
     assert (old_view.state, new_view.state) == (CardState.ACTIVE, CardState.ORDERED)
     assert (new_view.valid_from, new_view.valid_to) == (date(2031, 1, 1), date(2035, 12, 31))
     assert new_view.replaces_id == card.card_id
     assert quota_used(session) == used
     with pytest.raises(Conflict, match="nothing_to_renew"):
-        services.renew_cards(session, world, RenewCards(office["U1"]))
+        services.renew_cards(session, world, RenewCards(office["D1u"]))
     counted = services.activation_figures(session, office["U1"])
     assert (counted.people, counted.activated) == (1, 1)
     assert office.breaches() == {}
@@ -177,7 +177,7 @@ def test_nothing_is_renewed_long_before_its_end_nor_lost_nor_of_somebody_who_lef
     session.execute(text('update membership set "to" = :on where person_id = :p'), {"on": date(2026, 11, 30), "p": left.person_id})  # fmt: skip
     near_the_end(clock, good)
     with pytest.raises(Conflict, match="nothing_to_renew"):
-        services.renew_cards(session, world, RenewCards(office["U9"], (good.number,)))
+        services.renew_cards(session, world, RenewCards(office["D9u"], (good.number,)))
     made = services.renew_cards(session, world, RenewCards(office["C1"]))
     assert {new.person_id for new in made} == {good.person_id, foreign.person_id}
     assert office.breaches() == {}
@@ -185,7 +185,7 @@ def test_nothing_is_renewed_long_before_its_end_nor_lost_nor_of_somebody_who_lef
 
 def test_a_card_that_ended_long_ago_is_renewed_from_today(office, card, session, world, clock):
     clock.set(datetime(2031, 6, 15, 4, tzinfo=UTC))
-    (new,) = services.renew_cards(session, world, RenewCards(office["U1"], (card.number,), valid_to=date(2031, 12, 31)))
+    (new,) = services.renew_cards(session, world, RenewCards(office["D1u"], (card.number,), valid_to=date(2031, 12, 31)))
     assert services.card_of_number(session, new.number).valid_from == date(2031, 6, 15)
     assert office.breaches() == {}
 
@@ -193,11 +193,11 @@ def test_a_card_that_ended_long_ago_is_renewed_from_today(office, card, session,
 def test_a_card_lost_after_its_renewal_is_followed_by_the_renewed_one_at_once(office, card, session, world, clock):
     index = activate(session, world, card, LAST4).index
     near_the_end(clock, card)
-    (new,) = services.renew_cards(session, world, RenewCards(office["U1"]))
+    (new,) = services.renew_cards(session, world, RenewCards(office["D1u"]))
     services.report_loss(session, world, ReportLoss(card.person_id, Lost.PHONE, "遗失", office["U1"]))
     assert services.card_of_number(session, new.number).state is CardState.ORDERED, "it lies at the desk, not lost"
     with pytest.raises(Conflict) as refused:
-        services.replace_card(session, world, ReplaceCard(card.card_id, office["U1"], "遗失"))
+        services.replace_card(session, world, ReplaceCard(card.card_id, office["D1u"], "遗失"))
     assert (refused.value.code, refused.value.detail) == ("already_renewed", {"card": str(new.card_id)})
     started = services.start_renewed_card(session, world, ReplaceCard(card.card_id, office["U1"], "遗失"))
     assert started.valid_from == date(2030, 12, 11)
@@ -230,7 +230,7 @@ def test_s19_the_card_goes_with_its_holder_same_number_same_code_no_quota(office
     with pytest.raises(NotAllowed, match="out_of_scope"):
         services.suspend_card(session, world, ChangeCard(card.card_id, "", office["U1"]))
     services.suspend_card(session, world, ChangeCard(card.card_id, "", office["U9"]))
-    new = services.replace_card(session, world, ReplaceCard(card.card_id, office["U9"], "遗失"))
+    new = services.replace_card(session, world, ReplaceCard(card.card_id, office["D9u"], "遗失"))
     assert services.card_of_number(session, new.number).union_id == office.unions["B9"].id
     # Where it came into use stays where it was.
     where = session.scalar(text("select activated_union_id from card where id = :c"), {"c": card.card_id})

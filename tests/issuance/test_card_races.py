@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from cardnet.issuance import services
 from cardnet.issuance.models import Card
-from cardnet.issuance.rules import HandoutKind, ScanOutcome
-from cardnet.issuance.services import activation, letters, losing, rebinding
+from cardnet.issuance.rules import HandoutKind, ReplacementReason, ScanOutcome
+from cardnet.issuance.services import activation, letters, losing, rebinding, replacing
 from cardnet.kernel.errors import CardnetError, Conflict
 from tests.make import membership as make_membership
 from tests.make.issuance import activate
@@ -107,6 +107,72 @@ def replaced_while_found(desk):
 def test_two_replacements_and_a_finder_at_once_make_one_new_card_and_no_second_life(desk):
     for _ in range(ROUNDS):
         replaced_while_found(desk)
+
+
+# ---- applications for the place of a card ----
+
+
+def applied_for_and_replaced(desk):
+    """Two clerks of the unit apply, and a desk above replaces the card at that moment."""
+    card, _ = new_card(desk)
+
+    def applying(name):
+        command = lambda o: services.ApplyForReplacement(card.card_id, ReplacementReason.LOST, "", o[name])  # noqa: E731
+        return lambda o: services.apply_for_replacement(o.session, o.world, command(o))
+
+    results = desk.at_once(
+        applying("U1"),
+        applying("A1"),
+        lambda o: services.replace_card(o.session, o.world, services.ReplaceCard(card.card_id, o["C1"], "到场")),
+    )
+    assert len([r for r in results if isinstance(r, services.IssuedCard)]) == 1
+    assert set(codes_of(results)) <= {"application_open", "illegal_transition", "already_renewed"}
+    with desk.transaction() as session:
+        open_now = services.open_application_of(session, card.card_id)
+        views = services.cards_of_person(session, card.person_id)
+    assert open_now is None and sorted(view.state for view in views) == ["ordered", "replaced"]
+    assert desk.breaches() == {}
+
+
+def test_two_clerks_who_apply_while_a_desk_replaces_make_one_card_and_leave_nothing_open(desk):
+    for _ in range(ROUNDS):
+        applied_for_and_replaced(desk)
+
+
+def test_planted_bug_a_desk_that_forgets_the_application_leaves_it_open(desk, monkeypatch):
+    monkeypatch.setattr(replacing, "end_open", lambda *_: 0)
+    with pytest.raises(AssertionError):
+        for _ in range(10):
+            applied_for_and_replaced(desk)
+
+
+def issued_and_replaced(desk):
+    """The application is approved; two issuers and a desk make the new card at once."""
+    card, _ = new_card(desk)
+
+    def approved(office):
+        command = services.ApplyForReplacement(card.card_id, ReplacementReason.DAMAGED, "", office["U1"])
+        batch = services.apply_for_replacement(office.session, office.world, command).batch_id
+        office.approve_all_the_way(batch)
+        return batch
+
+    batch = desk.arrange(approved)
+    issue = lambda o: services.issue_cards(o.session, o.world, services.IssueCards(batch, o["C1"]))  # noqa: E731
+    desk.at_once(
+        issue,
+        issue,
+        lambda o: services.replace_card(o.session, o.world, services.ReplaceCard(card.card_id, o["C2"], "到场")),
+    )
+    with desk.transaction() as session:
+        views = services.cards_of_person(session, card.person_id)
+        assert services.open_application_of(session, card.card_id) is None
+    assert sorted(view.state for view in views) == ["ordered", "replaced"]
+    assert desk.breaches() == {}
+
+
+def test_two_issuers_and_a_desk_at_once_make_one_new_card(desk):
+    for _ in range(ROUNDS):
+        issued_and_replaced(desk)
 
 
 # ---- two tables ----

@@ -328,7 +328,7 @@ def test_nobody_touches_a_card_outside_the_own_scope(office, card, session, worl
     for act, command in (
         (services.suspend_card, services.ChangeCard(card.card_id, "", office["U9"])),
         (services.revoke_card, services.ChangeCard(card.card_id, "", office["D9u"])),
-        (services.replace_card, services.ReplaceCard(card.card_id, office["U9"], "")),
+        (services.replace_card, services.ReplaceCard(card.card_id, office["D9u"], "")),
     ):
         with pytest.raises(NotAllowed, match="out_of_scope"):
             act(session, world, command)

@@ -58,7 +58,17 @@ def test_a_replacement_by_command_shows_its_code_once(said, cards, session, worl
 
 
 def test_renewing_too_early_is_refused(run, cards):  # noqa: F811
-    code, out, _ = run("cards", "renew", "--as", "U1", "--json")
+    code, out, _ = run("cards", "renew", "--as", "C1", "--json")
+    assert (code, json.loads(out)["error"]["code"]) == (1, "nothing_to_renew")
+
+
+def test_a_unit_applies_by_command_and_issuing_gives_the_new_card(said, run, cards):  # noqa: F811
+    batch = said("apply-replacement", cards[0].number, "--why", "damaged", "--words", "印错", "--as", "U1")["batch"]
+    for officer in ("A1", "D1u", "C1"):
+        assert run("applications", "approve", "--batch", batch, "--as", officer)[0] == 0
+    (made,) = said("issue", "--batch", batch, "--as", "C1")["cards"]
+    assert said("show", made["number"], "--as", "U1")["replaces"] == cards[0].number
+    code, out, _ = run("cards", "apply-renewal", "--as", "U1", "--json")
     assert (code, json.loads(out)["error"]["code"]) == (1, "nothing_to_renew")
 
 

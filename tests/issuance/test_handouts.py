@@ -91,7 +91,7 @@ def test_lost_replaced_and_cancelled_cards_sign_nothing(office, cards, session, 
     handout = opened(office)
     assert scan(office, handout, phone.code(done.credential, world)).outcome is ScanOutcome.NOT_VALID
     assert scan(office, handout, cards[0].number).outcome is ScanOutcome.NOT_VALID
-    new = services.replace_card(session, world, ReplaceCard(cards[0].card_id, office["U1"], "遗失"))
+    new = services.replace_card(session, world, ReplaceCard(cards[0].card_id, office["D1u"], "遗失"))
     assert scan(office, handout, phone.code(done.credential, world)).outcome is ScanOutcome.NOT_VALID
     assert scan(office, handout, new.number).outcome is ScanOutcome.SIGNED
     services.revoke_card(session, world, ChangeCard(cards[1].card_id, "退会", office["U1"]))
@@ -176,7 +176,7 @@ def test_a_card_lost_after_the_list_was_opened_is_not_signed_for_and_its_success
     person = cards[0].person_id
     assert not services.sign_by_hand(session, world, OnePerson(office["U1"], handout.id, person))
     assert services.sign_all_except(session, world, SignAllExcept(office["U1"], handout.id)) == 2
-    new = services.replace_card(session, world, ReplaceCard(cards[0].card_id, office["U1"], "遗失"))
+    new = services.replace_card(session, world, ReplaceCard(cards[0].card_id, office["D1u"], "遗失"))
     assert scan(office, handout, new.number).outcome is ScanOutcome.SIGNED
     assert services.card_of_number(session, new.number).state is CardState.DELIVERED
     assert office.breaches() == {}

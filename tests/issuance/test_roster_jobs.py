@@ -163,7 +163,7 @@ def test_cancelled_in_the_middle_nothing_remains_and_it_can_be_sent_in_again(
 
     def asks_meanwhile(job, at, done, total):
         if at == stage:
-            session.execute(text("update roster_job_progress set cancel_asked = true"))
+            session.execute(text("update job_progress set cancel_asked = true"))
         told(job, at, done, total)
 
     monkeypatch.setattr(jobs, "_tell", asks_meanwhile)

@@ -2,17 +2,18 @@
 
 import pytest
 
-from benchmarks.roster import ACCEPTANCE, FIGURES, Journey
+from benchmarks.roster import FIGURES, Journey
 from cardnet.issuance import rules, services
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import Conflict
+from tests.make.year_roster import year_roster
 
 SLOWER_MACHINES = 4
 """Other tests share the machine: the benchmark holds the figures, this only notices a step that grew wild."""
 
 
 def test_thirty_thousand_people_get_their_cards(committing_app, world):
-    content = (ACCEPTANCE / "roster-30000.xlsx").read_bytes()
+    content = year_roster().read_bytes()
     journey = Journey(committing_app, world, content)
     with committing_app.app_context():
         journey.prepare()

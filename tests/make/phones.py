@@ -27,6 +27,13 @@ def activate(page: Page, card: Card) -> None:
     page.get_by_role("button", name="下一步").click()
     page.get_by_label("证件号码的最后四位？").fill(card.last4)
     page.get_by_role("button", name="激活").click()
+    agree(page)
+
+
+def agree(page: Page) -> None:
+    """The three questions after an activation, left as they stand."""
+    expect(page.locator("#agree")).to_be_visible()
+    page.get_by_role("button", name="继续").click()
     expect(page.locator("#card")).to_be_visible()
 
 

@@ -91,9 +91,9 @@ class Shop:
         return left
 
 
-def health_check(pool: str = "B1", max_n: int = 1) -> dict[str, Any]:
+def health_check(pool: str = "B1", max_n: int = 1, floor_fen: int | None = None) -> dict[str, Any]:
     """HC2026: 100 yuan a person and calendar year, not above the price, out of one pool."""
-    return {
+    return ({"offline": {"floor_fen": floor_fen}} if floor_fen else {}) | {
         "schema": "cardnet.rule/1",
         "basis": "event_date",
         "when": {
@@ -121,7 +121,14 @@ def health_check(pool: str = "B1", max_n: int = 1) -> dict[str, Any]:
     }
 
 
-def make_shop(session: Session, world: World, people: int = 3, pool_fen: int = 50_000_000, max_n: int = 1) -> Shop:
+def make_shop(
+    session: Session,
+    world: World,
+    people: int = 3,
+    pool_fen: int = 50_000_000,
+    max_n: int = 1,
+    floor_fen: int | None = None,
+) -> Shop:
     """Everything a redemption needs, through the real services."""
     office = make_office(session, world)
     shop = Shop(session, world, office)
@@ -140,7 +147,9 @@ def make_shop(session: Session, world: World, people: int = 3, pool_fen: int = 5
     )
     kind = ProgramKind.SUBSIDY
     create_program(session, world, CreateProgram("HC2026", "健康体检补贴", kind, _DOCUMENT, author.union_id, author))
-    draft = draft_rule(session, world, DraftRule("HC2026", health_check(max_n=max_n), date(2026, 1, 1), author))
+    draft = draft_rule(
+        session, world, DraftRule("HC2026", health_check(max_n=max_n, floor_fen=floor_fen), date(2026, 1, 1), author)
+    )
     submit_rule(session, world, SubmitRule(draft.id, author))
     approve_rule(session, world, ApproveRule(draft.id, approver))
     session.flush()

@@ -96,7 +96,7 @@ def test_no_phone_rings_between_nine_and_eight(asked, goes):
 
 @pytest.mark.parametrize("kind", NoticeKind)
 def test_every_notice_fits_one_message_says_what_to_do_and_where_to_ask(kind):
-    words = rules.sentence(kind, "欧阳海燕", "021-67812351", {"until": "11月28日10时"})
+    words = rules.sentence(kind, "欧阳海燕", "021-67812351", {"until": "11月28日10时", "begins": "12月31日"})
     assert len(f"【云间区总工会】{words}") <= rules.ONE_SMS
     assert "咨询021-67812351" in words and "请" in words
 

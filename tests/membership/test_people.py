@@ -95,6 +95,20 @@ def test_a_changed_answer_supersedes_the_old_one_and_keeps_it(session, world, tr
     assert answers == [("declined", False), ("given", True)]
 
 
+@pytest.mark.parametrize(
+    ("here", "there"), [(Answer.DECLINED, Answer.GIVEN), (Answer.GIVEN, Answer.DECLINED), (None, Answer.GIVEN)]
+)
+def test_a_file_of_another_union_changes_nothing_of_a_person_but_its_own_proposal(session, world, tree, here, there):
+    (person_id,) = save(session, world, make.person_row(1, answer=here))
+    before = [(c.answer, c.superseded_at, c.union_id) for c in rows_of(session, Consent)]
+    tags = (NewTag(TagKind.HARDSHIP, "低保"),)
+    assert save(session, world, make.person_row(1, unit_code="B9", answer=there, name="周桂霖", tags=tags)) == [
+        person_id
+    ]
+    assert [(c.answer, c.superseded_at, c.union_id) for c in rows_of(session, Consent)] == before
+    assert rows_of(session, Tag) == [] and services.person_of_id(session, person_id).name == "周桂林"
+
+
 def test_everybody_has_exactly_one_answer_or_none(session, world, tree):
     rows = [
         make.person_row(i, answer=answer)

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from cardnet.merchant_api.openapi import PROBLEMS, problems_of
+from cardnet.merchant_api.problems import PROBLEMS, problems_of
 from cardnet.merchant_api.routes.blueprint import CALLS
 from cardnet.merchants.services import IssueToken, RevokeToken, issue_token, revoke_token
 

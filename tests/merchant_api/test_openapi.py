@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
-from cardnet.merchant_api import openapi
-from cardnet.merchant_api.routes.blueprint import CALLS
+from cardnet.http import openapi
+from cardnet.merchant_api.routes.blueprint import API, CALLS
 
-DOCUMENT = json.loads(json.dumps(openapi.document(CALLS)))
+DOCUMENT = json.loads(json.dumps(openapi.document(API)))
 OPERATIONS = [result.ok() for result in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()]
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from cardnet.credential import pack, status
-from cardnet.credential.store import ensure_keys, roots
+from cardnet.credential.store import ensure_keys, roots, set_statuses
 from cardnet.merchants.services import MakePairingCode, make_pairing_code
 
 BASE = "/merchant/v1"
@@ -62,6 +62,27 @@ def test_the_status_list_opens_under_the_packs_keys(session, world, client, shop
     clock.advance(timedelta(minutes=1))
     etag = {"If-None-Match": answer.headers["ETag"]}
     assert client.get(f"{BASE}/status-list", headers=till.headers | etag).status_code == 304
+
+
+def test_a_till_that_has_a_list_fetches_only_what_changed(session, world, client, shop, clock):
+    headers = shop.tills["T01"].headers
+    keys = pack.open_pack(
+        client.get(f"{BASE}/trust-pack", headers=headers).data, roots(session), int(world.now().timestamp())
+    ).keys
+    whole = client.get(f"{BASE}/status-list", headers=headers)
+    had = status.open_list(whole.data, keys)
+    clock.advance(timedelta(minutes=1))
+    set_statuses(session, world, [3, 9], status.Status.SUSPENDED)
+    answer = client.get(f"{BASE}/status-list?since={had.seq}", headers=headers)
+    now = status.open_list(answer.data, keys, had)
+    assert [now.of(index) for index in (2, 3, 9)] == [0, 2, 2]
+    assert now == status.open_list(client.get(f"{BASE}/status-list", headers=headers).data, keys)
+    etag = {"If-None-Match": answer.headers["ETag"]}
+    assert client.get(f"{BASE}/status-list?since={now.seq}", headers=headers | etag).status_code == 304
+    assert client.get(f"{BASE}/status-list?since=999", headers=headers).data[:2] == whole.data[:2]
+    for wrong in ("0", "-1", "x", "1.5", "1&since=2", str(2**64)):
+        refused = client.get(f"{BASE}/status-list?since={wrong}", headers=headers)
+        assert (refused.status_code, refused.json["code"]) == (422, "invalid_fields")
 
 
 def test_the_offline_documents_need_a_token(client):

@@ -75,6 +75,9 @@ FORMS = {
     "console.cancel_roster": {},
     "console.import_cards": {"issuer": "市总工会"},
     "console.import_register": {"unit_code": "B1"},
+    "console.import_past_uses": {},
+    "console.take_back_past_uses": {"import": NOBODY, "reason": "名单错了"},
+    "console.cancel_import": {},
     "console.find_member": {"asked": "周桂林"},
     "console.change_member": {
         "transfer_to_code": "B9",
@@ -370,7 +373,7 @@ def test_no_form_breaks_a_page(app, browsers, things):
         for path, form in asked:
             files = (
                 {"file": (io.BytesIO(b"a,b"), "x.csv")}
-                if "upload" in path or path.endswith(("check", "reconciliation", "register", "cards/import"))
+                if "upload" in path or path.endswith(("check", "reconciliation", "register", "cards/import", "past-uses"))
                 else {}
             )
             answer = browsers[who].post(path, data=form | files | {"_token": tokens[who]})
@@ -385,6 +388,7 @@ def test_no_form_breaks_a_page(app, browsers, things):
         ("district", "/console/rosters/check"),
         ("district", "/console/register"),
         ("district", "/console/cards/import"),
+        ("district", "/console/past-uses"),
         ("finance", "/finance/reconciliation"),
     ],
 )

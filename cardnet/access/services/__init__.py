@@ -11,6 +11,7 @@ from cardnet.access.services.accounts import (
     principal_of_username,
     principals_of_ids,
     principals_under,
+    unions_of_usernames,
 )
 from cardnet.access.services.administration import (
     AccountLine,
@@ -38,9 +39,11 @@ from cardnet.access.services.inviting import (
     invited,
     open_invitation_until,
 )
+from cardnet.access.services.keys import KeptAnswer, TakeKey, forget_keys, keep_answer, take_key
 from cardnet.access.services.members import (
     end_member_session,
     end_member_sessions,
+    id_of_member_session,
     open_member_session,
     person_of_member_session,
     prolong_member_session,
@@ -75,12 +78,14 @@ __all__ = [
     "Invite",
     "InviteAgain",
     "Invited",
+    "KeptAnswer",
     "NewAccount",
     "OpenSession",
     "SignIn",
     "SignInRefused",
     "SignedIn",
     "SwitchAccount",
+    "TakeKey",
     "TrailLine",
     "TrailQuery",
     "accept_invitation",
@@ -95,10 +100,13 @@ __all__ = [
     "end_member_session",
     "end_member_sessions",
     "end_session",
+    "forget_keys",
+    "id_of_member_session",
     "invite",
     "invite_again",
     "invited",
     "issue_token",
+    "keep_answer",
     "open_account",
     "open_invitation_until",
     "open_member_session",
@@ -114,7 +122,9 @@ __all__ = [
     "sessions_of",
     "sign_in",
     "sign_out",
+    "take_key",
     "trail",
+    "unions_of_usernames",
     "unlock_account",
     "whole_trail",
 ]

@@ -213,5 +213,11 @@ def display_names(session: Session, account_ids: Sequence[uuid.UUID]) -> dict[uu
     return {row.id: row.display_name for row in rows}
 
 
+def unions_of_usernames(session: Session, usernames: Collection[str]) -> dict[str, uuid.UUID]:
+    """Of which union each of these accounts is."""
+    rows = session.execute(select(Account.username, Account.union_id).where(Account.username.in_(set(usernames))))
+    return {row.username: row.union_id for row in rows}
+
+
 def _unknown(username: str) -> NotFound:
     return NotFound("account_unknown", f"没有可用的账号“{username}”，请核对用户名。")

@@ -37,6 +37,11 @@ def person_of_member_session(session: Session, world: World, token: str) -> uuid
     )
 
 
+def id_of_member_session(session: Session, token: str) -> uuid.UUID | None:
+    """The session's own id, in which several acts of one member can be told to belong together."""
+    return session.scalar(select(MemberSession.id).where(MemberSession.token_hash == token_hash(token)))
+
+
 def prolong_member_session(session: Session, world: World, token: str) -> None:
     """Start the 400 days anew, on a visit: who opens the wallet at least once a year never signs in again."""
     at = world.now()

@@ -1,6 +1,14 @@
 """What benefits do for others: programs and their rules, redeeming and undoing, and reading what happened."""
 
+from cardnet.benefits.services.advice_gaps import (
+    AdviceExceptionView,
+    advice_exceptions,
+    note_broken_chain,
+    note_gaps,
+)
+from cardnet.benefits.services.advices import Advise, Advised, advise, one_at_a_time
 from cardnet.benefits.services.expiry import release_expired
+from cardnet.benefits.services.groups import note_group
 from cardnet.benefits.services.holds import capture_hold
 from cardnet.benefits.services.lookups import (
     decision_of,
@@ -14,6 +22,18 @@ from cardnet.benefits.services.lookups import (
     settlement_facts,
     usage_below,
     usage_report,
+)
+from cardnet.benefits.services.old_union import GrantOfOldUnion, grants_of_old_union
+from cardnet.benefits.services.past_uses import (
+    ImportPastUses,
+    PastUseImportView,
+    PastUsesImported,
+    PastUseView,
+    TakeBackPastUses,
+    import_past_uses,
+    past_use_imports,
+    past_uses_of_person,
+    take_back_past_uses,
 )
 from cardnet.benefits.services.programs import (
     ApproveRule,
@@ -58,8 +78,12 @@ from cardnet.benefits.services.records import (
 from cardnet.benefits.services.redeem import quote, redeem
 from cardnet.benefits.services.replay import explain, replay
 from cardnet.benefits.services.undo import refund, reverse
+from cardnet.benefits.services.watching import Watched, watch_codes
 
 __all__ = [
+    "AdviceExceptionView",
+    "Advise",
+    "Advised",
     "ApproveRule",
     "BenefitLine",
     "BenefitRecord",
@@ -68,8 +92,13 @@ __all__ = [
     "DecisionView",
     "DraftRule",
     "GiveBack",
+    "GrantOfOldUnion",
+    "ImportPastUses",
     "NotApplied",
     "NothingToReverse",
+    "PastUseImportView",
+    "PastUseView",
+    "PastUsesImported",
     "ProgramUsage",
     "ProgramView",
     "Purchase",
@@ -85,13 +114,25 @@ __all__ = [
     "SetParameter",
     "SettlementFact",
     "SubmitRule",
+    "TakeBackPastUses",
     "UnionUsage",
+    "Watched",
+    "advice_exceptions",
+    "advise",
     "approve_rule",
     "capture_hold",
     "create_program",
     "decision_of",
     "draft_rule",
     "explain",
+    "grants_of_old_union",
+    "import_past_uses",
+    "note_broken_chain",
+    "note_gaps",
+    "note_group",
+    "one_at_a_time",
+    "past_use_imports",
+    "past_uses_of_person",
     "people_served",
     "people_served_by_unit",
     "program_of_code",
@@ -113,6 +154,8 @@ __all__ = [
     "set_parameter",
     "settlement_facts",
     "submit_rule",
+    "take_back_past_uses",
     "usage_below",
     "usage_report",
+    "watch_codes",
 ]

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from cardnet.benefits import document
 from cardnet.benefits.rules import Candidate
-from cardnet.benefits.terms import Terms, compile_terms, scope_of
+from cardnet.benefits.terms import LimitTerms, Terms, compile_terms, scope_of
 from cardnet.benefits.words import ProgramKind, Scope
 from cardnet.kernel.db import database_of
 from cardnet.ledger.rules import PoolUnit
@@ -99,6 +99,24 @@ class Catalogue:
             self._offers.clear()
         found = self._offers[key] = self._make_offer(*key)
         return found
+
+    def limits_counting(self, code: str, day: date) -> tuple[LimitTerms, ...] | None:
+        """The limits a use of that day counts for: of the version of the day, or of the first that came later.
+
+        A use from before the first rules still belongs to the period they count. None where there are none, or where
+        a parameter of theirs has no value.
+        """
+        program = self._programs.get(code)
+        if program is None:
+            return None
+        later = (version for version in program.versions if version.first > day)
+        version = program.version_on(day) or min(later, key=lambda version: version.first, default=None)
+        if version is None:
+            return None
+        values = self.parameters_on(version.parameters, max(day, version.first))
+        if len(values) < len(version.parameters):
+            return None
+        return compile_terms(version.body, version.content_hash, values).limits
 
     def parameters_on(self, codes: frozenset[str], day: date) -> dict[str, int]:
         """The values of parameters in force on a day; those without one are left out."""

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -18,6 +19,7 @@ from cardnet.benefits.models import (
 )
 from cardnet.benefits.reasons import Reason, for_merchants, reason_from_json
 from cardnet.benefits.services.changes import Locked
+from cardnet.benefits.services.groups import groups_of
 from cardnet.benefits.services.records import (
     BenefitLine,
     BenefitRecord,
@@ -160,9 +162,14 @@ def _as_records(session: Session, rows: Sequence[Redemption], *, to_member: bool
         )
     views = people(session, {row.person_id for row in rows if row.person_id})
     shown = {person_id: name_for_merchant(view.name) for person_id, view in views.items()}
-    return [
+    records = [
         _record(row, benefits.get(row.id, []), decisions.get(row.id), names, shown, to_member=to_member) for row in rows
     ]
+    if not (groups := groups_of(session, ids)):
+        return records
+    plain: tuple[str | None, str] = (None, "member")
+    told = ((record, groups.get(row.id, plain)) for row, record in zip(rows, records, strict=True))
+    return [replace(record, group_ref=group_ref, payer=payer) for record, (group_ref, payer) in told]
 
 
 def _candidate(decision: Decision | None, program: str) -> Mapping[str, Any]:
@@ -251,14 +258,21 @@ select p.code, p.name, p.kind,
        count(distinct r.person_id) filter (where b.benefit_fen > b.refunded_fen),
        count(*) filter (where b.benefit_fen > b.refunded_fen),
        coalesce(sum(b.benefit_fen - b.refunded_fen) filter (where r.captured_fen > 0), 0)::bigint,
-       coalesce(sum(b.union_fen - b.refunded_union_fen) filter (where r.captured_fen > 0), 0)::bigint
+       coalesce(sum(b.union_fen - b.refunded_union_fen) filter (where r.captured_fen > 0), 0)::bigint,
+       past.people, past.uses, past.fen
 from program p
+cross join lateral (
+  select count(distinct u.person_id) as people, coalesce(sum(u.times), 0)::bigint as uses, coalesce(sum(u.fen), 0)::bigint as fen
+  from past_use u join past_use_import i on i.id = u.import_id and i.taken_back_at is null
+  where u.program_id = p.id and (%(first)s::date is null or u.used_on >= %(first)s::date)
+    and (%(last)s::date is null or u.used_on <= %(last)s::date)
+    and (%(path)s::text is null or starts_with(u.unit_path, %(path)s::text))) past
 left join (redemption_benefit b join redemption r on r.id = b.redemption_id and r.captured_fen > 0
            and (%(first)s::date is null or r.business_date >= %(first)s::date)
            and (%(last)s::date is null or r.business_date <= %(last)s::date)
            and (%(path)s::text is null or r.unit_path like %(path)s::text || '%%')) on b.program_id = p.id
 where %(codes)s::text[] is null or p.code = any(%(codes)s::text[])
-group by p.id order by p.code"""
+group by p.id, past.people, past.uses, past.fen order by p.code"""
 
 
 def usage_report(
@@ -271,7 +285,8 @@ def usage_report(
 ) -> list[ProgramUsage]:
     """People served, uses and money per program, what was given back taken off; of all programs when none are named.
 
-    Optionally of captures of some business days, and of members whose unit at that time lay under `path`.
+    Optionally of captures of some business days, and of members whose unit at that time lay under `path`; uses from
+    before cardnet are those of these days, and of who was under `path` when they were taken in.
     """
     codes = None if programs is None else sorted(set(programs))
     rows = session.connection().exec_driver_sql(_USAGE, {"codes": codes, "first": first, "last": last, "path": path})

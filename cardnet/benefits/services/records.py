@@ -42,6 +42,8 @@ class Redeem:
     """Use benefits now (`capture`), or hold them for `hold_seconds` (60–86,400). `code` is what the verifier said of `code_text`.
 
     `id_last4` is how the holder's document number ends; a printed code needs it, a phone's does not.
+    `happened_at` is when it was given at a till without a network, and judged as of then; `card_was_good` says that the
+    card was withdrawn only after that.
     """
 
     venue: Venue
@@ -52,6 +54,8 @@ class Redeem:
     capture: bool = True
     hold_seconds: int = DEFAULT_HOLD_SECONDS
     id_last4: str | None = field(default=None, repr=False)
+    happened_at: datetime | None = None
+    card_was_good: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +88,16 @@ class Reverse:
 
 @dataclass(frozen=True, slots=True)
 class GiveBack:
-    """Refund part or all of what was captured, any time: `benefit_fen`, or everything that is left."""
+    """Refund part or all of what was captured, any time: `benefit_fen`, what `lines` got, or everything that is left.
+
+    `lines` are line numbers of the order; each may be given back once.
+    """
 
     venue: Venue
     redemption_id: uuid.UUID
     reason: str
     benefit_fen: int | None = None
+    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,7 @@ class RedemptionRecord:
 
     `outcome` is its `RedemptionState`; a quote has no id and is `applicable` or `refused`.
 
-    `payable_fen` is what the cashier charges. `member_display` is masked (`王*`), None when no card was verified.
+    `payable_fen` is what the cashier charges, or, for a group whose unit pays (`payer`), bills. `member_display` is masked (`王*`), None when no card was verified.
     """
 
     id: uuid.UUID | None
@@ -159,6 +167,8 @@ class RedemptionRecord:
     business_date: date
     held_until: datetime | None
     person_id: uuid.UUID | None
+    group_ref: str | None = None
+    payer: str = "member"
 
     @property
     def payable_fen(self) -> int:
@@ -221,7 +231,10 @@ class SettlementFact:
 
 @dataclass(frozen=True, slots=True)
 class ProgramUsage:
-    """What a program has done: distinct people served, live uses, and money, refunds taken off."""
+    """What a program has done: distinct people served, live uses, and money, refunds taken off.
+
+    What was taken in from before cardnet stands apart in `imported_*`: no money of ours, and nobody counted twice.
+    """
 
     program: str
     name: str
@@ -230,6 +243,9 @@ class ProgramUsage:
     uses: int
     benefit_fen: int
     union_fen: int
+    imported_people: int = 0
+    imported_uses: int = 0
+    imported_fen: int = 0
 
 
 @dataclass(frozen=True, slots=True)

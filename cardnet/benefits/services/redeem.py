@@ -118,7 +118,9 @@ class _Sight:
     def __init__(self, session: Session, command: Redeem, at: datetime, merchant_ref: str | None) -> None:
         self.session, self.command, self.at, self.merchant_ref = session, command, at, merchant_ref
         self.today = day_of(at)
-        self.event_on = command.purchase.service_on or self.today
+        self.happened_at = command.happened_at or at
+        self.day_then = day_of(self.happened_at)
+        self.event_on = command.purchase.service_on or self.day_then
         self.code = command.code if isinstance(command.code, Accepted) else None
         self.catalogue = catalogue.catalogue_of(session)
         self.scope_keys: Mapping[Scope, str] = {}
@@ -147,17 +149,18 @@ class _Sight:
     @property
     def standing(self) -> Standing | None:
         """Who stands behind the code, as of the last look."""
-        return self.facts.standing
+        standing = self.facts.standing
+        return rules.as_it_was(standing) if standing and self.command.card_was_good else standing
 
     def refusal(self) -> Reason | None:
         """Why the code or the card behind it may not be used: first what the card says, then what paper needs besides."""
-        refused = rules.judge_card(self.command.code, self.standing, self.today)
+        refused = rules.judge_card(self.command.code, self.standing, self.day_then)
         if refused or self.facts.proof_taken:
             return Reason(None, refused or "replayed")
         if not self.printed:
             return None
         assert self.standing is not None
-        return printed.refusal(self.session, self.standing, self.command.id_last4, self.today)
+        return printed.refusal(self.session, self.standing, self.command.id_last4, self.day_then)
 
     @property
     def printed(self) -> bool:
@@ -170,8 +173,8 @@ class _Sight:
         assert self.standing is not None
         return Case(
             event_on=self.event_on,
-            event_time=local(self.at).strftime("%H:%M"),
-            accepted_on=self.today,
+            event_time=local(self.happened_at).strftime("%H:%M"),
+            accepted_on=self.day_then,
             amount_fen=purchase.amount_fen,
             service_code=purchase.service_code,
             line_fen=line_amounts(purchase),
@@ -240,7 +243,7 @@ def _use_paper(session: Session, world: World, sight: _Sight, redemption_id: uui
     if not sight.printed:
         return True
     assert sight.standing is not None
-    if not printed.use(session, sight.standing, sight.today, redemption_id):
+    if not printed.use(session, sight.standing, sight.day_then, redemption_id):
         return False
     if capture:
         note_printed_use(session, world, sight.standing.card_index)

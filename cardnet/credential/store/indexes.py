@@ -14,7 +14,10 @@ from cardnet.credential.keys import KeyUse
 from cardnet.credential.status import Status
 from cardnet.credential.store.documents import STATUS_URI, Published, published
 from cardnet.credential.store.keys import signing_key
-from cardnet.credential.store.models import CardIndexBlock, CardStatusRow, StatusListRow
+from cardnet.credential.store.models import CardIndexBlock, CardIndexFree, CardStatusRow, StatusListRow
+from cardnet.credential.store.packs import trust_pack
+from cardnet.credential.store.watch import forget_codes
+from cardnet.kernel.errors import InvalidInput
 from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
 
@@ -26,17 +29,20 @@ _LIST_LOCK = "select pg_try_advisory_xact_lock(hashtext('cardnet.status_list'))"
 
 _REBUILT_EVERY = timedelta(seconds=15)
 _RENEWED_AFTER = timedelta(seconds=status.TTL_SECONDS // 2)
+_REMEMBERED = timedelta(days=3)
+"""So long a till may ask for the changes since a list; later it takes the whole."""
 _LATE_COMMIT = timedelta(seconds=60)
 """A change is dated when its transaction writes it and seen when that commits: so far back we look for late ones."""
 
 
 def allocate_indexes(session: Session, world: World, n: int) -> list[int]:
-    """`n` card indexes that nobody has had, in an order that tells nothing about who came when.
+    """`n` card indexes that nobody has, in an order that tells nothing about who came when.
 
-    One statement for each block touched. Transactions do not wait for each other: a block another one is drawing
-    from is passed over, so there may be as many unfilled blocks as there were writers at once.
+    Recycled ones first, so that the list stays short; then one statement for each block touched. Transactions do not
+    wait for each other: what another one is drawing from is passed over, so there may be as many unfilled blocks as
+    there were writers at once.
     """
-    drawn: list[int] = []
+    drawn: list[int] = _recycled(session, n)
     while len(drawn) < n:
         block, seed_sealed, used = _open_block(session, world)
         count = min(n - len(drawn), BLOCK - used)
@@ -44,6 +50,34 @@ def allocate_indexes(session: Session, world: World, n: int) -> list[int]:
         places = shuffled(vault_of(session).open_bytes(_SEED, seed_sealed), used, used + count)
         drawn.extend(block * BLOCK + place for place in places)
     return drawn
+
+
+_AGAIN = text("""
+    delete from card_index_free where card_index in
+        (select card_index from card_index_free order by place limit :n for update skip locked)
+    returning card_index, place""")
+
+
+def _recycled(session: Session, n: int) -> list[int]:
+    if n <= 0:
+        return []
+    return [row.card_index for row in sorted(session.execute(_AGAIN, {"n": n}), key=lambda row: bytes(row.place))]
+
+
+def recycle_indexes(session: Session, world: World, indexes: Sequence[int]) -> None:
+    """Sixty days after their last credential ended these indexes are free: valid in the list, no code of theirs known.
+
+    The caller has seen that nobody holds them.
+    """
+    if not indexes:
+        return
+    chance = world.random_bytes(8 * len(indexes))
+    rows = [
+        {"card_index": index, "place": chance[8 * at : 8 * at + 8]} for at, index in enumerate(sorted(set(indexes)))
+    ]
+    session.execute(upsert(CardIndexFree).on_conflict_do_nothing(), rows)
+    set_statuses(session, world, indexes, Status.VALID)
+    forget_codes(session, indexes)
 
 
 def _open_block(session: Session, world: World) -> tuple[int, bytes, int]:
@@ -119,11 +153,20 @@ def statuses_of(session: Session, indexes: Iterable[int]) -> dict[int, Status]:
     return {index: known.get(index, Status.VALID) for index in asked}
 
 
-def status_list(session: Session, world: World) -> Published:
-    """The newest signed list as tills fetch it, with its ETag value.
+def status_list(session: Session, world: World, since: int | None = None) -> Published:
+    """The newest signed list as tills fetch it, with its ETag value; with `since`, only what changed from that `seq` on.
 
-    Made anew when something changed (at most every 15 seconds) and every half hour at least.
+    Made anew when something changed (at most every 15 seconds) and every half hour at least. The ETag value is the
+    newest list's either way: who has that list is told 304. A list nobody remembers (three days), or one that has
+    changed so much that the whole is shorter, is answered by the whole.
     """
+    newest = _newest_list(session, world)
+    if since is not None and (change := _change(session, world, since, newest)):
+        return Published(change, newest.etag)
+    return newest
+
+
+def _newest_list(session: Session, world: World) -> Published:
     at = world.now()
     newest = session.execute(
         select(StatusListRow.content, StatusListRow.issued_at).order_by(StatusListRow.seq.desc()).limit(1)
@@ -140,6 +183,21 @@ def status_list(session: Session, world: World) -> Published:
     return published(_make_list(session, world))
 
 
+def _change(session: Session, world: World, since: int, newest: Published) -> bytes | None:
+    content = session.scalar(select(StatusListRow.content).where(StatusListRow.seq == since))
+    if content is None:
+        return None
+    keys = trust_pack(session, world.now()).keys
+    try:
+        before, after = (status.open_list(one, keys) for one in (content, newest.content))
+        key = signing_key(session, world, KeyUse.STATUS)
+        change = status.seal_change(after, before, STATUS_URI, key)
+    except (ValueError, InvalidInput):
+        # One of the two was signed by a key that counts no more, or is too old for the key of today.
+        return None
+    return change if len(change) < len(newest.content) else None
+
+
 def _make_list(session: Session, world: World) -> bytes:
     at = world.now()
     blocks = session.scalar(select(func.max(CardIndexBlock.block)))
@@ -149,10 +207,10 @@ def _make_list(session: Session, world: World) -> bytes:
             CardStatusRow.status != Status.VALID, CardStatusRow.card_index < size
         )
     )
-    listed = status.make_list({row.card_index: row.status for row in rows}, size, int(at.timestamp()))
-    content = status.seal_list(listed, STATUS_URI, signing_key(session, world, KeyUse.STATUS))
-    session.execute(delete(StatusListRow).where(StatusListRow.expires_at < at))
     seq = (session.scalar(select(func.max(StatusListRow.seq))) or 0) + 1
+    listed = status.make_list({row.card_index: row.status for row in rows}, size, int(at.timestamp()), seq)
+    content = status.seal_list(listed, STATUS_URI, signing_key(session, world, KeyUse.STATUS))
+    session.execute(delete(StatusListRow).where(StatusListRow.issued_at < at - _REMEMBERED))
     row = {"seq": seq, "content": content, "issued_at": at, "expires_at": at + timedelta(seconds=status.LIFE_SECONDS)}
     # Two of the very first lists made at once: one of them stays.
     session.execute(upsert(StatusListRow).values(row).on_conflict_do_nothing())

@@ -1,41 +1,34 @@
-"""Issuer keys at rest, made when they are due, and the trust pack that publishes them."""
+"""Issuer keys at rest, made when they are due and withdrawn when they must be."""
 
 import uuid
-import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from cardnet.credential import cose, pack
+from cardnet.credential import cose
 from cardnet.credential.keys import CARD_SHARDS, Alg, IssuerKey, KeyState, KeyUse, SigningKey
-from cardnet.credential.pack import TrustPack
-from cardnet.credential.store.documents import STATUS_URI, Published, published
-from cardnet.credential.store.models import IssuerKeyRow, TrustPackRow
+from cardnet.credential.store import packs, roots
+from cardnet.credential.store.models import IssuerKeyRow
 from cardnet.kernel import audit, calendar
-from cardnet.kernel.db import database_of
 from cardnet.kernel.errors import NotFound, Unavailable
 from cardnet.kernel.vault import vault_of
-from cardnet.kernel.world import World, monotonic_seconds
-
-CACHE_SECONDS = 5
-"""How long a process trusts the pack it read: a key revoked elsewhere counts at most so much longer here."""
+from cardnet.kernel.world import World
 
 PUBLISHED_BEFORE = timedelta(days=14)
 """So long before use a key is made, so that tills have it when the first code under it comes."""
+CUSTODIANS_NEED = timedelta(days=14)
+"""So much earlier still where two people have to meet over a pack."""
 
-_KEPT_AFTER = {KeyUse.CARD: timedelta(days=45), KeyUse.PRINT: timedelta(days=24 * 31 + 45)}
-"""How long after its last signature a key stays in the pack; other keys as long as a printed card's."""
+PRINT_STOCK = 8
+"""Print keys published beforehand. Half of them used, the stock is filled up: few packs are signed for its sake."""
+_STOCK_LIFE = timedelta(days=366)
 
-_PACK_RENEWED_AFTER = timedelta(days=15)
 _FIRST_KID = 0x0100
 _LOCK = "select pg_advisory_xact_lock(hashtext('cardnet.issuer_key'))"
-_PRIVATE = "issuer_key.private"
-
-_packs: weakref.WeakKeyDictionary[Any, tuple[float, TrustPack]] = weakref.WeakKeyDictionary()
+PRIVATE = "issuer_key.private"
 
 
 @dataclass(frozen=True)
@@ -60,23 +53,24 @@ class _Due:
 def ensure_keys(session: Session, world: World) -> tuple[IssuerKey, ...]:
     """Make the keys that are missing now or within 14 days, and publish them; returns those made.
 
-    Two roots, four card keys and a print key of the month, a status and a settlement key of the year. Doing it again
-    does nothing; two processes at once make each key once.
+    Four card keys of the month, a stock of print keys, a status, a settlement and an offers key of the year. Doing it
+    again does nothing; two processes at once make each key once. Where the root is offline everything is made 14 days
+    earlier and waits for a signature (`packs.unsigned_changes`).
     """
     at = world.now()
-    if not _missing(_rows(session), at) and _pack_is_fresh(session, at):
+    if not _missing(session, packs.rows(session), at) and not packs.due(session, at):
         return ()
     session.execute(text(_LOCK))
-    rows = _rows(session)
-    due = _missing(rows, at)
-    made = _make(session, world, rows, due)
-    if made or not _pack_is_fresh(session, at):
-        _publish(session, world)
-    return tuple(_value(row) for row in made)
+    roots.adopt_online(session, world)
+    known = packs.rows(session)
+    made = _make(session, world, known, _missing(session, known, at))
+    if packs.due(session, at):
+        packs.publish(session, world)
+    return tuple(packs.value(row) for row in made)
 
 
 def signing_key(session: Session, world: World, use: KeyUse, shard: int | None = None) -> SigningKey:
-    """The key that signs now: for `card` name the shard of the index (`keys.shard_of`).
+    """The key that signs now: for `card` name the shard of the index (`keys.shard_of`). Print keys: `take_print_key`.
 
     A key that is due and missing is made first, so the first of the month needs no job to have run.
     """
@@ -87,63 +81,82 @@ def signing_key(session: Session, world: World, use: KeyUse, shard: int | None =
         row = _current(session, KeyUse(use), shard, at)
     if row is None or row.private_sealed is None:
         raise Unavailable("no_signing_key", "暂时没有可用的签发密钥，请稍后再试或联系管理员。")
-    return SigningKey(_value(row), vault_of(session).open_bytes(_PRIVATE, row.private_sealed))
+    return SigningKey(packs.value(row), vault_of(session).open_bytes(PRIVATE, row.private_sealed))
+
+
+def take_print_key(session: Session, world: World, print_run_id: uuid.UUID) -> SigningKey:
+    """The key of one printing, out of the published stock; its private half is forgotten with this very transaction.
+
+    So a printing can be withdrawn alone, and no later theft can add a card to it. When the stock is used up a key is
+    made on the spot: its codes work online at once, and at offline tills with the next pack.
+    """
+    at = world.now()
+    row = _from_stock(session, at, published=True) or _from_stock(session, at, published=False)
+    if row is None:
+        session.execute(text(_LOCK))
+        known = packs.rows(session)
+        (row,) = _make(session, world, known, [_Due(KeyUse.PRINT, None, at.replace(microsecond=0), at + _STOCK_LIFE)])
+        packs.forget_cached(session)
+    sealed = row.private_sealed
+    assert sealed is not None  # the stock is what still has one
+    last = at.replace(microsecond=0) + timedelta(seconds=1)
+    session.execute(
+        update(IssuerKeyRow)
+        .where(IssuerKeyRow.kid == row.kid)
+        .values(print_run_id=print_run_id, private_sealed=None, exp=last)
+    )
+    audit.record(session, world, audit.Act("key.print", "issuer_key", row.kid.hex(), after={"run": str(print_run_id)}))
+    return SigningKey(packs.value(row), vault_of(session).open_bytes(PRIVATE, sealed))
 
 
 def revoke_key(session: Session, world: World, command: RevokeKey) -> None:
     """Withdraw a key, make its successor, publish both. Raises NotFound("key_unknown").
 
-    On the server it counts within `CACHE_SECONDS`; at tills when they fetch the next pack (hourly while online).
+    On the server it counts within `CACHE_SECONDS`; at tills when they fetch the next pack (hourly while online), which
+    an offline root must have signed first.
     """
     session.execute(text(_LOCK))
     done = session.execute(
         update(IssuerKeyRow)
-        .where(IssuerKeyRow.kid == command.kid, IssuerKeyRow.state == KeyState.ACTIVE)
-        .values(state=KeyState.REVOKED, revoked_at=world.now())
+        .where(IssuerKeyRow.kid == command.kid, IssuerKeyRow.state == KeyState.ACTIVE, IssuerKeyRow.use != KeyUse.ROOT)
+        .values(state=KeyState.REVOKED, revoked_at=world.now(), private_sealed=None)
         .returning(IssuerKeyRow.kid)
     ).all()
     if not done:
-        raise NotFound("key_unknown", f"没有可吊销的密钥 {command.kid.hex()}，请核对编号。")
+        raise NotFound("key_unknown", f"没有可吊销的密钥 {command.kid.hex()}，请用 cardnet keys list 核对编号。")
     act = audit.Act(
         "key.revoke", "issuer_key", command.kid.hex(), actor_id=command.by, after={"reason": command.reason}
     )
     audit.record(session, world, act)
-    rows = _rows(session)
-    _make(session, world, rows, _missing(rows, world.now()))
-    _publish(session, world)
+    known = packs.rows(session)
+    _make(session, world, known, _missing(session, known, world.now()))
+    packs.publish(session, world)
 
 
-def trust_pack(session: Session, at: datetime) -> TrustPack:
-    """What the server judges codes by: every key there ever was, since evidence is judged as of its own day.
-
-    Read at most every five seconds per process and database, so it costs nothing on the hot path; a key revoked by
-    another process therefore counts here up to five seconds longer (`CACHE_SECONDS`), one revoked by this process
-    not at all.
-    """
-    bind = database_of(session)
-    kept = _packs.get(bind)
-    if kept and monotonic_seconds() - kept[0] < CACHE_SECONDS:
-        return kept[1]
-    loaded = _pack_now(session, at, {bytes(row.kid): _value(row) for row in _rows(session)})
-    _packs[bind] = (monotonic_seconds(), loaded)
-    return loaded
+def rotate_card_keys(session: Session, world: World, by: uuid.UUID | None = None) -> tuple[IssuerKey, ...]:
+    """New keys of all four shards from this second on; what the old ones signed stays good until it ends."""
+    at = world.now().replace(microsecond=0)
+    session.execute(text(_LOCK))
+    now = [row for shard in range(CARD_SHARDS) if (row := _current(session, KeyUse.CARD, shard, at))]
+    due = [_Due(KeyUse.CARD, row.shard, at, row.exp) for row in now if row.nbf < at < row.exp]
+    session.execute(update(IssuerKeyRow).where(IssuerKeyRow.kid.in_([row.kid for row in now])).values(exp=at))
+    made = _make(session, world, packs.rows(session), due)
+    after = {"kids": [row.kid.hex() for row in made]}
+    audit.record(session, world, audit.Act("key.rotate", "issuer_key", "card", by, after=after))
+    packs.publish(session, world)
+    return tuple(packs.value(row) for row in made)
 
 
-def signed_trust_pack(session: Session, world: World) -> Published:
-    """The newest pack as tills fetch it, with its ETag value; keys that are due are made first."""
-    ensure_keys(session, world)
-    newest = select(TrustPackRow.content).order_by(TrustPackRow.seq.desc()).limit(1)
-    return published(session.scalars(newest).one())
-
-
-def roots(session: Session) -> dict[bytes, IssuerKey]:
-    """The root keys, current and next, that a verifier pins."""
-    return {row.kid: _value(row) for row in _rows(session) if row.use == KeyUse.ROOT}
-
-
-def _rows(session: Session) -> Sequence[IssuerKeyRow]:
-    statement = select(IssuerKeyRow).order_by(IssuerKeyRow.kid).execution_options(populate_existing=True)
-    return session.scalars(statement).all()
+def reseal_keys(session: Session, world: World) -> int:
+    """Seal every private half anew under the vault's current key; returns how many."""
+    vault = vault_of(session)
+    session.execute(text(_LOCK))
+    sealed = [row for row in packs.rows(session) if row.private_sealed is not None]
+    for row in sealed:
+        row.private_sealed = vault.seal(PRIVATE, vault.open_bytes(PRIVATE, row.private_sealed or b""))
+    session.flush()
+    audit.record(session, world, audit.Act("key.reseal", "issuer_key", "all", after={"keys": len(sealed)}))
+    return len(sealed)
 
 
 def _current(session: Session, use: KeyUse, shard: int | None, at: datetime) -> IssuerKeyRow | None:
@@ -153,6 +166,7 @@ def _current(session: Session, use: KeyUse, shard: int | None, at: datetime) -> 
             IssuerKeyRow.use == use,
             IssuerKeyRow.shard.is_not_distinct_from(shard),
             IssuerKeyRow.state == KeyState.ACTIVE,
+            IssuerKeyRow.private_sealed.is_not(None),
             IssuerKeyRow.nbf <= at,
             IssuerKeyRow.exp >= at.replace(microsecond=0),
         )
@@ -162,45 +176,68 @@ def _current(session: Session, use: KeyUse, shard: int | None, at: datetime) -> 
     )
 
 
-def _missing(rows: Sequence[IssuerKeyRow], at: datetime) -> list[_Due]:
-    """The keys that should be there and are not: of each period that has begun or begins within 14 days."""
+def _from_stock(session: Session, at: datetime, *, published: bool) -> IssuerKeyRow | None:
+    """The oldest key no printing has; one that another printing is just taking is passed over."""
+    known = packs.published_kids(session) if published else None
+    return session.scalar(
+        select(IssuerKeyRow)
+        .where(
+            IssuerKeyRow.use == KeyUse.PRINT,
+            IssuerKeyRow.state == KeyState.ACTIVE,
+            IssuerKeyRow.private_sealed.is_not(None),
+            IssuerKeyRow.nbf <= at,
+            IssuerKeyRow.exp >= at,
+            *([IssuerKeyRow.kid.in_(known)] if known is not None else []),
+        )
+        .order_by(IssuerKeyRow.kid)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _missing(session: Session, known: Sequence[IssuerKeyRow], at: datetime) -> list[_Due]:
+    """The keys that should be there and are not: of each period that has begun or begins soon, and for printing."""
     missing = []
-    for due in _due(at):
-        same = [row for row in rows if row.use == due.use and row.shard == due.shard]
+    for due in _due(at, at + PUBLISHED_BEFORE + (timedelta() if roots.are_online(session) else CUSTODIANS_NEED)):
+        same = [row for row in known if row.use == due.use and row.shard == due.shard]
         if any(row.state == KeyState.ACTIVE and row.nbf <= max(at, due.nbf) <= row.exp for row in same):
             continue
         # The period's own key was revoked: its successor starts now, and no two keys of a shard start together.
         taken = any(row.nbf == due.nbf for row in same)
         missing.append(_Due(due.use, due.shard, at.replace(microsecond=0), due.exp) if taken else due)
+    soon = at + CUSTODIANS_NEED
+    stock = [
+        row
+        for row in known
+        if row.use == KeyUse.PRINT and row.private_sealed and row.exp >= soon and row.state == KeyState.ACTIVE
+    ]
+    if len(stock) <= PRINT_STOCK // 2:
+        period = at.replace(microsecond=0), at.replace(microsecond=0) + _STOCK_LIFE
+        missing += [_Due(KeyUse.PRINT, None, *period)] * (PRINT_STOCK - len(stock))
     return missing
 
 
-def _due(at: datetime) -> Iterator[_Due]:
-    today = calendar.day_of(at)
-    soon = calendar.day_of(at + PUBLISHED_BEFORE)
+def _due(at: datetime, until: datetime) -> Iterator[_Due]:
+    today, soon = calendar.day_of(at), calendar.day_of(until)
     for first in sorted({today.replace(day=1), soon.replace(day=1)}):
         following = (first + timedelta(days=31)).replace(day=1)
         for shard in range(CARD_SHARDS):
             yield _period(KeyUse.CARD, shard, first, following)
-        yield _period(KeyUse.PRINT, None, first, following)
     for year in sorted({today.year, soon.year}):
-        for use in (KeyUse.STATUS, KeyUse.SETTLEMENT):
+        for use in (KeyUse.STATUS, KeyUse.SETTLEMENT, KeyUse.OFFERS):
             yield _period(use, None, date(year, 1, 1), date(year + 1, 1, 1))
-    # Current and next: verifiers pin both, so that a root can be replaced without a new verifier.
-    five = today.year - today.year % 5
-    for year in (five, five + 5):
-        yield _period(KeyUse.ROOT, None, date(year, 1, 1), date(year + 5, 1, 1))
 
 
 def _period(use: KeyUse, shard: int | None, first: date, following: date) -> _Due:
     return _Due(use, shard, calendar.start_of(first), calendar.start_of(following) - timedelta(seconds=1))
 
 
-def _make(session: Session, world: World, rows: Sequence[IssuerKeyRow], due: Sequence[_Due]) -> list[IssuerKeyRow]:
+def _make(session: Session, world: World, known: Sequence[IssuerKeyRow], due: Sequence[_Due]) -> list[IssuerKeyRow]:
     if not due:
         return []
     vault, at = vault_of(session), world.now()
-    next_kid = int.from_bytes(rows[-1].kid, "big") + 1 if rows else _FIRST_KID
+    next_kid = max([_FIRST_KID, *(int.from_bytes(row.kid, "big") + 1 for row in known)])
     if next_kid + len(due) > 0xFFFF:
         raise Unavailable("kids_used_up", "密钥编号已用完，请联系系统供应方升级。")
     made = []
@@ -213,9 +250,9 @@ def _make(session: Session, world: World, rows: Sequence[IssuerKeyRow], due: Seq
                 use=wanted.use,
                 shard=wanted.shard,
                 public=cose.public_of(Alg.EDDSA, private),
-                private_sealed=vault.seal(_PRIVATE, private),
+                private_sealed=vault.seal(PRIVATE, private),
                 nbf=wanted.nbf,
-                exp=wanted.exp,
+                exp=wanted.exp.astimezone(UTC).replace(microsecond=0),
                 state=KeyState.ACTIVE,
                 created_at=at,
             )
@@ -225,45 +262,3 @@ def _make(session: Session, world: World, rows: Sequence[IssuerKeyRow], due: Seq
     acts = [audit.Act("key.create", "issuer_key", row.kid.hex(), after={"use": row.use}) for row in made]
     audit.record(session, world, *acts)
     return made
-
-
-def _pack_is_fresh(session: Session, at: datetime) -> bool:
-    newest = session.scalar(select(func.max(TrustPackRow.issued_at)))
-    return newest is not None and at - newest < _PACK_RENEWED_AFTER
-
-
-def _publish(session: Session, world: World) -> None:
-    """Write the next pack, signed by the root of the day. The caller holds the lock."""
-    at = world.now()
-    keys = {row.kid: _value(row) for row in _rows(session) if _is_published(row, at)}
-    content = pack.seal_pack(_pack_now(session, at, keys, later=1), signing_key(session, world, KeyUse.ROOT))
-    last = _last_seq(session)
-    row = {"seq": last + 1, "content": content, "issued_at": at, "expires_at": at + timedelta(days=30)}
-    session.execute(insert(TrustPackRow).values(row))
-    _packs.pop(database_of(session), None)
-
-
-def _is_published(row: IssuerKeyRow, at: datetime) -> bool:
-    return row.use != KeyUse.ROOT and at <= row.exp + _KEPT_AFTER.get(KeyUse(row.use), _KEPT_AFTER[KeyUse.PRINT])
-
-
-def _last_seq(session: Session) -> int:
-    return session.scalar(select(func.max(TrustPackRow.seq))) or 0
-
-
-def _pack_now(session: Session, at: datetime, keys: dict[bytes, IssuerKey], later: int = 0) -> TrustPack:
-    seconds = int(at.timestamp())
-    seq = _last_seq(session) + later
-    return TrustPack(seq, seconds, seconds + pack.LIFE_SECONDS, keys, status_uris=(STATUS_URI,))
-
-
-def _value(row: IssuerKeyRow) -> IssuerKey:
-    return IssuerKey(
-        row.kid,
-        Alg(row.alg),
-        KeyUse(row.use),
-        row.public,
-        int(row.nbf.astimezone(UTC).timestamp()),
-        int(row.exp.astimezone(UTC).timestamp()),
-        KeyState(row.state),
-    )

@@ -1,8 +1,9 @@
 """Issuer keys, card indexes and what was published about them."""
 
+import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cardnet.kernel.db import Base
@@ -13,15 +14,29 @@ class IssuerKeyRow(Base):
 
     __tablename__ = "issuer_key"
     __table_args__ = (
-        # Two processes making the month's keys at once.
-        UniqueConstraint("use", "shard", "nbf", postgresql_nulls_not_distinct=True),
+        # Two processes making the month's keys at once. Print keys are a stock, and roots are made elsewhere.
+        Index(
+            "uq_issuer_key_period",
+            "use",
+            "shard",
+            "nbf",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=text("use not in ('print', 'root')"),
+        ),
+        # One key for each printing, and each printing has one.
+        Index(
+            "uq_issuer_key_print_run_id", "print_run_id", unique=True, postgresql_where=text("print_run_id is not null")
+        ),
         CheckConstraint("octet_length(kid) = 2", name="kid_two_bytes"),
-        CheckConstraint("use in ('card', 'print', 'status', 'settlement', 'root')", name="use_known"),
+        CheckConstraint("use in ('card', 'print', 'status', 'settlement', 'offers', 'root')", name="use_known"),
         CheckConstraint("(use = 'card') = (shard is not null) and shard between 0 and 3", name="card_keys_have_shards"),
         CheckConstraint(
             "alg = -8 and octet_length(public) = 32 or alg = -7 and octet_length(public) = 33", name="alg_fits"
         ),
         CheckConstraint("nbf < exp", name="period"),
+        CheckConstraint("print_run_id is null or use = 'print' and private_sealed is null", name="printed_once"),
+        CheckConstraint("use <> 'root' or private_sealed is null", name="roots_stay_outside"),
         CheckConstraint(
             "state in ('active', 'revoked') and (state = 'revoked') = (revoked_at is not null)", name="state_known"
         ),
@@ -32,13 +47,15 @@ class IssuerKeyRow(Base):
     use: Mapped[str]
     shard: Mapped[int | None]
     public: Mapped[bytes]
-    # Sealed by the vault. None where the private half lives elsewhere, as an offline root's does.
+    # Sealed by the vault. None where the private half lives elsewhere, as a root's does, or is gone: a print key's is
+    # forgotten with the printing it was for.
     private_sealed: Mapped[bytes | None]
     nbf: Mapped[datetime]
     exp: Mapped[datetime]
     state: Mapped[str]
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    print_run_id: Mapped[uuid.UUID | None]
 
 
 class TrustPackRow(Base):
@@ -90,3 +107,57 @@ class StatusListRow(Base):
     content: Mapped[bytes]
     issued_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+
+
+class CardIndexFree(Base):
+    """A card index whose last credential ended sixty days ago: it is given out again, in the order of `place` (chance)."""
+
+    __tablename__ = "card_index_free"
+    __table_args__ = (Index(None, "place"),)
+
+    card_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    place: Mapped[bytes]
+
+
+class CodeSeen(Base):
+    """A code of a phone that was shown at a till: what tells a copied phone from the one it was copied from."""
+
+    __tablename__ = "code_seen"
+
+    card_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    proof_id: Mapped[bytes] = mapped_column(primary_key=True)
+    issued_at: Mapped[int]
+    challenged: Mapped[bool]
+
+
+class CodeWatch(Base):
+    """How far redemptions have been looked through for copied phones and forged credentials; one row."""
+
+    __tablename__ = "code_watch"
+    __table_args__ = (CheckConstraint("one", name="one_row"),)
+
+    one: Mapped[bool] = mapped_column(primary_key=True)
+    after_id: Mapped[uuid.UUID]
+
+
+class CredentialAlarm(Base):
+    """A code that should not exist: `not_issued` (a stolen issuer key) or `clone_suspected` (a copied phone)."""
+
+    __tablename__ = "credential_alarm"
+    __table_args__ = (
+        # The watch may look twice at the same redemption.
+        UniqueConstraint("kind", "redemption_id"),
+        CheckConstraint("kind in ('not_issued', 'clone_suspected')", name="kind"),
+        Index("ix_credential_alarm_open", "raised_at", postgresql_where=text("acknowledged_at is null")),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    card_index: Mapped[int]
+    kid: Mapped[bytes]
+    redemption_id: Mapped[uuid.UUID]
+    terminal: Mapped[str]
+    raised_at: Mapped[datetime]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[uuid.UUID | None]
+    words: Mapped[str | None]

@@ -21,6 +21,33 @@ class ApplicationKind(enum.StrEnum):
     RENEWAL = "renewal"
 
 
+class BatchOrigin(enum.StrEnum):
+    """Where a batch came from: a roster file, a unit's poster, or cards that are to be replaced or renewed."""
+
+    FILE = "file"
+    SELF_FILLED = "self_filled"
+    REPLACEMENT = "replacement"
+    RENEWAL = "renewal"
+
+    @property
+    def in_place(self) -> bool:
+        """Whether its cards take the place of others and use no quota."""
+        return self in (BatchOrigin.REPLACEMENT, BatchOrigin.RENEWAL)
+
+
+class ReplacementReason(enum.StrEnum):
+    """Why a card is to be replaced: lost (it stops at once), or damaged (it works until the new one is made)."""
+
+    LOST = "lost"
+    DAMAGED = "damaged"
+
+
+REPLACEMENT_REASON_WORDS: Mapping[ReplacementReason, str] = {
+    ReplacementReason.LOST: "遗失或被盗",
+    ReplacementReason.DAMAGED: "损坏、印错或信息变更",
+}
+
+
 class ApplicationState(enum.StrEnum):
     """Where one person's request stands."""
 

@@ -14,6 +14,7 @@ class Freeze:
     path: str
     from_at: datetime
     to_at: datetime | None
+    reason: str = ""
 
     def covers(self, path: str, at: datetime) -> bool:
         """Whether it holds for the union at `path` at that moment."""

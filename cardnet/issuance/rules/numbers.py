@@ -54,6 +54,8 @@ def activation_code(chance: bytes) -> str:
 
 REBIND_DIGITS = 6
 REBIND_MINUTES = 15
+REBIND_LIMIT, REBIND_LIMIT_DAYS = 2, 30
+INDEX_RECYCLED_AFTER_DAYS = 60
 """So long the officer's six digits are good: the member stands in front of the desk."""
 
 

@@ -22,6 +22,13 @@ from cardnet.issuance.services.allocation import (
     preview_allocation,
     spread_quota,
 )
+from cardnet.issuance.services.applying import (
+    ApplyForRenewal,
+    ApplyForReplacement,
+    apply_for_renewal,
+    apply_for_replacement,
+    cards_to_renew,
+)
 from cardnet.issuance.services.authority import (
     AuthorityView,
     NewAuthority,
@@ -45,6 +52,8 @@ from cardnet.issuance.services.cards import (
     cards_of_person,
     follow_transfer,
 )
+from cardnet.issuance.services.consenting import answer_own
+from cardnet.issuance.services.copies import StopCopiedCode, recycle_indexes, stop_copied_code
 from cardnet.issuance.services.correction import (
     CORRECTED,
     Corrected,
@@ -55,7 +64,6 @@ from cardnet.issuance.services.counts import CardCounts, UnionCounts, WeekCount,
 from cardnet.issuance.services.deadlines import (
     FreezeLine,
     FreezeReview,
-    Frozen,
     LiftFreeze,
     RecordDays,
     RecordedDay,
@@ -97,12 +105,17 @@ from cardnet.issuance.services.handouts import (
     sign_by_scan,
     take_back,
 )
+from cardnet.issuance.services.in_place import (
+    Applied,
+    ResubmitInPlace,
+    open_application_of,
+    replaced_by,
+    resubmit_in_place,
+)
 from cardnet.issuance.services.issue import (
     Issue,
     IssueCards,
     IssuedCard,
-    issue,
-    issue_cards,
 )
 from cardnet.issuance.services.letters import (
     ActivationFigures,
@@ -185,11 +198,19 @@ from cardnet.issuance.services.raises import (
     refuse_raise,
     withdraw_raise,
 )
-from cardnet.issuance.services.rebinding import GivenCode, GiveRebindCode, give_rebind_code
+from cardnet.issuance.services.rebinding import (
+    AskRebindCode,
+    GivenCode,
+    GiveRebindCode,
+    ask_rebind_code,
+    give_rebind_code,
+)
 from cardnet.issuance.services.recall import Recalled, RecallQuota, SetRecallDate, recall_quota, set_recall_date
+from cardnet.issuance.services.renewing import issue, issue_cards
 from cardnet.issuance.services.replacing import (
     RenewCards,
     ReplaceCard,
+    is_desk_above,
     renew_cards,
     replace_card,
     start_renewed_card,
@@ -233,6 +254,7 @@ from cardnet.issuance.services.withdrawal import (
     lapse_returned,
     withdraw,
 )
+from cardnet.issuance.services.withdrawn import withdrawn_at
 from cardnet.issuance.services.year_end import (
     BeginClosing,
     CloseYear,
@@ -258,10 +280,14 @@ __all__ = [
     "AnswerOffers",
     "Answered",
     "ApplicationOfPerson",
+    "Applied",
+    "ApplyForRenewal",
+    "ApplyForReplacement",
     "ApprovalLine",
     "ApprovalList",
     "AskApproval",
     "AskForMore",
+    "AskRebindCode",
     "Asked",
     "AuthorityView",
     "BatchView",
@@ -281,7 +307,6 @@ __all__ = [
     "FollowTransfer",
     "FreezeLine",
     "FreezeReview",
-    "Frozen",
     "GiveDelegation",
     "GiveRebindCode",
     "GivenCode",
@@ -324,6 +349,7 @@ __all__ = [
     "ReplaceCard",
     "ReportLoss",
     "ReportLossByDocument",
+    "ResubmitInPlace",
     "ReturnQuota",
     "Review",
     "ReviewOpen",
@@ -338,6 +364,7 @@ __all__ = [
     "SignAllExcept",
     "Spread",
     "SpreadQuota",
+    "StopCopiedCode",
     "SubmitRoster",
     "UnionCounts",
     "UnitApproved",
@@ -358,19 +385,24 @@ __all__ = [
     "activations_by_week",
     "allocate_many",
     "allocate_quota",
+    "answer_own",
     "applications_of_people",
+    "apply_for_renewal",
+    "apply_for_replacement",
     "approval_by_link",
     "approval_list",
     "approvals_of_batch",
     "approve_raise",
     "ask_approval",
     "ask_for_more",
+    "ask_rebind_code",
     "authority_of",
     "batch_of",
     "begin_closing",
     "card_counts",
     "card_of_number",
     "cards_of_person",
+    "cards_to_renew",
     "check_roster",
     "close_due_years",
     "close_handout",
@@ -395,6 +427,7 @@ __all__ = [
     "handouts",
     "holder_confirms",
     "inactive_cards",
+    "is_desk_above",
     "issue",
     "issue_cards",
     "kept_roster",
@@ -405,6 +438,7 @@ __all__ = [
     "may_see_authority",
     "merge_people",
     "note_printed_use",
+    "open_application_of",
     "open_handout",
     "original_of",
     "original_rows",
@@ -422,15 +456,18 @@ __all__ = [
     "record_authority",
     "record_days",
     "recorded_days",
+    "recycle_indexes",
     "refuse_raise",
     "release_due_transfers",
     "remind",
     "renew_cards",
     "renew_credential",
     "replace_card",
+    "replaced_by",
     "report_loss",
     "report_loss_by_document",
     "reprint_code",
+    "resubmit_in_place",
     "resume_card",
     "return_quota",
     "review",
@@ -452,6 +489,7 @@ __all__ = [
     "stands_in_for",
     "start_renewed_card",
     "stop_cards",
+    "stop_copied_code",
     "submit_roster",
     "suspend_card",
     "take_back",
@@ -464,5 +502,6 @@ __all__ = [
     "waiting_list",
     "withdraw",
     "withdraw_raise",
+    "withdrawn_at",
     "years",
 ]

@@ -20,8 +20,10 @@ from cardnet.issuance import rules
 from cardnet.issuance.models import ActivationCode, Binding, Card
 from cardnet.issuance.rules import BindingKind, BindingState, CardAction, CardState
 from cardnet.issuance.services.cards import note
+from cardnet.issuance.services.copies import must_be_within_limit
 from cardnet.issuance.services.issue import code_index
-from cardnet.issuance.services.rebinding import try_rebind_code
+from cardnet.issuance.services.rebinding import BY_OFFICER, code_channel, try_rebind_code
+from cardnet.issuance.services.rolling_over import roll_over, successor_in_force
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of, end_of
 from cardnet.kernel.errors import CardnetError, Conflict, InvalidInput, NotAllowed
@@ -30,9 +32,6 @@ from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.rules import PersonView
 from cardnet.membership.services import notices
-
-OFFICERS_CODE = "officers_code"
-"""The channel of a re-binding by an officer's six digits."""
 
 MEMBER_TIER = 1
 """The tier every credential states today: a member's own card."""
@@ -65,13 +64,17 @@ class RenewCredential:
 
 @dataclass(frozen=True)
 class RebindCard:
-    """A signed-in phone lost its key and binds a new one; `proof` signs `cardnet-rebind:` + card_number."""
+    """A signed-in phone lost its key and binds a new one; `proof` signs `cardnet-rebind:` + card_number.
+
+    `session_id`: the member session it is done in; bindings of one session count once against the limit of a month.
+    """
 
     person_id: uuid.UUID
     card_number: str
     id_last4: str = field(repr=False)
     public_key: bytes
     proof: bytes
+    session_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,11 @@ class Renewal:
     expires_at: datetime
     now: datetime
     card: CardFace
+
+    @property
+    def renew_after(self) -> datetime:
+        """Half of its life: from here on every visit with a network fetches the next one."""
+        return self.now + (self.expires_at - self.now) / 2
 
 
 @dataclass(frozen=True)
@@ -171,7 +179,7 @@ def activate_card(session: Session, world: World, command: ActivateCard) -> Acti
 def renew_credential(session: Session, world: World, command: RenewCredential) -> Renewal:
     """A new credential for the same key and index, 14 days from now, never beyond the card.
 
-    Raises Conflict("not_bound") when this key is bound to no card in use, Conflict("card_suspended", "card_expired").
+    Where the card is over and was renewed, the phone goes on to the new card: the same key, a new index. Raises Conflict("not_bound") when this key is bound to no card in use, Conflict("card_suspended", "card_expired").
     """
     found = session.execute(
         select(Card, Binding)
@@ -191,9 +199,9 @@ def renew_credential(session: Session, world: World, command: RenewCredential) -
     if card.state != CardState.ACTIVE:
         raise Conflict("card_suspended", "会员卡已挂失，请先解挂或到工会补办。")
     at = world.now()
-    if card.valid_to < day_of(at):
-        raise Conflict("card_expired", "会员卡已过有效期，请联系所在工会换发新卡。")
     person = membership.people(session, [card.person_id])[card.person_id]
+    if card.valid_to < day_of(at):
+        card, binding = _rolled_over(session, world, card, binding, person, at)
     return _renewal(session, world, card, person, binding, at)
 
 
@@ -201,7 +209,7 @@ def rebind_card(session: Session, world: World, command: RebindCard) -> Renewal 
     """Bind another key in the place of a lost one: a new index, and the old one is revoked at once.
 
     Raises InvalidInput("public_key_invalid", "proof_invalid"), Conflict("illegal_transition") when the card is not in
-    use.
+    use and Conflict("rebind_limit") after two in thirty days.
     """
     number = rules.typed_number(command.card_number)
     _must_hold_key(command.public_key, command.proof, rules.rebind_statement(number))
@@ -216,7 +224,7 @@ def rebind_card(session: Session, world: World, command: RebindCard) -> Renewal 
     at = world.now()
     if card.state != CardState.ACTIVE or card.valid_to < day_of(at):
         raise Conflict("illegal_transition", f"卡片现为“{rules.CARD_WORDS[CardState(card.state)]}”，不能重新绑定手机。")
-    binding = _bind_instead(session, world, card, command.public_key, at, "self")
+    binding = _bind_instead(session, world, card, command.public_key, at, "self", command.session_id)
     return _renewal(session, world, card, person, binding, at)
 
 
@@ -237,7 +245,7 @@ def _rebind_by_officers_code(
         return _activated(session, world, card, person, live, at)
     # Who lost the phone lost its session with it.
     access.end_member_sessions(session, world, card.person_id)
-    binding = _bind_instead(session, world, card, command.public_key, at, OFFICERS_CODE)
+    binding = _bind_instead(session, world, card, command.public_key, at, code_channel(session, card))
     return _activated(session, world, card, person, binding, at)
 
 
@@ -245,7 +253,7 @@ def _rebind_by_officers_code(
 
 _DONE_BY_ACTIVATING = (notices.NoticeKind.CARD_ISSUED, notices.NoticeKind.ACTIVATION_REMINDER)
 _WRONG = "卡号、激活码或证件后四位不对，请核对后再试。"
-_OVER = "重绑码不对、已用过或已过时，请到所在工会当面再领一个。"
+_OVER = "验证码或重绑码不对、已用过或已过时，请重新获取，或到所在工会当面再领一个。"
 _LOCKED = "试错次数过多，激活码已锁定，请到所在工会重新领取激活码。"
 
 
@@ -283,18 +291,42 @@ def _refused(
     return ActivationRefused("activation_refused", _WRONG, left)
 
 
-def _bind_instead(session: Session, world: World, card: Card, public_key: bytes, at: datetime, channel: str) -> Binding:
-    """Bind another key; the one before is revoked at once, on the status list too."""
+def _bind_instead(
+    session: Session, world: World, card: Card, public_key: bytes, at: datetime, channel: str,
+    session_id: uuid.UUID | None = None,
+) -> Binding:  # fmt: skip
+    """Bind another key; the one before is revoked at once, on the status list too. Raises Conflict("rebind_limit")."""
+    if channel != BY_OFFICER:
+        must_be_within_limit(session, world, card, session_id)
     old = _live_binding(session, card.id)
     if old is not None:
         old.state, old.revoked_at = str(BindingState.REVOKED), at
         store.set_status(session, world, old.card_index, Status.INVALID)
         session.flush()
     binding = _bind(session, world, card, public_key, at)
+    binding.rebound_by, binding.session_id = channel, session_id
     note(session, card, "rebind", at, channel, None, "")
     after = {"index": binding.card_index, "channel": channel}
     audit.record(session, world, audit.Act("card.rebind", "card", str(card.id), after=after))
     return binding
+
+
+def _rolled_over(
+    session: Session, world: World, card: Card, binding: Binding, person: PersonView, at: datetime
+) -> tuple[Card, Binding]:
+    """The renewed card and this phone's binding to it. Raises Conflict("card_expired", "card_suspended")."""
+    after = successor_in_force(session, card, day_of(at))
+    if after is None:
+        raise Conflict("card_expired", "会员卡已过有效期，请联系所在工会换发新卡。")
+    if after.state == CardState.SUSPENDED:
+        raise Conflict("card_suspended", "会员卡已挂失，请先解挂或到工会补办。")
+    if _live_binding(session, after.id) is not None:
+        # Another phone took the new card with its slip: that one stays.
+        raise Conflict("not_bound", "新卡已绑定到另一部手机，请重新绑定。")
+    new = _bind(session, world, after, binding.device_key or b"", at)
+    roll_over(session, world, binding, after, new, person, at)
+    session.flush()
+    return after, new
 
 
 def _live_binding(session: Session, card_id: uuid.UUID) -> Binding | None:

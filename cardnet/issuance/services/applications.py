@@ -53,7 +53,7 @@ def apply_rows(
         (row.row, people[row.key], unions[row.person.unit_code]) for row in rows if row.key is not None and row.person
     ]
     again = _resubmit(session, world, batch, asked)
-    fresh = [one for one in asked if one[1] not in again]
+    fresh = [one for one in asked if one[1] not in again] if again else asked
     wanted = Counter(union.id for _, _, union in fresh)
     held = hold_places(session, world, batch.year, wanted, batch.id, batch.officer.account_id)
     left = {union_id: places for union_id, (_, places) in held.items()}

@@ -3,14 +3,15 @@
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
 from cardnet.issuance.models import Batch
+from cardnet.issuance.rules import BatchOrigin
 from cardnet.kernel.errors import NotFound
 from cardnet.kernel.vault import vault_of
 
@@ -33,6 +34,7 @@ class BatchView:
     invalid: int
     submitted_by: uuid.UUID
     submitted_at: datetime
+    origin: BatchOrigin
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,15 @@ class OriginalRow:
     cells: tuple[object, ...]
 
 
+_VIEW = select(*(getattr(Batch, field.name) for field in fields(BatchView)))
+
+
 def batch_of(session: Session, batch_id: uuid.UUID) -> BatchView:
     """One batch. Raises NotFound("batch_unknown")."""
-    batch = session.get(Batch, batch_id)
-    if batch is None:
+    row = session.execute(_VIEW.where(Batch.id == batch_id)).one_or_none()
+    if row is None:
         raise NotFound("batch_unknown", f"没有批次 {batch_id}，请核对批次号。")
-    return _view(batch)
+    return BatchView(**row._asdict() | {"origin": BatchOrigin(row.origin)})
 
 
 def original_rows(session: Session, batch_id: uuid.UUID) -> tuple[OriginalRow, ...]:
@@ -80,10 +85,3 @@ def _original(row: Row[Any], typed: Mapping[str, Any]) -> OriginalRow:
         for found, words in zip(row.findings, typed["words"], strict=True)
     )
     return OriginalRow(row.row, row.line, row.state, tuple(findings), tuple(typed["cells"]))
-
-
-def _view(batch: Batch) -> BatchView:
-    return BatchView(
-        batch.id, batch.union_id, batch.path, batch.filename, batch.mode, batch.quota_year, batch.rows, batch.valid,
-        batch.declined, batch.invalid, batch.submitted_by, batch.submitted_at,
-    )  # fmt: skip

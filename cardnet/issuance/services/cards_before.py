@@ -5,7 +5,7 @@ a number that is one of ours already is kept.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -24,6 +24,7 @@ from cardnet.issuance.services.roster_check import must_cover
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of, start_of
 from cardnet.kernel.errors import Conflict
+from cardnet.kernel.progress import Progress, unseen
 from cardnet.kernel.vault import Vault, vault_of
 from cardnet.kernel.world import World
 from cardnet.membership import roster
@@ -31,6 +32,8 @@ from cardnet.membership import services as membership
 from cardnet.membership.rules import KnownMember, UnionNode
 
 EXTERNAL_FIELD = "card.external_number"
+_ROWS_BETWEEN = 2_000
+"""How often a long list says how far it is."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,18 @@ def external_index(vault: Vault, number: str) -> bytes:
     return vault.index(EXTERNAL_FIELD, number)
 
 
-def import_cards(session: Session, world: World, command: ImportCards) -> CardsImported:
+def holders_of_numbers(session: Session, numbers: Collection[str]) -> dict[str, uuid.UUID]:
+    """Whose card has each of these numbers, ours or a foreign one, in whatever state it is; unknown ones are left out.
+
+    A foreign number that was tied to another person later belongs to the later one.
+    """
+    vault = vault_of(session)
+    of_index = {external_index(vault, number): number for number in numbers}
+    rows = session.execute(_HOLDERS, {"numbers": list(numbers), "indexes": list(of_index)})
+    return {of_index[bytes(index)] if index is not None else number: person for number, index, person in rows}
+
+
+def import_cards(session: Session, world: World, command: ImportCards, progress: Progress = unseen) -> CardsImported:
     """Tie the cards of a list to the members they belong to. Wrong rows are said and left out; sent again, nothing is doubled.
 
     Raises NotFound("unit_unknown"), NotAllowed("role_missing"), ("out_of_scope"), InvalidInput when the file cannot be
@@ -70,6 +84,7 @@ def import_cards(session: Session, world: World, command: ImportCards) -> CardsI
     unit = membership.union_of_code(session, command.unit_code)
     must_cover(command.officer, unit)
     today = day_of(world.now())
+    progress("read", 0, 1)
     sheet = roster.read_sheet(command.content, command.filename)
     identified, lines = read_cards(sheet, today, command.issuer, membership.key_of(session))
     members = membership.known_in_sheet(session, world, identified)
@@ -77,7 +92,9 @@ def import_cards(session: Session, world: World, command: ImportCards) -> CardsI
     fit: list[tuple[CardLine, KnownMember]] = []
     findings: list[CardFinding] = []
     known = 0
-    for line, key in zip(lines, identified.keys, strict=True):
+    for at, (line, key) in enumerate(zip(lines, identified.keys, strict=True)):
+        if at % _ROWS_BETWEEN == 0:
+            progress("check", at, len(lines))
         member = members.get(key) if key is not None else None
         found = line.findings if line.wrong else (*line.findings, *judge.findings(line, member))
         if judge.is_tied(line, member):
@@ -86,6 +103,7 @@ def import_cards(session: Session, world: World, command: ImportCards) -> CardsI
         findings.extend(found)
         if member and not any(one.severity == "error" for one in found):
             fit.append((line, member))
+    progress("write", 0, len(fit))
     tied = _write(session, world, command, fit)
     wrong = len(lines) - known - tied
     after = {"rows": len(lines), "tied": tied, "known": known, "invalid": wrong}
@@ -157,6 +175,11 @@ class _Judge:
             ]
         return []
 
+
+_HOLDERS = text("""
+    select number, null::bytea, person_id from card where number = any(:numbers)
+    union all
+    (select number, external_index, person_id from card where external_index = any(:indexes) order by issued_at, id)""")
 
 _CARDS = text("""
     select person_id, number, external_index, state = any(:usable) and valid_to >= :on as usable from card

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.issuance import rules
 from cardnet.issuance.rules import ApplicationAction, ApplicationState, CardState, ReviewReason
-from cardnet.issuance.services.batches import BatchView, batch_of
+from cardnet.issuance.services.batches import BatchView
 from cardnet.issuance.services.bulk import copy_rows
 from cardnet.issuance.services.waiting import lock_nodes, release_places, use_places
 from cardnet.kernel import audit
@@ -73,24 +73,20 @@ class Issue:
     skipped: tuple[int, ...]
 
 
-def issue_cards(session: Session, world: World, command: IssueCards) -> tuple[IssuedCard, ...]:
-    """Cards in the order of the roster, with their codes, once. As `issue`, where nobody asks about those left out."""
-    return issue(session, world, command).cards
-
-
-def issue(session: Session, world: World, command: IssueCards) -> Issue:
-    """Issue what is approved, and leave out who has a card by now.
-
-    Raises NotFound("batch_unknown"), NotAllowed("role_missing", "out_of_scope"), Conflict("nothing_to_issue",
-    "already_has_card" when somebody gets one in this very moment).
-    """
-    batch = batch_of(session, command.batch_id)
-    officer = command.officer
+def must_issue_cards(session: Session, officer: Principal) -> None:
+    """Raises NotAllowed("role_missing")."""
     if not officer.has(Role.DISTRICT_OFFICER) or membership.union_of_id(session, officer.union_id).tier is not _TIER:
         raise NotAllowed("role_missing", f"{officer.display_name}不是职工援助服务中心的工作人员，不能发卡。")
-    rows = _approved(session, batch, officer)
-    if not rows:
-        raise _nothing(session, batch, officer)
+
+
+def issue_new(session: Session, world: World, command: IssueCards, batch: BatchView) -> Issue:
+    """New cards for who has none: what is approved is issued, and who has a card by now is left out.
+
+    Raises Conflict("nothing_to_issue", "already_has_card" when somebody gets one in this very moment),
+    NotAllowed("out_of_scope").
+    """
+    officer = command.officer
+    rows = approved_rows(session, batch, officer)
     at = world.now()
     first = day_of(at)
     last = command.valid_to or rules.last_day_of_card(first)
@@ -109,7 +105,7 @@ def issue(session: Session, world: World, command: IssueCards) -> Issue:
     except psycopg.errors.ExclusionViolation:
         # Two desks giving one person a card at once: the other one committed first (K1).
         raise Conflict("already_has_card", "其中有人刚刚由别处办了卡，请再点一次发卡，已有卡的人会自动跳过。") from None
-    _mark_issued(session, at, officer, [row.id for row in rows])
+    mark_issued(session, at, officer, [row.id for row in rows])
     # All at once, since used and released places are written one after the other.
     lock_nodes(session, {row.quota_node_id for row in (*rows, *skipped) if row.quota_node_id is not None})
     held = Counter(row.quota_node_id for row in rows if row.quota_node_id is not None)
@@ -122,7 +118,7 @@ def issue(session: Session, world: World, command: IssueCards) -> Issue:
             after={"cards": len(cards), "valid_to": last.isoformat(), "skipped": len(skipped)},
         ),
     )  # fmt: skip
-    _reject_holders(session, world, batch, officer, skipped)
+    reject_rows(session, world, batch, officer, skipped, "发卡时本人已持有有效卡")
     told = [notices.Recipient(card.person_id, card.union_id, card.card_id) for card in cards]
     notices.tell(session, world, notices.Tell(notices.NoticeKind.CARD_ISSUED, told, officer.account_id))
     return Issue(cards, tuple(row.row for row in skipped))
@@ -220,14 +216,17 @@ def write_cards(
 # ---- pieces of the bulk issue ----
 
 _APPROVED = text("""
-    select a.id, a.row, a.person_id, a.union_id, a.quota_node_id, a.quota_year
+    select a.id, a.row, a.person_id, a.union_id, a.quota_node_id, a.quota_year, a.replaces_card_id
       from application a
      where a.batch_id = :batch and a.state = 'approved' and left(a.path, length(:scope)) = :scope
      order by a.id for no key update of a""")
 
 
-def _approved(session: Session, batch: BatchView, officer: Principal) -> list[Row[Any]]:
+def approved_rows(session: Session, batch: BatchView, officer: Principal) -> list[Row[Any]]:
+    """The approved rows of the officer's scope, locked. Raises Conflict("nothing_to_issue"), NotAllowed("out_of_scope")."""
     rows = session.execute(_APPROVED, {"batch": batch.id, "scope": officer.scope_path}).all()
+    if not rows:
+        raise _nothing(session, batch, officer)
     return sorted(rows, key=lambda row: row.row)
 
 
@@ -275,10 +274,10 @@ _REJECT = text("""
     select id, events, :at, :action, 'approved', :state, round, :actor, cast(:reasons as jsonb), :words from rejected""")
 
 
-def _reject_holders(
-    session: Session, world: World, batch: BatchView, officer: Principal, rows: Sequence[Row[Any]]
+def reject_rows(
+    session: Session, world: World, batch: BatchView, officer: Principal, rows: Sequence[Row[Any]], words: str
 ) -> None:
-    """Approved, and a holder of a card meanwhile: no card is made, and the place goes to the next in line."""
+    """Approved, and no card to be made after all, as `words` say: a place that was held goes to the next in line."""
     if not rows:
         return
     session.execute(
@@ -290,7 +289,7 @@ def _reject_holders(
             "action": str(ApplicationAction.REJECT),
             "state": str(rules.next_application_state(ApplicationState.APPROVED, ApplicationAction.REJECT)),
             "reasons": json.dumps([ReviewReason.R05]),
-            "words": "发卡时本人已持有有效卡",
+            "words": words,
         },
     )
     held = Counter(row.quota_node_id for row in rows if row.quota_node_id is not None)
@@ -307,7 +306,8 @@ _ISSUED = text("""
     select id, events, :at, :action, 'approved', :state, round, :actor from issued""")
 
 
-def _mark_issued(session: Session, at: datetime, officer: Principal, ids: list[uuid.UUID]) -> None:
+def mark_issued(session: Session, at: datetime, officer: Principal, ids: list[uuid.UUID]) -> None:
+    """These approved applications are issued, with an event each."""
     session.execute(
         _ISSUED,
         {

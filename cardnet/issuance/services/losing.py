@@ -15,6 +15,7 @@ from cardnet.issuance import rules
 from cardnet.issuance.models import Card
 from cardnet.issuance.rules import CardAction, CardState
 from cardnet.issuance.services.cards import CardView, ChangeCard, locked_card, move, must_cover, view_of
+from cardnet.issuance.services.in_place import end_open, lock_open
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import Conflict, NotFound, TooManyRequests
@@ -120,6 +121,9 @@ def revoke_card(session: Session, world: World, command: ChangeCard) -> CardView
 
 
 def _change(session: Session, world: World, command: ChangeCard, action: CardAction) -> CardView:
+    if action is CardAction.CANCEL:
+        # Applications before cards, as issuing does.
+        lock_open(session, [command.card_id])
     card = locked_card(session, command.card_id)
     if command.officer is not None:
         must_cover(session, command.officer, card.union_id)
@@ -136,6 +140,8 @@ def _change(session: Session, world: World, command: ChangeCard, action: CardAct
     act = audit.Act(f"card.{action}", "card", str(card.id), actor_id, before={"state": str(before)}, after=after)
     audit.record(session, world, act)
     session.flush()
+    if action is CardAction.CANCEL:
+        end_open(session, world, [card.id], actor_id, "卡已注销")
     _tell(session, world, card, action, actor_id)
     return view_of(card)
 

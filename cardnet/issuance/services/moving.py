@@ -17,6 +17,7 @@ from cardnet.issuance import rules
 from cardnet.issuance.models import Application, Card
 from cardnet.issuance.rules import ApplicationAction, ApplicationState, CardAction, CardState, QuotaKind
 from cardnet.issuance.services.cards import locked_card, move
+from cardnet.issuance.services.in_place import reopen_after_transfer
 from cardnet.issuance.services.nodes import lock_unions
 from cardnet.issuance.services.waiting import release_places
 from cardnet.issuance.services.withdrawal import OpenRow, end_applications
@@ -156,7 +157,9 @@ def _follow(session: Session, world: World, released: Sequence[Released], actor:
     }
     moved = session.execute(_FOLLOW, given).all()
     audit.record(session, world, *(audit.Act("card.move", "card", str(row.id), actor, after={"union": str(row.union_id)}) for row in moved))  # fmt: skip
-    _take_back(session, world, {line.person_id: line.from_union_id for line in released}, actor, "会籍已转到新单位")
+    leaving = {line.person_id: line.from_union_id for line in released}
+    ended = _take_back(session, world, leaving, actor, "会籍已转到新单位")
+    reopen_after_transfer(session, world, released, ended)
 
 
 def _approved(session: Session, leaving: dict[uuid.UUID, uuid.UUID]) -> set[uuid.UUID]:
@@ -180,8 +183,11 @@ _OPEN = sorted(state for state, action in rules.APPLICATION_STEPS if action is A
 
 def _take_back(
     session: Session, world: World, leaving: dict[uuid.UUID, uuid.UUID], actor: uuid.UUID | None, words: str
-) -> None:  # fmt: skip
-    """Open applications at the unit that was left end there, as a withdrawal would; their places go on in line."""
+) -> list[uuid.UUID]:  # fmt: skip
+    """Open applications at the unit that was left end there, as a withdrawal would; their places go on in line.
+
+    Returns which ones ended.
+    """
     given = {"people": list(leaving), "unions": list(leaving.values()), "open": [str(state) for state in _OPEN]}
     # Rows in review, then the nodes, then those that wait: the order of every withdrawal.
     rows = list(session.execute(text(f"{_LEFT_BEHIND} for no key update of a"), {**given, "waiting": False}))
@@ -190,7 +196,7 @@ def _take_back(
         lock_unions(session, year, QuotaKind.NEW_CARD, {p.union_id for p in places if p.quota_year == year})
     rows += session.execute(text(f"{_LEFT_BEHIND} for no key update of a"), {**given, "waiting": True})
     if not rows:
-        return
+        return []
     ending = [OpenRow(row.id, row.row, ApplicationState(row.state), row.quota_node_id) for row in rows]
     at: datetime = world.now()
     end_applications(session, at, ending, ApplicationAction.WITHDRAW, actor, words)
@@ -198,3 +204,4 @@ def _take_back(
     audit.record(session, world, *(audit.Act("application.withdraw", "batch", str(b), actor, after={"rows": n}) for b, n in batches.items()))  # fmt: skip
     held = Counter(row.node_id for row in ending if row.node_id is not None)
     release_places(session, world, held, None, actor)
+    return [row.id for row in rows]

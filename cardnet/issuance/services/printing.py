@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from cardnet.access import services as access
 from cardnet.access.rules import Principal, in_scope
 from cardnet.credential import signing, store
-from cardnet.credential.keys import KeyUse
 from cardnet.credential.pack import Policy
 from cardnet.credential.status import Status
 from cardnet.issuance import rules
@@ -351,7 +350,7 @@ def _signed(
     run_id: uuid.UUID,
 ) -> tuple[PrintedCard, ...]:  # fmt: skip
     """New indexes, bindings and signatures; the caller holds the cards' locks."""
-    key = store.signing_key(session, world, KeyUse.PRINT)
+    key = store.take_print_key(session, world, run_id)
     policy = Policy()
     names = membership.names(session, {row.person_id for row in rows})
     cards, bindings = [], []

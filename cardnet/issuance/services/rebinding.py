@@ -1,11 +1,15 @@
-"""A phone's key is lost, and the member has no session to bind another by: six digits from the officer who sees them."""
+"""A phone's key is lost, and the member has no session to bind another by: six digits, given once and for minutes.
+
+From the officer who sees the member, or sent to the phone the member verified: whoever holds that number and knows how
+the document ends is the member.
+"""
 
 import hmac
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal
@@ -15,11 +19,16 @@ from cardnet.issuance.rules import CardState
 from cardnet.issuance.services.cards import locked_card, must_cover
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
-from cardnet.kernel.errors import Conflict
+from cardnet.kernel.errors import Conflict, TooManyRequests
 from cardnet.kernel.vault import Vault, vault_of
 from cardnet.kernel.world import World
+from cardnet.membership import services as membership
+from cardnet.membership.notices.direct import CODE_MINUTES
+from cardnet.membership.services import notices
 
 CODE_FIELD = "rebind_code"
+BY_OFFICER, BY_PHONE = "officers_code", "phone_code"
+"""The channels of a re-binding by six digits."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,51 @@ class GivenCode:
 
     code: str = field(repr=False)
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class AskRebindCode:
+    """A new phone asks for the digits: card number and last four, as typed. `address` is where it came from."""
+
+    card_number: str
+    id_last4: str = field(repr=False)
+    address: str
+
+
+ASKED_AN_HOUR = 10
+"""Wrong numbers or last fours from one address."""
+
+
+def ask_rebind_code(session: Session, world: World, command: AskRebindCode) -> bool:
+    """Send six digits to the verified phone of the card's holder, good for ten minutes. Whether any were sent.
+
+    Nobody but the holder may learn that: a page answers the same either way. Raises TooManyRequests("too_many_tries",
+    "code_too_soon", "too_many_codes").
+    """
+    at = world.now()
+    tried = audit.count_since(session, "card.rebind_refused", command.address, at - timedelta(hours=1))
+    if tried >= ASKED_AN_HOUR:
+        raise TooManyRequests("too_many_tries", "试得太多了，请一小时后再试，或到所在工会领重绑码。", 3600)
+    card = session.scalar(select(Card).where(Card.number == rules.typed_number(command.card_number)))
+    person = membership.people(session, [card.person_id])[card.person_id] if card is not None else None
+    phone = membership.verified_phone(session, card.person_id) if card is not None else None
+    right = person is not None and rules.same_last4(person.id_number, command.id_last4)
+    if card is None or not right:
+        act = audit.Act("card.rebind_refused", "address", command.address, address=command.address)
+        audit.record(session, world, act)
+        return False
+    if phone is None or card.state != CardState.ACTIVE or card.valid_to < day_of(at):
+        return False
+    notices.must_not_flood(session, at, notices.DirectKind.REBIND_CODE, card.id, phone)
+    locked_card(session, card.id)
+    code, until = rules.rebind_code(world.random_bytes(8)), at + timedelta(minutes=CODE_MINUTES)
+    _give(session, card, code, card.person_id, at, until)
+    values = {"code": code, "minutes": str(CODE_MINUTES)}
+    notices.send_direct(
+        session, world, notices.SendDirect(notices.DirectKind.REBIND_CODE, card.id, phone, values, until)
+    )
+    audit.record(session, world, audit.Act("card.ask_rebind_code", "card", str(card.id), address=command.address))
+    return True
 
 
 _GIVE = text("""
@@ -62,17 +116,15 @@ def give_rebind_code(session: Session, world: World, command: GiveRebindCode) ->
         )
     code = rules.rebind_code(world.random_bytes(8))
     until = at + timedelta(minutes=rules.REBIND_MINUTES)
-    given = {
-        "card": card.id,
-        "code": _index(vault_of(session), card, code),
-        "officer": command.officer.account_id,
-        "at": at,
-        "until": until,
-    }
-    session.execute(_GIVE, given)
+    _give(session, card, code, command.officer.account_id, at, until)
     act = audit.Act("card.give_rebind_code", "card", str(card.id), command.officer.account_id)
     audit.record(session, world, act)
     return GivenCode(code, until)
+
+
+def _give(session: Session, card: Card, code: str, giver: uuid.UUID, at: datetime, until: datetime) -> None:
+    index = _index(vault_of(session), card, code)
+    session.execute(_GIVE, {"card": card.id, "code": index, "officer": giver, "at": at, "until": until})
 
 
 # ---- pieces of activation ----
@@ -101,6 +153,12 @@ def try_rebind_code(
         .returning(RebindCode.tries)
     ).scalar_one()
     return rules.ACTIVATION_TRIES - counted
+
+
+def code_channel(session: Session, card: Card) -> str:
+    """By which way the digits of this card came to who used them."""
+    given = session.get_one(RebindCode, card.id)
+    return BY_PHONE if given.made_by == card.person_id else BY_OFFICER
 
 
 def _index(vault: Vault, card: Card, code: str) -> bytes:

@@ -9,17 +9,19 @@ from typing import Any
 from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
-from cardnet.access.rules import Principal
+from cardnet.access.rules import Principal, Role
 from cardnet.issuance import rules
 from cardnet.issuance.models import Card
 from cardnet.issuance.rules import CardAction, CardState
 from cardnet.issuance.services.cards import CardView, locked_card, move, must_be_officer, must_cover, note, view_of
+from cardnet.issuance.services.in_place import end_open, lock_open
 from cardnet.issuance.services.issue import IssuedCard, new_codes, new_numbers, write_cards
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
-from cardnet.kernel.errors import Conflict
+from cardnet.kernel.errors import Conflict, NotAllowed
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
+from cardnet.membership.rules import Tier
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,13 @@ class RenewCards:
 def replace_card(session: Session, world: World, command: ReplaceCard) -> IssuedCard:
     """A new card in the place of `card_id`; two clerks doing it at once make one card (K2).
 
-    Raises NotAllowed("role_missing", "out_of_scope"), NotFound("card_unknown"), Conflict("illegal_transition",
-    "card_expired", "already_renewed").
+    For the desk of a township or the district, before which the member stands; a unit applies
+    (`apply_for_replacement`). An application for this card that is open ends with it. Raises NotAllowed("role_missing",
+    "out_of_scope"), NotFound("card_unknown"), Conflict("illegal_transition", "card_expired", "already_renewed").
     """
+    _must_be_a_desk_above(session, command.officer)
+    # Applications before cards, as issuing does.
+    lock_open(session, [command.card_id])
     old = locked_card(session, command.card_id)
     must_cover(session, command.officer, old.union_id)
     at = world.now()
@@ -75,16 +81,19 @@ def replace_card(session: Session, world: World, command: ReplaceCard) -> Issued
     write_cards(session, at, max(first, old.valid_from), (new,), [(None, None, old.id)], "replace", actor_id)
     after = {"new_card": str(new.card_id)}
     audit.record(session, world, audit.Act("card.replace", "card", str(old.id), actor_id, after=after))
+    end_open(session, world, [old.id], actor_id, "已当面补卡")
     return new
 
 
 def renew_cards(session: Session, world: World, command: RenewCards) -> tuple[IssuedCard, ...]:
     """A new card for each that ends within 90 days or has ended, linked to it; the old one works until its last day.
 
-    Cards renewed before, suspended ones and those of people no longer in a union are left out. Raises
-    NotAllowed("role_missing"), Conflict("nothing_to_renew").
+    For the desk of a township or the district; a unit applies (`apply_for_renewal`). Cards renewed or applied for
+    before, suspended ones and those of people no longer in a union are left out. Raises NotAllowed("role_missing"),
+    Conflict("nothing_to_renew").
     """
     must_be_officer(command.officer)
+    _must_be_a_desk_above(session, command.officer)
     at = world.now()
     today = day_of(at)
     rows = _ending(session, command, today)
@@ -130,11 +139,27 @@ def start_renewed_card(session: Session, world: World, command: ReplaceCard) -> 
     new.valid_from = min(new.valid_from, day_of(at))
     after = {"new_card": str(new.id), "valid_from": new.valid_from.isoformat()}
     audit.record(session, world, audit.Act("card.start", "card", str(old.id), actor_id, after=after))
+    end_open(session, world, [old.id], actor_id, "已提前启用换发的新卡")
     session.flush()
     return view_of(new)
 
 
 # ---- pieces ----
+
+
+def is_desk_above(session: Session, officer: Principal) -> bool:
+    """Whether this officer replaces and renews directly: a township's or the district's; a unit's applies."""
+    tier = membership.union_of_id(session, officer.union_id).tier
+    return tier is not Tier.UNIT and officer.has(Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER)
+
+
+def _must_be_a_desk_above(session: Session, officer: Principal) -> None:
+    """Raises NotAllowed("role_missing")."""
+    if not is_desk_above(session, officer):
+        raise NotAllowed(
+            "role_missing", "当面补卡、直接换发由镇、街道、委局工会或职工援助服务中心办理；本单位请提交补卡、换卡申请。"
+        )
+
 
 _ENDING = text("""
     select c.id, c.person_id, c.union_id, c.valid_to from card c
@@ -142,6 +167,7 @@ _ENDING = text("""
        and c.valid_to <= cast(:today as date) + cast(:window as integer)
        and (cast(:numbers as text[]) is null or c.number = any(cast(:numbers as text[])))
        and not exists (select from card n where n.replaces_id = c.id)
+       and not exists (select from application a where a.replaces_card_id = c.id and a.state = any(:open))
      order by c.id for no key update of c""")
 
 _RENEWABLE = tuple(sorted(rules.USABLE_CARD - {CardState.SUSPENDED}))
@@ -157,6 +183,7 @@ def _ending(session: Session, command: RenewCards, today: date) -> Sequence[Row[
             "states": list(_RENEWABLE),
             "today": today,
             "window": rules.RENEWAL_WINDOW_DAYS,
+            "open": sorted(rules.OPEN_APPLICATION),
             "numbers": None if command.numbers is None else [rules.typed_number(n) for n in command.numbers],
         },
     ).all()

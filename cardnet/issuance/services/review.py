@@ -8,7 +8,7 @@ standing before the tier and is told who was first.
 import json
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,14 +20,13 @@ from cardnet.access.rules import Principal, Role
 from cardnet.issuance import rules
 from cardnet.issuance.rules import ApplicationAction, ApplicationState, Verdict
 from cardnet.issuance.services.batches import batch_of
-from cardnet.issuance.services.deadlines import due_dates, must_not_be_frozen
+from cardnet.issuance.services.deadlines import ReviewClock, review_clock
 from cardnet.issuance.services.delegation import stand_in
 from cardnet.issuance.services.standing_elsewhere import Asked, why_not
 from cardnet.issuance.services.waiting import release_places
 from cardnet.kernel import audit
 from cardnet.kernel.errors import Conflict, NotAllowed
 from cardnet.kernel.world import World
-from cardnet.membership import services as membership
 from cardnet.membership.rules import Tier
 from cardnet.membership.services import notices
 
@@ -120,8 +119,10 @@ def _decide(
     officer = command.officer
     if command.on_behalf_of is not None and command.on_behalf_of != officer.account_id:
         officer = stand_in(session, world, officer, command.on_behalf_of)
-    _must_hold_the_tiers_role(session, officer)
-    must_not_be_frozen(session, officer.scope_path, at)
+    route = rules.review_route(officer.scope_path)
+    clock = review_clock(session, route[:2])
+    _must_hold_the_tiers_role(clock, officer)
+    clock.must_run(officer.scope_path, at)
     standing = _standing_before(session, officer, asked, command.on_behalf_of)
     if not standing or len(standing) < asked.named:
         raise why_not(session, asked, officer)
@@ -134,8 +135,9 @@ def _decide(
             f"{officer.display_name}已提交或在其他层级审核过其中 {acted} 人，须由另一位工作人员审核。",
             {"rows": acted},
         )
-    action, state, next_path = _step(officer, command.verdict)
-    _write(session, at, command, officer, mine, action, state, next_path)
+    action, state, next_path = _step(route[1:], command.verdict)
+    due = clock.due(next_path, at) if next_path else None
+    _write(session, at, command, officer, mine, action, state, next_path, due)
     _record(session, world, command, officer, mine)
     moved_up = 0
     if command.verdict is Verdict.RETURN:
@@ -147,15 +149,14 @@ def _decide(
     return ReviewReceipt(batch_id, command.verdict, len(mine), state, next_path, moved_up, acted)
 
 
-def _must_hold_the_tiers_role(session: Session, officer: Principal) -> None:
-    tier = membership.union_of_id(session, officer.union_id).tier
-    if not officer.has(_OFFICER_OF_TIER[tier]):
+def _must_hold_the_tiers_role(clock: ReviewClock, officer: Principal) -> None:
+    tier = clock.tiers.get(officer.scope_path)
+    if tier is None or not officer.has(_OFFICER_OF_TIER[tier]):
         raise NotAllowed("role_missing", f"{officer.display_name}不是本级工会的审核人员，不能审核办卡申请。")
 
 
-def _step(officer: Principal, verdict: Verdict) -> tuple[ApplicationAction, ApplicationState, str | None]:
+def _step(above: Sequence[str], verdict: Verdict) -> tuple[ApplicationAction, ApplicationState, str | None]:
     """The action, the state it leads to and whose turn is next: the same for every row before one officer."""
-    above = rules.review_route(officer.scope_path)[1:]
     if verdict is Verdict.APPROVE and not above:
         return ApplicationAction.APPROVE, ApplicationState.APPROVED, None
     action = _ACTION[verdict]
@@ -196,7 +197,7 @@ def _standing_before(
     session: Session, officer: Principal, asked: Asked, for_whom: uuid.UUID | None
 ) -> tuple[_Row, ...]:
     given = {**asked.terms(officer), "me": officer.account_id, "other": for_whom or officer.account_id}
-    return tuple(_Row(*row) for row in session.execute(_GATHER, given))
+    return tuple(_Row(*row) for row in session.execute(_GATHER, given).all())
 
 
 def _must_be_what_was_seen(standing: tuple[_Row, ...], asked: Asked, seen: Mapping[Any, int]) -> None:
@@ -242,6 +243,7 @@ def _write(
     action: ApplicationAction,
     state: ApplicationState,
     next_path: str | None,
+    due: datetime | None,
 ) -> None:
     """Move the rows and write their history, in one statement."""
     returned = command.verdict is Verdict.RETURN
@@ -253,7 +255,7 @@ def _write(
             "state": str(state),
             "next_path": next_path,
             "at": at,
-            "due": due_dates(session, [next_path], at)[next_path] if next_path else None,
+            "due": due,
             "hold_until": at + timedelta(days=rules.RETURNED_HOLD_DAYS) if returned else None,
             "releases": command.verdict is Verdict.REJECT,
             "action": str(action),

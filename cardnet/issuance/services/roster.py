@@ -138,10 +138,9 @@ def write_batch(
         first = _batch_of_bytes(session, sent.unit.id, sent.sha256)
         assert first is not None
         return _resumed(session, first)
-    named = [(row.key, row.person) for row in checked.rows if row.key is not None and row.person is not None]
-    people = membership.save_people(
-        session, world, [person for _, person in named], [key for key, _ in named], progress
-    )
+    persons = [row.person for row in checked.rows if row.person is not None and row.key is not None]
+    keys = [row.key for row in checked.rows if row.person is not None and row.key is not None]
+    people = membership.save_people(session, world, persons, keys, progress)
     write_roster_rows(session, batch.id, checked, people, progress)
     rows = [row for row in checked.rows if row.status in (RowStatus.VALID, RowStatus.WARNING) and row.applies]
     progress("applications", 0, len(rows))

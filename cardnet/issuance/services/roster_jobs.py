@@ -19,15 +19,15 @@ from sqlalchemy.orm import Session, undefer
 
 from cardnet.access import services as access
 from cardnet.access.rules import Principal
-from cardnet.issuance.models_roster import RosterJob, RosterJobProgress, RosterJobRow
+from cardnet.issuance.models_roster import RosterJob, RosterJobRow
 from cardnet.issuance.rules import RosterMode
 from cardnet.issuance.rules.roster_jobs import AFTER_CANCEL, UNFINISHED, RosterJobState, percent_done
 from cardnet.issuance.services.bulk import copy_rows
 from cardnet.issuance.services.roster import CheckRoster, SubmitRoster, check_roster, plain_filename, submit_roster
 from cardnet.issuance.services.roster_check import must_cover
-from cardnet.kernel import masking
+from cardnet.kernel import job_progress, masking
 from cardnet.kernel.errors import CardnetError, Conflict, NotAllowed, NotFound
-from cardnet.kernel.progress import JobCancelled, Progress
+from cardnet.kernel.progress import Progress
 from cardnet.kernel.vault import Vault, vault_of
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
@@ -37,9 +37,6 @@ CONTENT_FIELD, WORDS_FIELD = "roster_job.content", "roster_job.words"
 
 KEPT = timedelta(days=3)
 """A file waits over a weekend for its officer; then it is gone."""
-MOST_ATTEMPTS = 5
-_QUIET = timedelta(seconds=30)
-"""Who has told nothing for so long is not at work any more."""
 _AT_ONCE = 5_000
 _WEIGHT = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
@@ -152,8 +149,7 @@ def open_roster_job(session: Session, world: World, command: OpenRosterJob) -> u
     )
     session.add(job)
     session.flush()
-    session.add(RosterJobProgress(job_id=job.id, stage="waiting", done=0, total=0, told_at=at))
-    session.flush()
+    job_progress.open_progress(session, world, job.id)
     return job.id
 
 
@@ -219,7 +215,7 @@ def ask_submission(session: Session, world: World, command: AskSubmission) -> No
     ).first()
     if done is None:
         raise Conflict("job_busy", "这份采集表正在检查或提交，请等它办完。", {"state": job.state})
-    _tell(session, world, job.id, stage="waiting", done=0, total=0, attempts=0, cancel_asked=False)
+    job_progress.begin_anew(session, world, job.id)
 
 
 def cancel_job(session: Session, world: World, job_id: uuid.UUID, officer_id: uuid.UUID) -> None:
@@ -228,7 +224,7 @@ def cancel_job(session: Session, world: World, job_id: uuid.UUID, officer_id: uu
     Raises NotFound("upload_unknown").
     """
     job = _own(session, world, job_id, officer_id)
-    _tell(session, world, job.id, cancel_asked=True)
+    job_progress.ask_to_stop(session, world, job.id)
     idle = session.scalar(
         select(RosterJob)
         .where(RosterJob.id == job.id, RosterJob.state.in_(UNFINISHED))
@@ -257,13 +253,8 @@ def _stop(session: Session, job: RosterJob) -> None:
 
 def begin_attempt(session: Session, world: World, job_id: uuid.UUID) -> bool:
     """Count one more try; False when it was tried too often, and then the file says that it failed."""
-    tries = session.scalar(
-        update(RosterJobProgress)
-        .where(RosterJobProgress.job_id == job_id)
-        .values(attempts=RosterJobProgress.attempts + 1, told_at=world.now())
-        .returning(RosterJobProgress.attempts)
-    )
-    if tries is None or tries <= MOST_ATTEMPTS:
+    tries = job_progress.count_attempt(session, world, job_id)
+    if tries is None or tries <= job_progress.MOST_ATTEMPTS:
         return tries is not None
     job = session.scalar(
         select(RosterJob)
@@ -281,25 +272,12 @@ def begin_attempt(session: Session, world: World, job_id: uuid.UUID) -> bool:
     return False
 
 
-def tell_progress(session: Session, world: World, job_id: uuid.UUID, stage: str, done: int, total: int) -> None:
-    """Say how far the work is. Raises JobCancelled when somebody asked for it to stop."""
-    asked = session.scalar(
-        update(RosterJobProgress)
-        .where(RosterJobProgress.job_id == job_id)
-        .values(stage=stage, done=done, total=total, told_at=world.now())
-        .returning(RosterJobProgress.cancel_asked)
-    )
-    if asked:
-        raise JobCancelled
-
-
 def unfinished_jobs(session: Session, world: World) -> list[uuid.UUID]:
     """Files somebody should be at work on and nobody is: a worker was killed, or none took them."""
     return list(
         session.scalars(
             select(RosterJob.id)
-            .join(RosterJobProgress, RosterJobProgress.job_id == RosterJob.id)
-            .where(RosterJob.state.in_(UNFINISHED), RosterJobProgress.told_at < world.now() - _QUIET)
+            .where(RosterJob.state.in_(UNFINISHED), RosterJob.id.in_(job_progress.quiet_jobs(world)))
             .order_by(RosterJob.asked_at)
             .with_for_update(of=RosterJob, skip_locked=True, key_share=True)
         )
@@ -308,8 +286,9 @@ def unfinished_jobs(session: Session, world: World) -> list[uuid.UUID]:
 
 def forget_old_jobs(session: Session, world: World) -> int:
     """Files whose days are over are gone, with what was found in them; returns how many."""
-    gone = session.execute(delete(RosterJob).where(RosterJob.expires_at <= world.now()).returning(RosterJob.id))
-    return len(gone.all())
+    gone = session.scalars(delete(RosterJob).where(RosterJob.expires_at <= world.now()).returning(RosterJob.id)).all()
+    job_progress.forget_progress(session, gone)
+    return len(gone)
 
 
 # ---- reading ----
@@ -318,7 +297,7 @@ def forget_old_jobs(session: Session, world: World) -> int:
 def job_of(session: Session, world: World, job_id: uuid.UUID, officer_id: uuid.UUID) -> RosterJobView:
     """The officer's own file. Raises NotFound("upload_unknown") when there is none or its days are over."""
     job = _own(session, world, job_id, officer_id)
-    told = session.get_one(RosterJobProgress, job.id, populate_existing=True)
+    told = job_progress.how_far(session, world, job.id)
     state = RosterJobState(job.state)
     return RosterJobView(
         id=job.id,
@@ -330,7 +309,7 @@ def job_of(session: Session, world: World, job_id: uuid.UUID, officer_id: uuid.U
         done=told.done,
         total=told.total,
         percent=percent_done(state, told.stage, told.done, told.total),
-        at_work=world.now() - told.told_at < _QUIET,
+        at_work=told.at_work,
         cancel_asked=told.cancel_asked,
         error=job.error,
         error_words=job.error_words,
@@ -390,12 +369,6 @@ def _own(session: Session, world: World, job_id: uuid.UUID, officer_id: uuid.UUI
 
 def _unknown() -> NotFound:
     return NotFound("upload_unknown", "这次上传已过期或已提交，请重新上传采集表。")
-
-
-def _tell(session: Session, world: World, job_id: uuid.UUID, **values: object) -> None:
-    session.execute(
-        update(RosterJobProgress).where(RosterJobProgress.job_id == job_id).values(told_at=world.now(), **values)
-    )
 
 
 def _summary(checked: RosterCheck) -> dict[str, Any]:

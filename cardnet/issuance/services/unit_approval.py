@@ -34,7 +34,7 @@ from cardnet.issuance.rules.unit_approval import (
     typed_check_code,
 )
 from cardnet.issuance.services.batches import batch_of
-from cardnet.issuance.services.deadlines import due_dates, must_not_be_frozen
+from cardnet.issuance.services.deadlines import review_clock
 from cardnet.issuance.services.delegation import OFFICER_ROLES
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
@@ -305,8 +305,9 @@ def _move(
     reasons: tuple[str, ...],
     words: str,
 ) -> UnitApproved:
-    must_not_be_frozen(session, approval.path, at)
     above = rules.review_route(approval.path)[1]
+    clock = review_clock(session, [above])
+    clock.must_run(approval.path, at)
     action = ApplicationAction.CONFIRM if confirmed else ApplicationAction.RETURN
     state = rules.next_application_state(ApplicationState.SUBMITTED, action)
     session.execute(
@@ -314,7 +315,7 @@ def _move(
         {
             "ids": [row.id for row in rows], "state": str(state), "path": approval.path, "at": at,
             "next_path": above if confirmed else None,
-            "due": due_dates(session, [above], at)[above] if confirmed else None,
+            "due": clock.due(above, at) if confirmed else None,
             "hold_until": None if confirmed else at + timedelta(days=rules.RETURNED_HOLD_DAYS),
             "action": str(action), "reasons": json.dumps(list(reasons)) if reasons else None, "words": words,
         },

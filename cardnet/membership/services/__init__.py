@@ -15,15 +15,19 @@ from cardnet.membership.services.confirmation import (
     leavers,
 )
 from cardnet.membership.services.consents import (
+    AnswerOwn,
     ConsentView,
     RecordConsent,
     WithdrawConsent,
+    agreed_purposes,
+    answer_own,
     consents_of,
     record_consent,
     withdraw_consent,
 )
 from cardnet.membership.services.file import MembershipView, PersonFile, find_people, open_file
 from cardnet.membership.services.kin import AddKin, KinView, add_kin, end_kin, kin_of
+from cardnet.membership.services.late_transfers import LateTransfer, late_transfers, unit_paths_on
 from cardnet.membership.services.merging import (
     MergePeople,
     Suspected,
@@ -49,6 +53,16 @@ from cardnet.membership.services.people import (
     people_of_document,
     people_with_tags,
     person_of_id,
+)
+from cardnet.membership.services.phone_codes import (
+    AskedCode,
+    AskPhoneCode,
+    ConfirmPhone,
+    PhoneCodeRefused,
+    PhoneConfirmed,
+    ask_phone_code,
+    confirm_phone,
+    verified_phone,
 )
 from cardnet.membership.services.phones import ChangePhone, change_phone
 from cardnet.membership.services.register import (
@@ -91,10 +105,14 @@ from cardnet.membership.services.unions import (
 
 __all__ = [
     "AddKin",
+    "AnswerOwn",
     "AnswerTransfer",
+    "AskPhoneCode",
+    "AskedCode",
     "ChangePhone",
     "ChangeStanding",
     "Confirm",
+    "ConfirmPhone",
     "ConfirmationCount",
     "ConfirmationLine",
     "ConfirmationList",
@@ -105,11 +123,14 @@ __all__ = [
     "ImportOrganisations",
     "ImportRegister",
     "KinView",
+    "LateTransfer",
     "MembershipView",
     "MergePeople",
     "MoveLine",
     "OrganisationsImported",
     "PersonFile",
+    "PhoneCodeRefused",
+    "PhoneConfirmed",
     "ProposeTransfers",
     "RecordConsent",
     "RegisterImported",
@@ -121,9 +142,13 @@ __all__ = [
     "WithdrawConsent",
     "accept_transfer",
     "add_kin",
+    "agreed_purposes",
+    "answer_own",
+    "ask_phone_code",
     "change_phone",
     "change_standing",
     "confirm_members",
+    "confirm_phone",
     "confirm_the_rest",
     "confirmation_counts",
     "confirmation_list",
@@ -143,6 +168,7 @@ __all__ = [
     "kin_of",
     "known_in_sheet",
     "known_members",
+    "late_transfers",
     "leavers",
     "member_answers",
     "member_counts",
@@ -175,6 +201,8 @@ __all__ = [
     "unions_of_ids",
     "unions_under",
     "unit_codes",
+    "unit_paths_on",
+    "verified_phone",
     "withdraw_consent",
     "withdraw_transfer",
 ]

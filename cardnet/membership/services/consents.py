@@ -1,6 +1,7 @@
 """What a member agreed to, each purpose on its own: a newer answer supersedes, a withdrawal is dated, nothing is overwritten."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -37,6 +38,15 @@ class WithdrawConsent:
     person_id: uuid.UUID
     purpose: Purpose
     officer: Principal
+
+
+@dataclass(frozen=True)
+class AnswerOwn:
+    """A member answers on their own phone, each purpose for itself; `method` is activation or self-service."""
+
+    person_id: uuid.UUID
+    answers: Mapping[Purpose, bool]
+    method: ConsentMethod = ConsentMethod.SELF_SERVICE
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,52 @@ def withdraw_consent(session: Session, world: World, command: WithdrawConsent) -
     session.flush()
     after = {"purpose": str(command.purpose)}
     audit.record(session, world, audit.Act("member.withdraw_consent", "person", str(command.person_id), command.officer.account_id, after=after))  # fmt: skip
+
+
+def answer_own(session: Session, world: World, command: AnswerOwn) -> frozenset[Purpose]:
+    """Yes is a new answer, no takes an agreement back or, where nothing was said, is recorded. Returns what changed.
+
+    The same answer again changes nothing.
+    """
+    at = world.now()
+    changed: set[Purpose] = set()
+    for purpose, given in sorted(command.answers.items()):
+        current = _current(session, command.person_id, purpose)
+        agrees = current is not None and current.answer == Answer.GIVEN and current.withdrawn_at is None
+        if agrees == given and current is not None:
+            continue
+        changed.add(purpose)
+        if agrees and current is not None:
+            current.withdrawn_at = at
+            session.flush()
+            continue
+        if current is not None:
+            current.superseded_at = at
+            session.flush()
+        answer = Answer.GIVEN if given else Answer.DECLINED
+        session.add(
+            Consent(
+                id=world.new_id(), person_id=command.person_id, union_id=_union(session, command.person_id),
+                purpose=str(purpose), answer=str(answer), method=str(command.method), answered_on=day_of(at),
+                evidence=_ON_THE_PHONE, recorded_at=at,
+            )
+        )  # fmt: skip
+        session.flush()
+    if changed:
+        after = {str(purpose): command.answers[purpose] for purpose in sorted(changed)}
+        act = audit.Act("member.answer_own", "person", str(command.person_id), after=after)
+        audit.record(session, world, act)
+    return frozenset(changed)
+
+
+_ON_THE_PHONE = "本人手机"
+"""What shows that the member answered: the session of their own phone."""
+
+
+def agreed_purposes(session: Session, person_id: uuid.UUID) -> dict[Purpose, ConsentView | None]:
+    """Each purpose with the answer that stands for it now; None where nothing was said yet."""
+    standing = {view.purpose: view for view in consents_of(session, person_id) if view.superseded_at is None}
+    return {purpose: standing.get(purpose) for purpose in Purpose}
 
 
 def consents_of(session: Session, person_id: uuid.UUID) -> tuple[ConsentView, ...]:

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -43,30 +44,58 @@ def change_phone(session: Session, world: World, command: ChangePhone) -> int:
     """
     must_see(session, command.officer, command.person_id)
     phone = phone_typed(command.phone)
-    vault = vault_of(session)
-    index = vault.index(PHONE, phone)
+    actor = command.officer.account_id
+    if command.verified:
+        return take_phone(session, world, command.person_id, phone, actor)
+    index = vault_of(session).index(PHONE, phone)
+    lock_people(session, [command.person_id])
+    person = session.get_one(Person, command.person_id, populate_existing=True)
+    if person.phone_index is not None and bytes(person.phone_index) == index:
+        raise Conflict("phone_unchanged", "手机号码和登记的一样，没有变化。")
+    _set(session, world, person, phone, None, 0, actor)
+    return 0
+
+
+def take_phone(session: Session, world: World, person_id: uuid.UUID, phone: str, actor_id: uuid.UUID | None) -> int:
+    """The person has shown that the number is theirs: whoever verified it before loses it. Returns how many did.
+
+    `actor_id` is None when the member proved it by a code. Raises Conflict("phone_unchanged").
+    """
+    index = vault_of(session).index(PHONE, phone)
     # Two members verifying one number at once: the second waits here, then takes it over.
     session.execute(text("select pg_advisory_xact_lock(hashtextextended(encode(cast(:index as bytea), 'hex'), 16))"), {"index": index})  # fmt: skip
     holders = session.scalars(select(Person.id).where(Person.phone_index == index, Person.phone_verified_at.is_not(None))).all()  # fmt: skip
-    lock_people(session, {*holders, command.person_id})
-    person = session.get(Person, command.person_id, populate_existing=True)
-    assert person is not None, "must_see found the person"
-    same = person.phone_index is not None and bytes(person.phone_index) == index
-    if same and (person.phone_verified_at is not None or not command.verified):
+    lock_people(session, {*holders, person_id})
+    person = session.get_one(Person, person_id, populate_existing=True)
+    if _holds(person, index):
         raise Conflict("phone_unchanged", "手机号码和登记的一样，没有变化。")
     taken = 0
-    if command.verified:
-        for holder_id in sorted(set(holders) - {command.person_id}):
-            holder = session.get(Person, holder_id, populate_existing=True)
-            if holder is not None and holder.phone_verified_at is not None and holder.phone_index is not None and bytes(holder.phone_index) == index:  # fmt: skip
-                holder.phone_verified_at = None
-                taken += 1
-                audit.record(session, world, audit.Act("member.lose_phone", "person", str(holder_id), command.officer.account_id))  # fmt: skip
-        # The old binding must be gone before the new one is there (one verified holder of a number).
-        session.flush()
-    person.phone, person.phone_index = vault.seal(PHONE, phone), index
-    person.phone_verified_at = world.now() if command.verified else None
+    for holder_id in sorted(set(holders) - {person_id}):
+        holder = session.get(Person, holder_id, populate_existing=True)
+        if holder is not None and _holds(holder, index):
+            holder.phone_verified_at = None
+            taken += 1
+            audit.record(session, world, audit.Act("member.lose_phone", "person", str(holder_id), actor_id))
+    # The old binding must be gone before the new one is there (one verified holder of a number).
     session.flush()
-    after = {"verified": command.verified, "taken_over": taken}
-    audit.record(session, world, audit.Act("member.phone", "person", str(person.id), command.officer.account_id, after=after))  # fmt: skip
+    _set(session, world, person, phone, world.now(), taken, actor_id)
     return taken
+
+
+def _holds(person: Person, index: bytes) -> bool:
+    """Whether this is the number the person verified."""
+    return (
+        person.phone_verified_at is not None and person.phone_index is not None and bytes(person.phone_index) == index
+    )
+
+
+def _set(
+    session: Session, world: World, person: Person, phone: str, verified_at: datetime | None, taken: int,
+    actor_id: uuid.UUID | None,
+) -> None:  # fmt: skip
+    vault = vault_of(session)
+    person.phone, person.phone_index = vault.seal(PHONE, phone), vault.index(PHONE, phone)
+    person.phone_verified_at = verified_at
+    session.flush()
+    after = {"verified": verified_at is not None, "taken_over": taken}
+    audit.record(session, world, audit.Act("member.phone", "person", str(person.id), actor_id, after=after))

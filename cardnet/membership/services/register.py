@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
+from cardnet.kernel.progress import Progress, unseen
 from cardnet.kernel.world import World
 from cardnet.membership.cleaning import word_of
 from cardnet.membership.models import Union
@@ -74,7 +75,9 @@ def _known(member: KnownMember) -> KnownPerson:
     return KnownPerson(deceased=member.deceased, unit_path=member.unit_path, unit_name=member.unit_name)
 
 
-def import_register(session: Session, world: World, command: ImportRegister) -> RegisterImported:
+def import_register(
+    session: Session, world: World, command: ImportRegister, progress: Progress = unseen
+) -> RegisterImported:
     """Store the members of a unit and, where the file says, their answers about the card.
 
     Somebody who is in another union today stays there: that row is counted `elsewhere` and a transfer is proposed.
@@ -82,6 +85,7 @@ def import_register(session: Session, world: World, command: ImportRegister) -> 
     """
     unit = union_of_code(session, command.unit_code)
     today, key = day_of(world.now()), key_of(session)
+    progress("read", 0, 1)
     identified = identify(read_sheet(command.content, command.filename), today, key)
     before = known_in_sheet(session, world, identified)
     units, unit_names = unit_codes(session)
@@ -95,11 +99,12 @@ def import_register(session: Session, world: World, command: ImportRegister) -> 
         key_of=key,
         file=FileKind.REGISTER,
     )
-    checked = check(identified, context)
+    checked = check(identified, context, progress)
     elsewhere = {f.row for f in checked.findings if f.code is FindingCode.MEMBER_ELSEWHERE}
     ours = [row for row in checked.rows if row.person and row.row not in elsewhere]
-    named = [(row.key, row.person) for row in ours if row.key is not None and row.person is not None]
-    save_people(session, world, [person for _, person in named], [key for key, _ in named])
+    persons = [row.person for row in ours if row.person is not None and row.key is not None]
+    keys = [row.key for row in ours if row.person is not None and row.key is not None]
+    save_people(session, world, persons, keys, progress)
     moving = [(before[row.key].person_id, row.person.unit_code) for row in checked.rows
               if row.row in elsewhere and row.key in before and row.person]  # fmt: skip
     nodes = unions_of_codes(session, {code for _, code in moving})

@@ -39,7 +39,7 @@ def save_people(
     """Make or find the people of a checked file, open their memberships, note their tags and answers.
 
     Somebody already known keeps id, membership and verified phone; whoever is in another union today stays
-    there, for a transfer is a decision and not a side effect. Of two rows of one person the first counts.
+    there with the answer given there, for a transfer is a decision and not a side effect. Of two rows of one person the first counts.
     `keys` are the blind indexes of the rows where the caller has them already.
     Returns ids by blind index (`key_of`). Raises NotFound("unit_unknown") when a row names no union.
     """
@@ -198,6 +198,11 @@ def _copy(session: Session, staging: _Staging, rows: Iterator[tuple[Any, ...]]) 
     session.execute(text(f"analyze pg_temp.{staging.name} ({', '.join(staging.joined)})"))
 
 
+_NOT_ELSEWHERE = """not exists (
+              select from membership m
+              where m.person_id = s.person_id and m.union_id <> s.union_id and (m."to" is null or m."to" > :today))"""
+"""Whoever is named by their own union, or is in none."""
+
 _WRITE_PEOPLE = [
     text(statement)
     for statement in (
@@ -217,7 +222,7 @@ _WRITE_PEOPLE = [
         where s.fresh and p.id_type = s.id_type and p.id_number_index = s.key and p.id <> s.person_id
         """,
         # Only the person's own union may correct what is known, and a phone the person verified stays.
-        """
+        f"""
         update person p
         set name = coalesce(s.name, p.name),
             name_index = s.name_index,
@@ -232,10 +237,8 @@ _WRITE_PEOPLE = [
           and (s.name is not null or s.phone is not null
                or (s.id_valid_until is not null and p.id_valid_until is distinct from s.id_valid_until)
                or (p.sex is null and s.sex is not null) or (p.birth_on is null and s.birth_on is not null))
-          and not exists (
-              select from membership m
-              where m.person_id = p.id and m.union_id <> s.union_id and (m."to" is null or m."to" > :today))
-        """,
+          and {_NOT_ELSEWHERE}
+        """,  # noqa: S608 - our own text
         """
         update membership m
         set department = coalesce(nullif(s.department, ''), m.department),
@@ -259,25 +262,27 @@ _WRITE_PEOPLE = [
             select from membership m where m.person_id = s.person_id and (m."to" is null or m."to" > :today))
         on conflict do nothing
         """,
-        # The same answer again is no new answer; one that was withdrawn and is given again is.
-        """
+        # The same answer again is no new answer; one that was withdrawn and is given again is. Of somebody in another
+        # union only that union may say what they answered: the new one asks once the transfer has happened.
+        f"""
         update consent c set superseded_at = :at
         from staged_person s
         where c.person_id = s.person_id and c.purpose = 'card' and c.superseded_at is null
-          and s.answer is not null and (c.answer <> s.answer or c.withdrawn_at is not null)
-        """,
-        """
+          and s.answer is not null and (c.answer <> s.answer or c.withdrawn_at is not null) and {_NOT_ELSEWHERE}
+        """,  # noqa: S608
+        f"""
         insert into consent (id, person_id, union_id, purpose, answer, method, answered_on, evidence, recorded_at)
         select s.consent_id, s.person_id, s.union_id, 'card', s.answer, s.method, s.answered_on, s.evidence, :at
-        from staged_person s where s.answer is not null
+        from staged_person s where s.answer is not null and {_NOT_ELSEWHERE}
         on conflict (person_id, purpose) where superseded_at is null do nothing
-        """,
+        """,  # noqa: S608
     )
 ]
 _WRITE_TAGS = text(
-    """
+    f"""
     insert into tag (id, person_id, kind, grade, "from", document, created_at)
-    select id, person_id, kind, grade, :today, document, :at from staged_tag
+    select t.id, t.person_id, t.kind, t.grade, :today, t.document, :at from staged_tag t
+     where exists (select from staged_person s where s.person_id = t.person_id and {_NOT_ELSEWHERE})
     on conflict (person_id, kind, grade) where "to" is null do nothing
-    """
+    """  # noqa: S608
 )

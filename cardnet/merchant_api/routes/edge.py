@@ -6,28 +6,38 @@ The order of checks is fixed: authentication, shape, key, then what the use case
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
-from flask import Response, request
+from flask import Response, current_app, request
 from marshmallow import Schema
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import UnsupportedMediaType
 
+from cardnet.credential.verify import Accepted, Rejected
 from cardnet.http import problem
+from cardnet.http.requests import JSON, bearer, read_body
+from cardnet.http.wire import Malformed, load
 from cardnet.kernel.db import transaction
-from cardnet.kernel.errors import CardnetError, InvalidInput, NotSignedIn
+from cardnet.kernel.errors import CardnetError, InvalidInput, NotAllowed, NotSignedIn
 from cardnet.kernel.statement import Lost
 from cardnet.kernel.world import World
-from cardnet.merchant_api import rules, schemas, services
+from cardnet.merchant_api import rules, services
+from cardnet.merchant_api.limits import Gate, gate_of
+from cardnet.merchant_api.routes.blueprint import blueprint
 from cardnet.merchant_api.rules import Answer
-from cardnet.merchants.rules import Venue
-from cardnet.merchants.services import venue_of_token
-from cardnet.wiring import current_world
-
-JSON = "application/json"
+from cardnet.merchant_api.signatures import ClockSkew, SignedRequest, key_id_in, verified_nonce
+from cardnet.merchants import services as merchants
+from cardnet.merchants.rules import Caller, Scope, Venue, may_call
+from cardnet.wiring import current_settings, current_world
 
 Work = Callable[[Session, World, Venue, dict[str, Any]], Callable[[], Answer]]
 """Reads what can be read before the key is taken, and returns what is to be done under it."""
 Take = Callable[[Session, World, services.Claim, Callable[[], Answer]], Answer]
+
+
+_GATE = "cardnet.merchant_api.gate"
+_SCOPES = {rules.ADVISE: Scope.OFFLINE}
+_UNDOING = frozenset({rules.REVERSE, rules.ADVISE})
+"""Never held up behind ordinary calls."""
 
 
 def answer_once(call: str, schema: Schema, work: Work, **parameters: str) -> Response:
@@ -52,10 +62,10 @@ def _answer(take: Take, call: str, schema: Schema, work: Work, parameters: Mappi
     claim: services.Claim | None = None
     try:
         with transaction() as session:
-            venue = caller(session, world)
+            venue = caller(session, world, _SCOPES.get(call, Scope.REDEEM), undoing=call in _UNDOING)
             sent = read_body()
             key = read_key()
-            body = schemas.load(schema, sent)
+            body = load(schema, sent)
             print_of = rules.fingerprint(request.method, call, parameters, sent)
             claim = services.Claim(venue.merchant_id, venue.terminal_id, key, call, print_of)
             answer = take(session, world, claim, work(session, world, venue, body))
@@ -73,39 +83,90 @@ def _keep(world: World, claim: services.Claim, error: CardnetError) -> Answer:
         return services.once(session, world, claim, lambda: settled)
 
 
-def caller(session: Session, world: World) -> Venue:
-    """The venue of the request's terminal token. Raises NotSignedIn("token_invalid"), NotAllowed."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
+def caller(session: Session, world: World, scope: Scope = Scope.READ, *, undoing: bool = False) -> Venue:
+    """The venue of the request's terminal token or signature, let through by the rate limits.
+
+    Raises NotSignedIn("token_invalid", "signature_invalid", "key_revoked", "clock_skew"), NotAllowed, TooManyRequests.
+    """
+    gate, at = _gate(), world.now()
+    try:
+        known = _signer(session, world) if "Signature-Input" in request.headers else _bearer(session, world)
+    except NotSignedIn:
+        admit_stranger(world)
+        raise
+    if gate:
+        gate.admit_caller(known.venue.terminal_id, known.venue.merchant_id, at, undoing=undoing)
+    if known.scopes is not None and scope not in known.scopes:
+        raise NotAllowed("scope_denied", "这个令牌没有这项权限，请商户管理员换一个令牌。", {"scope": scope.value})
+    return known.venue
+
+
+def admit_stranger(world: World) -> None:
+    """Let somebody in who has no token yet, by address. Raises TooManyRequests("rate_limited")."""
+    if gate := _gate():
+        gate.admit_stranger(request.remote_addr or "", world.now())
+
+
+def count_bad_code(session: Session, world: World, venue: Venue, code: Accepted | Rejected) -> None:
+    """Count a code that no card of ours can have shown; too many in a minute lock the terminal for one."""
+    gate = _gate()
+    if gate and isinstance(code, Rejected) and code.outcome in rules.BAD_CODES:
+        merchants.count_bad_code(session, world, venue.terminal_id, gate.limits.failed_codes)
+
+
+def _gate() -> Gate | None:
+    kept = current_app.extensions
+    if _GATE not in kept:
+        kept[_GATE] = gate_of(current_settings())
+    gate: Gate | None = kept[_GATE]
+    return gate
+
+
+def _bearer(session: Session, world: World) -> Caller:
+    token = bearer()
+    if token is None:
         raise NotSignedIn("token_invalid", "缺少终端令牌：请以 Authorization: Bearer cnt_… 发送。")
-    return venue_of_token(session, world, token.strip())
+    known = merchants.caller_of_token(session, world, token)
+    if known.requires_signature:
+        raise NotSignedIn("signature_invalid", "本商户要求每个请求都签名（RFC 9421），请用登记过公钥的终端发送。")
+    return known
 
 
-def read_body() -> dict[str, Any]:
-    """The request's JSON object. Raises Malformed, and 415 and 413 by werkzeug."""
-    if request.mimetype != JSON or request.headers.get("Content-Encoding", "identity") != "identity":
-        raise UnsupportedMediaType
-    return schemas.read_json(request.get_data())
+def _signer(session: Session, world: World) -> Caller:
+    """Who signed. A token sent along must be the same terminal's, and lends its scopes."""
+    signed = SignedRequest(request.method, _url_as_sent(), dict(request.headers), request.get_data(cache=True))
+    terminal = merchants.signing_terminal(session, world, key_id_in(signed))
+    nonce = verified_nonce(signed, terminal.algorithm, terminal.public_key, world.now())
+    if turned_away := may_call(terminal.caller, world.now()):
+        raise turned_away
+    services.use_nonce(session, world, terminal.key, nonce)
+    token = bearer()
+    if token is None:
+        return terminal.caller
+    known = merchants.caller_of_token(session, world, token)
+    if known.venue.terminal_id != terminal.caller.venue.terminal_id:
+        raise NotSignedIn("signature_invalid", "签名密钥和令牌不属于同一台终端。")
+    return known
 
 
-def read_query(schema: Schema) -> dict[str, Any]:
-    """The request's query. Raises InvalidInput("invalid_fields"), also for a name given twice."""
-    twice = [name for name, values in request.args.lists() if len(values) > 1]
-    if twice:
-        findings = [schemas.twice(name) for name in twice]
-        raise InvalidInput("invalid_fields", "有参数重复，请每个只写一次。", findings)
-    return schemas.load(schema, request.args.to_dict())
+def _url_as_sent() -> str:
+    sent = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or quote(request.path)
+    return f"https://{request.host}{sent}"
+
+
+@blueprint.errorhandler(ClockSkew)
+def _clock_skew(error: ClockSkew) -> Response:
+    headers = {"WWW-Authenticate": "Bearer"}
+    return problem(error.status, error.code, error.message, headers=headers, **error.detail)
 
 
 def read_key() -> str:
     """The Idempotency-Key. Raises Malformed("idempotency_key_required" or "idempotency_key_invalid")."""
     key = request.headers.get("Idempotency-Key")
     if not key:
-        raise schemas.Malformed(
-            "idempotency_key_required", "缺少 Idempotency-Key：每个新请求请带一个新的键，重试时带同一个。"
-        )
+        raise Malformed("idempotency_key_required", "缺少 Idempotency-Key：每个新请求请带一个新的键，重试时带同一个。")
     if not rules.is_key(key):
-        raise schemas.Malformed("idempotency_key_invalid", "Idempotency-Key 应为 16–64 位字母、数字、_ 或 -。")
+        raise Malformed("idempotency_key_invalid", "Idempotency-Key 应为 16–64 位字母、数字、_ 或 -。")
     return key
 
 

@@ -1,12 +1,7 @@
 """Redemptions: quote, redeem, hold and capture, reverse, look up."""
 
-import base64
-import binascii
-import hmac
-import json
 import uuid
 from collections.abc import Callable
-from datetime import date
 from functools import partial
 from typing import Any
 
@@ -15,36 +10,34 @@ from sqlalchemy.orm import Session
 
 from cardnet.benefits import services as benefits
 from cardnet.benefits.services import Purchase, PurchaseLine, RedemptionRecord
-from cardnet.credential.device import challenge_nonce
-from cardnet.credential.store import trust_pack
-from cardnet.credential.verify import Accepted, Rejected, VerifyContext, verify
+from cardnet.credential.verify import Accepted, Rejected
 from cardnet.http import problem
+from cardnet.http.requests import cursor_of, place_of, read_body, read_query
+from cardnet.http.wire import load, moment
 from cardnet.kernel import calendar
 from cardnet.kernel.db import transaction
-from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, NotFound
-from cardnet.kernel.vault import vault_of
+from cardnet.kernel.errors import Conflict, NotFound
+from cardnet.kernel.statement import Lost
 from cardnet.kernel.world import World
 from cardnet.merchant_api import answers, rules, schemas, services
-from cardnet.merchant_api.answers import moment
 from cardnet.merchant_api.routes.blueprint import Call, serves
 from cardnet.merchant_api.routes.edge import (
     answer_at_once,
     answer_once,
     caller,
+    count_bad_code,
     json_answer,
     kept_problem,
     problem_answer,
-    read_body,
-    read_query,
     respond,
 )
 from cardnet.merchant_api.rules import Answer
-from cardnet.merchants.rules import Venue
+from cardnet.merchants.rules import Scope, Venue
 from cardnet.wiring import current_world
 
 _QUOTE, _REDEEM = schemas.QuoteRequest(), schemas.RedeemRequest()
-_CAPTURE, _REVERSE, _LIST = schemas.CaptureRequest(), schemas.ReverseRequest(), schemas.ListQuery()
-_CURSOR = "merchant_api.cursor"
+_CAPTURE, _REVERSE, _REFUND = schemas.CaptureRequest(), schemas.ReverseRequest(), schemas.RefundRequest()
+_LIST = schemas.ListQuery()
 
 
 @serves(
@@ -62,13 +55,23 @@ def ask_quote() -> Response:
     """POST /quotes."""
     world = current_world()
     with transaction() as session:
-        venue = caller(session, world)
-        body = schemas.load(_QUOTE, read_body())
-        code = _judge(session, world, venue, body)
+        venue = caller(session, world, Scope.REDEEM)
+        body = load(_QUOTE, read_body())
+        shown, code = _judge(session, world, venue, body)
         record = benefits.quote(
-            session, world, benefits.Quote(venue, code, _purchase(body["purchase"]), body["id_last4"])
+            session, world, benefits.Quote(venue, code, purchase_of(body["purchase"]), body["id_last4"])
         )
-    return respond(json_answer(200, answers.quote(record, world.now())))
+        count_bad_code(session, world, venue, code)
+        token = None
+        if isinstance(shown, services.Shown) and not _about_the_card(record):
+            # Asking again by token gives the same one: two minutes from the code, not from the last question.
+            token = body["quote_token"] or services.token_of(session, venue, shown), shown.expires_at
+    return respond(json_answer(200, answers.quote(record, token, world.now())))
+
+
+def _about_the_card(record: RedemptionRecord) -> bool:
+    """Whether it is the card or the code that was refused, which no other purchase would mend."""
+    return any(reason.program is None for reason in record.reasons)
 
 
 @serves(
@@ -92,12 +95,14 @@ def redeem() -> Response:
 def _redeem(
     session: Session, world: World, venue: Venue, body: dict[str, Any], *, with_commit: bool = False
 ) -> Callable[[], Answer]:
-    code = _judge(session, world, venue, body)
+    if with_commit and body["group_ref"] is not None:
+        raise Lost  # a group is noted beside a redemption that is written
+    shown, code = _judge(session, world, venue, body)
     command = benefits.Redeem(
         venue,
-        body["code"],
+        shown.code if isinstance(shown, services.Shown) else "",
         code,
-        _purchase(body["purchase"]),
+        purchase_of(body["purchase"]),
         body["merchant_ref"],
         body["capture"],
         body["hold_seconds"],
@@ -105,7 +110,11 @@ def _redeem(
     )
 
     def act() -> Answer:
-        return _told(benefits.redeem(session, world, command, with_commit=with_commit), world)
+        record = benefits.redeem(session, world, command, with_commit=with_commit)
+        count_bad_code(session, world, venue, code)
+        if body["group_ref"] is not None:
+            record = benefits.note_group(session, record, body["group_ref"], body["payer"])
+        return _told(record, world)
 
     return act
 
@@ -143,7 +152,8 @@ def capture(id: uuid.UUID) -> Response:  # noqa: A002 - the contract's own name
                 # A value, not an error: the late capture has released what was held, and that must stay.
                 return problem_answer(problem(409, "hold_expired", "预留已过期，金额已释放；请重新核销。"), record.id)
             said = answers.redemption(record, world.now())
-            return json_answer(200, said | {"released_fen": _held(held) - record.captured_fen}, record.id)
+            used = {"captured_fen": record.captured_fen, "released_fen": _held(held) - record.captured_fen}
+            return json_answer(200, said | used, record.id)
 
         return act
 
@@ -152,6 +162,36 @@ def capture(id: uuid.UUID) -> Response:  # noqa: A002 - the contract's own name
 
 def _held(record: RedemptionRecord) -> int:
     return record.discount_fen + record.subsidy_fen
+
+
+@serves(
+    Call(
+        "POST",
+        "/redemptions/{id}/refunds",
+        "Give back part or all, any time",
+        {201: schemas.Refund},
+        body=schemas.RefundRequest,
+        problems=("not_found", "invalid_state", "refund_exceeds_captured", "already_reversed", "day_closing"),
+        takes_key=True,
+        parameters={"id": "uuid"},
+        notes="`benefit_fen`, or `lines` with what each of them got, or neither for all that is left. The union's money is "
+        "free again at once; the member's use comes back when everything is given back.",
+    )
+)
+def refund(id: uuid.UUID) -> Response:  # noqa: A002 - the contract's own name
+    """POST /redemptions/{id}/refunds."""
+
+    def work(session: Session, world: World, venue: Venue, body: dict[str, Any]) -> Callable[[], Answer]:
+        lines = tuple(line["line_no"] for line in body["lines"])
+        command = benefits.GiveBack(venue, id, body["reason"], body["benefit_fen"], lines)
+
+        def act() -> Answer:
+            made = benefits.refund(session, world, command)
+            return json_answer(201, answers.refund(made, world.now()), id)
+
+        return act
+
+    return answer_once(rules.REFUND, _REFUND, work, id=str(id))
 
 
 @serves(
@@ -218,12 +258,14 @@ def list_redemptions() -> Response:
         venue = caller(session, world)
         query = read_query(_LIST)
         day = query["business_date"] or calendar.day_of(world.now())
-        before = _read_cursor(session, venue, day, query)
+        bound = [str(venue.merchant_id), day.isoformat(), query["terminal"]]
+        place = place_of(session, bound, query["cursor"])
+        before = uuid.UUID(place) if place else None
         found = benefits.redemptions_of_merchant(
             session, venue.merchant_id, before, query["limit"] + 1, day=day, terminal_code=query["terminal"]
         )
         shown = found[: query["limit"]]
-        more = _cursor(session, venue, day, query, shown[-1]) if len(found) > len(shown) else None
+        more = cursor_of(session, bound, str(shown[-1].id)) if len(found) > len(shown) else None
     body = {
         "redemptions": [answers.row(record) for record in shown],
         "next_cursor": more,
@@ -291,40 +333,16 @@ def _show(find: Callable[[Session, Venue], RedemptionRecord]) -> Response:
     return respond(json_answer(200, answers.redemption(record, world.now())))
 
 
-def _judge(session: Session, world: World, venue: Venue, body: dict[str, Any]) -> Accepted | Rejected:
+def _judge(
+    session: Session, world: World, venue: Venue, body: dict[str, Any]
+) -> tuple[services.Shown | Rejected, Accepted | Rejected]:
     """The code as a value: whether it was shown in time is decided now, whether it counts only under the key."""
     at = world.now()
-    challenge = challenge_nonce(body["challenge"]) if body["challenge"] else None
-    context = VerifyContext(frozenset((venue.merchant_code, venue.terminal_code)), challenge)
-    return verify(body["code"], trust_pack(session, at), None, at, context)
+    shown = services.shown_in(session, venue, at, body["code"], body["quote_token"], body["challenge"])
+    return shown, services.judge(session, venue, shown, at)
 
 
-def _purchase(sent: dict[str, Any]) -> Purchase:
+def purchase_of(sent: dict[str, Any]) -> Purchase:
+    """What a request says was bought."""
     lines = tuple(PurchaseLine(line["line_no"], line["amount_fen"], line["category"]) for line in sent["lines"])
     return Purchase(sent["amount_fen"], sent["service_code"], lines, sent["service_on"])
-
-
-def _cursor(session: Session, venue: Venue, day: date, query: dict[str, Any], last: RedemptionRecord) -> str:
-    assert last.id is not None  # a stored one always has an id
-    place = last.id.bytes
-    return base64.urlsafe_b64encode(place + _seal(session, venue, day, query, place)).decode().rstrip("=")
-
-
-def _read_cursor(session: Session, venue: Venue, day: date, query: dict[str, Any]) -> uuid.UUID | None:
-    """Where the page starts. A cursor is signed and bound to its filter, so a changed or borrowed one is refused."""
-    if query["cursor"] is None:
-        return None
-    try:
-        given = base64.urlsafe_b64decode(query["cursor"] + "=" * (-len(query["cursor"]) % 4))
-    except (binascii.Error, ValueError):
-        given = b""
-    place, seal = given[:16], given[16:]
-    if len(place) != 16 or not hmac.compare_digest(seal, _seal(session, venue, day, query, place)):
-        finding = FieldError("/cursor", "请原样使用上一页给出的 next_cursor，筛选条件也不要改。")
-        raise InvalidInput("invalid_fields", "翻页位置不对，请从第一页重新开始。", [finding])
-    return uuid.UUID(bytes=place)
-
-
-def _seal(session: Session, venue: Venue, day: date, query: dict[str, Any], place: bytes) -> bytes:
-    bound = json.dumps([str(venue.merchant_id), day.isoformat(), query["terminal"], place.hex()])
-    return vault_of(session).index(_CURSOR, bound)[:16]

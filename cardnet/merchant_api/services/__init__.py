@@ -1,5 +1,52 @@
-"""Use cases of the merchant API itself: idempotency and tombstones."""
+"""Use cases of the merchant API itself: idempotency and tombstones, quote tokens, nonces, webhooks."""
 
 from cardnet.merchant_api.services.keys import Claim, KeptKey, at_once, bury, forget_keys, key_of, once
+from cardnet.merchant_api.services.nonces import forget_nonces, use_nonce
+from cardnet.merchant_api.services.quotes import Shown, judge, shown_by, shown_in, token_of
+from cardnet.merchant_api.services.webhooks import (
+    DeliveryView,
+    EndpointView,
+    MakeEndpoint,
+    Message,
+    NewEndpoint,
+    deliveries,
+    disable_endpoint,
+    enable_endpoint,
+    endpoints,
+    make_endpoint,
+    note_outcome,
+    replay_delivery,
+    spread_events,
+    take_message,
+)
 
-__all__ = ["Claim", "KeptKey", "at_once", "bury", "forget_keys", "key_of", "once"]
+__all__ = [
+    "Claim",
+    "DeliveryView",
+    "EndpointView",
+    "KeptKey",
+    "MakeEndpoint",
+    "Message",
+    "NewEndpoint",
+    "Shown",
+    "at_once",
+    "bury",
+    "deliveries",
+    "disable_endpoint",
+    "enable_endpoint",
+    "endpoints",
+    "forget_keys",
+    "forget_nonces",
+    "judge",
+    "key_of",
+    "make_endpoint",
+    "note_outcome",
+    "once",
+    "replay_delivery",
+    "shown_by",
+    "shown_in",
+    "spread_events",
+    "take_message",
+    "token_of",
+    "use_nonce",
+]

@@ -1,6 +1,15 @@
 """Use cases of merchants and their terminals."""
 
-from cardnet.merchants.services.callers import Venue, forget_token, venue_of_terminal, venue_of_token
+from cardnet.merchants.services.callers import (
+    Venue,
+    caller_of_token,
+    forget_token,
+    signing_terminal,
+    venue_of_terminal,
+    venue_of_token,
+)
+from cardnet.merchants.services.keys import AddKey, KeyView, RevokeKey, add_key, keys_of, revoke_key
+from cardnet.merchants.services.lockouts import count_bad_code
 from cardnet.merchants.services.pairing import (
     Enrol,
     Enrolled,
@@ -13,6 +22,7 @@ from cardnet.merchants.services.partners import (
     MakeMerchant,
     MakeStore,
     MerchantView,
+    RequireSignature,
     SetMerchantState,
     StoreView,
     make_merchant,
@@ -20,6 +30,7 @@ from cardnet.merchants.services.partners import (
     merchant_of_code,
     merchant_of_id,
     merchants,
+    require_signature,
     set_merchant_state,
     stores_of,
 )
@@ -39,10 +50,12 @@ from cardnet.merchants.services.terminals import (
 )
 
 __all__ = [
+    "AddKey",
     "Enrol",
     "Enrolled",
     "EnrolmentRefused",
     "IssueToken",
+    "KeyView",
     "MakeMerchant",
     "MakePairingCode",
     "MakeStore",
@@ -50,15 +63,21 @@ __all__ = [
     "MerchantView",
     "NewTerminal",
     "NewToken",
+    "RequireSignature",
+    "RevokeKey",
     "RevokeToken",
     "SetMerchantState",
     "SetTerminalState",
     "StoreView",
     "TerminalView",
     "Venue",
+    "add_key",
+    "caller_of_token",
+    "count_bad_code",
     "enrol",
     "forget_token",
     "issue_token",
+    "keys_of",
     "make_merchant",
     "make_pairing_code",
     "make_store",
@@ -66,9 +85,12 @@ __all__ = [
     "merchant_of_code",
     "merchant_of_id",
     "merchants",
+    "require_signature",
+    "revoke_key",
     "revoke_token",
     "set_merchant_state",
     "set_terminal_state",
+    "signing_terminal",
     "stores_of",
     "terminals_of",
     "venue_of_terminal",

@@ -17,6 +17,7 @@ from cardnet.merchants import rules
 from cardnet.merchants.models import Merchant, PairingCode, Terminal
 from cardnet.merchants.rules import PAIRING_LIFE, PAIRING_TRIES, MerchantState, TerminalState, Venue
 from cardnet.merchants.services.callers import venue_of_terminal
+from cardnet.merchants.services.keys import AddKey, add_key
 from cardnet.merchants.services.terminals import IssueToken, issue_token
 
 _SECRET_FIELD = "pairing_code.secret"  # noqa: S105 - the name of a field
@@ -47,10 +48,11 @@ class Enrol:
 
 @dataclass(frozen=True)
 class Enrolled:
-    """The device is this terminal now; the token is shown this once."""
+    """The device is this terminal now; the token is shown this once. `key_id` is what its signatures call its key."""
 
     venue: Venue
     token: str
+    key_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,18 +89,22 @@ def make_pairing_code(session: Session, world: World, command: MakePairingCode) 
 
 
 def enrol(session: Session, world: World, command: Enrol) -> Enrolled | EnrolmentRefused:
-    """Trade a pairing code for a token. Raises InvalidInput for an unusable name or key, Conflict("too_many_tokens")."""
+    """Trade a pairing code for a token.
+
+    Raises InvalidInput for an unusable name or key, Conflict("too_many_tokens", "too_many_keys", "key_taken").
+    """
     name = rules.checked_name(command.name, "终端名称")
-    algorithm, key = rules.read_public_key(command.public_key) if command.public_key else (None, None)
+    if command.public_key:
+        rules.read_public_key(command.public_key)  # a bad key must not cost a try
     code = rules.read_pairing_code(command.pairing_code)
     terminal_id = _use(session, world, code) if code else None
     if terminal_id is None:
         return EnrolmentRefused()
-    changes = {"name": name} | ({"public_key": key, "key_algorithm": algorithm} if key else {})
-    session.execute(update(Terminal).where(Terminal.id == terminal_id).values(**changes))
+    session.execute(update(Terminal).where(Terminal.id == terminal_id).values(name=name))
+    key = add_key(session, world, AddKey(terminal_id, command.public_key)) if command.public_key else None
     token = issue_token(session, world, IssueToken(terminal_id))
     record(session, world, Act("terminal.enrol", "terminal", str(terminal_id)))
-    return Enrolled(venue_of_terminal(session, terminal_id), token.token)
+    return Enrolled(venue_of_terminal(session, terminal_id), token.token, key.key_id if key else None)
 
 
 def _use(session: Session, world: World, code: rules.PairingCode) -> uuid.UUID | None:

@@ -33,6 +33,7 @@ class MerchantView:
     contract_from: date | None
     contract_until: date | None
     state: MerchantState
+    requires_signature: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,29 @@ class SetMerchantState:
     state: MerchantState
     reason: str
     actor_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True)
+class RequireSignature:
+    """A merchant's manager decides whether its terminals must sign their requests; they heed it within 30 s."""
+
+    merchant_id: uuid.UUID
+    required: bool
+    actor_id: uuid.UUID | None = None
+
+
+def require_signature(session: Session, world: World, command: RequireSignature) -> None:
+    """From now on a token alone is enough, or is not. Raises NotFound("merchant_unknown")."""
+    before = merchant_of_id(session, command.merchant_id).requires_signature
+    session.execute(
+        update(Merchant).where(Merchant.id == command.merchant_id).values(requires_signature=command.required)
+    )
+    states = {"requires_signature": before}, {"requires_signature": command.required}
+    record(
+        session,
+        world,
+        Act("merchant.signature", "merchant", str(command.merchant_id), command.actor_id, None, None, *states),
+    )
 
 
 def make_merchant(session: Session, world: World, command: MakeMerchant) -> MerchantView:
@@ -187,6 +211,7 @@ def _merchant_view(merchant: Merchant) -> MerchantView:
         merchant.contract_from,
         merchant.contract_until,
         MerchantState(merchant.state),
+        merchant.requires_signature,
     )
 
 

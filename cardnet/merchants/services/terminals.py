@@ -13,8 +13,9 @@ from cardnet.kernel.errors import Conflict, NotFound
 from cardnet.kernel.world import World
 from cardnet.merchants import rules
 from cardnet.merchants.models import Store, Terminal, TerminalToken
-from cardnet.merchants.rules import ACTIVE_TOKENS_PER_TERMINAL, TerminalState
-from cardnet.merchants.services.callers import forget_token
+from cardnet.merchants.rules import ACTIVE_TOKENS_PER_TERMINAL, Scope, TerminalState
+from cardnet.merchants.services.callers import forget_terminal, forget_token
+from cardnet.merchants.services.keys import AddKey, add_key
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,12 @@ class NewTerminal:
 
 @dataclass(frozen=True)
 class IssueToken:
-    """A terminal changes its token; `expires_at` None lasts until revoked."""
+    """A terminal changes its token; `expires_at` None lasts until revoked, `scopes` None may do everything."""
 
     terminal_id: uuid.UUID
     expires_at: datetime | None = None
     actor_id: uuid.UUID | None = None
+    scopes: frozenset[Scope] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,6 @@ def make_terminal(session: Session, world: World, command: MakeTerminal) -> NewT
     known = select(Terminal.id).where(Terminal.merchant_id == store.merchant_id, Terminal.code == code)
     if session.scalar(known):
         raise Conflict("terminal_code_taken", f"终端编号“{code}”在本商户已被使用，请换一个。")
-    algorithm, key = rules.read_public_key(command.public_key) if command.public_key else (None, None)
     terminal = Terminal(
         id=world.new_id(),
         merchant_id=store.merchant_id,
@@ -101,13 +102,13 @@ def make_terminal(session: Session, world: World, command: MakeTerminal) -> NewT
         code=code,
         name=rules.checked_name(command.name or code, "终端名称"),
         state=TerminalState.ACTIVE,
-        public_key=key,
-        key_algorithm=algorithm,
         created_at=world.now(),
     )
     session.add(terminal)
     session.flush()
     record(session, world, Act("terminal.make", "terminal", str(terminal.id), command.actor_id, after={"code": code}))
+    if command.public_key:
+        add_key(session, world, AddKey(terminal.id, command.public_key, command.actor_id))
     token = issue_token(session, world, IssueToken(terminal.id, actor_id=command.actor_id))
     return NewTerminal(terminal.id, token.token)
 
@@ -131,6 +132,7 @@ def issue_token(session: Session, world: World, command: IssueToken) -> NewToken
             terminal_id=command.terminal_id,
             token_hash=rules.token_hash(token),
             slot=free[0],
+            scopes=None if command.scopes is None else " ".join(sorted(command.scopes)),
             created_at=at,
             expires_at=command.expires_at,
         )
@@ -160,8 +162,7 @@ def set_terminal_state(session: Session, world: World, command: SetTerminalState
         raise Conflict("terminal_state", "这台终端已报废，不能再启用；请新建终端。")
     terminal.state = command.state
     session.flush()
-    hashes = session.scalars(select(TerminalToken.token_hash).where(TerminalToken.terminal_id == terminal.id))
-    forget_token(session, *hashes)
+    forget_terminal(session, terminal.id)
     after = {"state": command.state, "reason": command.reason}
     act = Act("terminal.state", "terminal", str(terminal.id), command.actor_id, None, None, {"state": before}, after)
     record(session, world, act)

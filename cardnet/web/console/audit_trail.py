@@ -156,7 +156,7 @@ def _document(value: dict[str, Any] | None) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
 
 
-def _csv(lines: Iterator[TrailLine]) -> tuple[io.BytesIO, str]:
+def csv_of(lines: Iterator[TrailLine]) -> tuple[io.BytesIO, str]:
     """UTF-8 with BOM, as spreadsheet programs want it, formulas made inert."""
     text = io.StringIO(newline="")
     writer = defused.writer(text, quoting=csv.QUOTE_MINIMAL)
@@ -181,4 +181,4 @@ def _xlsx(lines: Iterator[TrailLine]) -> tuple[io.BytesIO, str]:
     return content, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-_WRITERS = {"csv": _csv, "xlsx": _xlsx}
+_WRITERS = {"csv": csv_of, "xlsx": _xlsx}

@@ -35,7 +35,7 @@ LISTS = ("", "unsigned", "ending")
 @staff_page(*OFFICERS)
 def cards(principal: Principal) -> ResponseReturnValue:
     """Search by whole number or last digits; narrow by unit, state and what is to be done."""
-    return _list_page(principal, {})
+    return list_page(principal, {})
 
 
 @blueprint.post("/cards/find")
@@ -49,7 +49,7 @@ def find(principal: Principal) -> ResponseReturnValue:
         return redirect(_list_address({"number": digits, **words}), 303)
     with transaction() as session:
         people = membership.people_of_document(session, digits.upper()) or membership.people_named(session, asked)
-    return _list_page(principal, words, asked, frozenset(people))
+    return list_page(principal, words, asked, frozenset(people))
 
 
 @blueprint.post("/cards/hand-out")
@@ -59,7 +59,7 @@ def hand_out_many(principal: Principal) -> ResponseReturnValue:
     choose, chosen = request.form.get("choose", "selected"), tuple(request.form.getlist("number"))
     words = {name: request.form.get(name, "").strip()[:80] for name in ("unit", "state", "list")}
     if choose == "selected" and not chosen:
-        return _list_page(principal, words, wrong={"number": gettext("请先勾选已经签领的人。")})
+        return list_page(principal, words, wrong={"number": gettext("请先勾选已经签领的人。")})
     try:
         with transaction() as session:
             wanted, wrong = _filter(session, principal, words)
@@ -70,7 +70,7 @@ def hand_out_many(principal: Principal) -> ResponseReturnValue:
             command = issuance.HandOutCards(principal, numbers=numbers, except_numbers=but)
             count = issuance.hand_out_cards(session, current_world(), command)
     except CardnetError as error:
-        return _list_page(principal, words, wrong=wrong_of(error, {"unit_unknown": "unit"}), status=error.status)
+        return list_page(principal, words, wrong=wrong_of(error, {"unit_unknown": "unit"}), status=error.status)
     said = gettext("已登记 %(count)d 张签领。", count=count) if count else gettext("这些卡此前都已签领，没有变化。")
     flash(said, "good" if count else "calm")
     return redirect(_list_address(words), 303)
@@ -89,12 +89,17 @@ def card_page(principal: Principal, card_id: str, wrong: dict[str, str], act: st
     with transaction() as session:
         line = desk.card_of_id(session, principal, whole_id(card_id))
         more = desk.card_more(session, line.card_id)
+        applied = issuance.open_application_of(session, line.card_id)
+        desk_above = issuance.is_desk_above(session, principal)
         history = desk.card_history(session, line.card_id)
     return render_template(
         "console/card.html",
         card=line,
         more=more,
         history=history,
+        applied=applied,
+        desk_above=desk_above,
+        why=request.form.get("why", "lost"),
         wrong=wrong,
         act_name=act,
         reason=request.form.get("reason", ""),
@@ -111,7 +116,7 @@ def _list_address(words: dict[str, str]) -> str:
     return url_for("console.cards") + (f"?{urlencode(given)}" if given else "")
 
 
-def _list_page(
+def list_page(
     principal: Principal,
     words: dict[str, str],
     named: str = "",
@@ -119,6 +124,7 @@ def _list_page(
     wrong: dict[str, str] | None = None,
     status: int = 422,
 ) -> ResponseReturnValue:
+    """The list under its filter, or what is wrong with it."""
     number = asked_page()
     if not words:
         words = {name: request.args.get(name, "").strip()[:80] for name in ("unit", "state", "list")}
@@ -126,6 +132,7 @@ def _list_page(
     size = _NAMESAKES if people is not None else _SHOWN
     with transaction() as session:
         units = membership.unions_under(session, principal.scope_path)
+        own = membership.union_of_id(session, principal.union_id)
         wanted, found_wrong = _filter(session, principal, words, "" if named else asked, people)
         wrong = {**(wrong or {}), **found_wrong}
         listed = (
@@ -135,8 +142,13 @@ def _list_page(
                 session, principal, wanted, limit=size, offset=0 if people is not None else (number - 1) * size
             )
         )
+        renewable = 0
+        if words["list"] == "ending" and not found_wrong:
+            renewable = issuance.cards_to_renew(session, current_world(), principal, wanted.path)
     page = render_template(
         "console/cards.html",
+        own=own,
+        renewable=renewable,
         page=Page(listed.items, 1 if people is not None else number, size, listed.total),
         asked=asked,
         by_person=people is not None,

@@ -4,19 +4,16 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from cardnet.access.rules import Principal
-from cardnet.issuance.services import cards_before
+from cardnet.issuance.file_kinds import CARDS_BEFORE
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError
 from cardnet.membership import services as membership
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
+from cardnet.web.console.imports import MAX_BYTES, take_in
 from cardnet.web.csrf import takes_upload
 from cardnet.web.forms import wrong_of
 from cardnet.web.language import gettext
-from cardnet.wiring import current_world
-
-MAX_BYTES = 20 << 20
-_FINDINGS = 200
 
 
 @blueprint.get("/cards/import")
@@ -38,20 +35,11 @@ def import_cards(principal: Principal) -> ResponseReturnValue:
     try:
         with transaction() as session:
             own = membership.union_of_id(session, principal.union_id)
-            command = cards_before.ImportCards(given.read(), given.filename, own.code, principal, issuer)
-            done = cards_before.import_cards(session, current_world(), command)
+        options = {"unit_code": own.code, "issuer": issuer}
+        return take_in(principal, CARDS_BEFORE, given.read(), given.filename, options)
     except CardnetError as error:
         return _page(wrong_of(error, {error.code: "file"})), error.status
-    return _page({}, done)
 
 
-def _page(wrong: dict[str, str], done: cards_before.CardsImported | None = None) -> str:
-    findings = done.findings if done else ()
-    return render_template(
-        "console/cards_import.html",
-        wrong=wrong,
-        done=done,
-        findings=findings[:_FINDINGS],
-        more=max(0, len(findings) - _FINDINGS),
-        limit_mb=MAX_BYTES >> 20,
-    )
+def _page(wrong: dict[str, str]) -> str:
+    return render_template("console/cards_import.html", wrong=wrong, limit_mb=MAX_BYTES >> 20)

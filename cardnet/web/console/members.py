@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from cardnet.access import services as access
 from cardnet.access.rules import Principal
+from cardnet.benefits import services as benefits
 from cardnet.issuance import services as issuance
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
@@ -275,6 +276,7 @@ def _file_page(principal: Principal, person_id: uuid.UUID, wrong: dict[str, str]
             kin=membership.kin_of(session, person_id),
             consents=membership.consents_of(session, person_id),
             trail=access.trail(session, query, _TRAIL),
+            late=benefits.grants_of_old_union(session, person_ids=file.ids),
             wrong=wrong,
             act_name=act_name,
             today=day_of(world.now()),

@@ -7,25 +7,24 @@ from flask.typing import ResponseReturnValue
 
 from cardnet.access.rules import Principal, in_scope
 from cardnet.benefits import services as benefits
+from cardnet.issuance.file_kinds import REGISTER
 from cardnet.issuance.rules.answers import MemberAnswer
 from cardnet.issuance.services import answers, self_filled
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, NotFound
 from cardnet.membership import services as membership
-from cardnet.membership.roster import Severity
 from cardnet.membership.rules import UnionNode
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
+from cardnet.web.console.imports import MAX_BYTES, take_in
 from cardnet.web.csrf import takes_upload
 from cardnet.web.forms import wrong_of
 from cardnet.web.language import gettext
 from cardnet.web.paging import Page, asked_page
 from cardnet.wiring import current_world
 
-MAX_REGISTER_BYTES = 20 << 20
 _SHOWN = 50
-_FINDINGS = 200
 
 
 @blueprint.get("/register")
@@ -36,7 +35,7 @@ def register(principal: Principal) -> ResponseReturnValue:
 
 
 @blueprint.post("/register")
-@takes_upload(MAX_REGISTER_BYTES)
+@takes_upload(MAX_BYTES)
 @staff_page(*OFFICERS)
 def import_register(principal: Principal) -> ResponseReturnValue:
     """Take in a 会员名册; rows that are wrong are said and left out."""
@@ -50,12 +49,9 @@ def import_register(principal: Principal) -> ResponseReturnValue:
             unit = membership.union_of_code(session, unit_code) if unit_code else own
             if not in_scope(principal.scope_path, unit.path):
                 raise NotFound("unit_unknown", gettext("没有这个工会编码，请核对。"))
-            command = membership.ImportRegister(given.read(), given.filename, unit.code, principal.account_id)
-            done = membership.import_register(session, current_world(), command)
+        return take_in(principal, REGISTER, given.read(), given.filename, {"unit_code": unit.code})
     except CardnetError as error:
         return _page(principal, wrong=wrong_of(error, {error.code: "file", "unit_unknown": "unit_code"}), status=error.status)  # fmt: skip
-    said = [found for found in done.check.findings if found.severity is not Severity.NOTE]
-    return _page(principal, done=done, findings=said[:_FINDINGS], more=max(0, len(said) - _FINDINGS))
 
 
 def _page(principal: Principal, status: int = 200, **more: object) -> ResponseReturnValue:
@@ -91,7 +87,7 @@ def _page(principal: Principal, status: int = 200, **more: object) -> ResponseRe
             if _is_child(line.union, figures[0].union)
         ]
     template = "console/register.html" if inside else "console/register_counts.html"
-    return render_template(template, **{"wrong": {}, "done": None, "findings": (), "more": 0, **asked, **more}), status
+    return render_template(template, **{"wrong": {}, **asked, **more}), status
 
 
 def _is_child(union: UnionNode, parent: UnionNode) -> bool:

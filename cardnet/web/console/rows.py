@@ -29,7 +29,7 @@ _KEPT_WHEN_EMPTY = (Column.ID_NUMBER, Column.PHONE)
 @staff_page(*OFFICERS)
 def batch_row(principal: Principal, batch_id: str, row: int) -> ResponseReturnValue:
     """One person of a batch: what was found, where the application stands, everything that happened to it."""
-    return _page(principal, batch_id, row, {})
+    return row_page(principal, batch_id, row, {})
 
 
 @blueprint.post("/batches/<batch_id>/rows/<int(max=9999999):row>/correct")
@@ -47,7 +47,7 @@ def correct_row(principal: Principal, batch_id: str, row: int) -> ResponseReturn
             command = issuance.CorrectRow(line.batch_id, row, principal, typed)
             issuance.correct_row(session, current_world(), command)
     except CardnetError as error:
-        return _page(principal, batch_id, row, _wrong(error)), error.status
+        return row_page(principal, batch_id, row, _wrong(error)), error.status
     flash(gettext("已改正并重新提交，从本单位审核重新开始。"), "good")
     return redirect(url_for("console.batch_row", batch_id=batch_id, row=row), 303)
 
@@ -63,7 +63,7 @@ def withdraw_row(principal: Principal, batch_id: str, row: int) -> ResponseRetur
             words = request.form.get("words", "").strip()
             issuance.withdraw(session, current_world(), issuance.Withdraw(line.batch_id, principal, (row,), words))
     except CardnetError as error:
-        return _page(principal, batch_id, row, wrong_of(error)), error.status
+        return row_page(principal, batch_id, row, wrong_of(error)), error.status
     flash(gettext("申请已撤回，名额已释放。"), "good")
     return redirect(url_for("console.batch_row", batch_id=batch_id, row=row), 303)
 
@@ -76,11 +76,13 @@ def _wrong(error: CardnetError) -> dict[str, str]:
     return {names.get(one.pointer.strip("/"), ""): one.message for one in error.errors}
 
 
-def _page(principal: Principal, batch_id: str, row: int, wrong: dict[str, str]) -> str:
+def row_page(principal: Principal, batch_id: str, row: int, wrong: dict[str, str]) -> str:
+    """One person of a batch, and what is wrong with the form that was sent."""
     with transaction() as session:
         me = acting(session, principal)
         line = desk.batch_of(session, me.officer, whole_id(batch_id))
         one = desk.row_of(session, me.officer, line, row)
+        old_card = issuance.replaced_by(session, one.application_id) if one.application_id else None
         history = desk.application_history(session, me.officer, one.application_id) if one.application_id else ()
     own = one.submitted_by == principal.account_id or (one.union and one.union.path == principal.scope_path)
     return render_template(
@@ -92,7 +94,10 @@ def _page(principal: Principal, batch_id: str, row: int, wrong: dict[str, str]) 
         typed=_typed(one),
         id_types=[(name, name) for name in ID_TYPE_NAMES.values()],
         employments=[("", ""), *((name, name) for name in EMPLOYMENT_NAMES.values())],
-        may_correct=own and one.state is ApplicationState.RETURNED,
+        may_correct=own and one.state is ApplicationState.RETURNED and not line.origin.in_place,
+        may_answer=own and one.state is ApplicationState.RETURNED and line.origin.in_place,
+        answer=request.form.get("answer", ""),
+        old_card=old_card,
         may_withdraw=own and (one.state, ApplicationAction.WITHDRAW) in APPLICATION_STEPS,
         behalf=me.behalf,
         now=current_world().now(),

@@ -1,9 +1,9 @@
 /** Activation in three short steps: card number, activation code, last four of the ID. */
 
 import { base64url, compressedPublicKey, makeDeviceKey, signText } from "../cn1/keys";
-import { one } from "../shared/dom";
-import { NoAnswer } from "../shared/http";
+import { onClick, one } from "../shared/dom";
 import { say } from "../shared/words";
+import { sayWrong, whileBusy } from "./forms";
 import * as server from "./server";
 import { CannotKeepKey, keepNewCard, keepPendingKey, pendingKey } from "./store";
 
@@ -73,7 +73,44 @@ export function startActivation(filled: { number: string; code: string }, done: 
     await whileBusy(forms[2]!, say("activating"), async () => done(await bind(number, code, last4)));
   };
 
+  offerCode(input(0), (last4) => {
+    input(2).value = last4;
+    one("#rebind-sent").hidden = false;
+    show(1);
+  });
+
   show(filled.number && filled.code ? 2 : filled.number ? 1 : 0);
+}
+
+/** Who has a new phone and no code asks for one by SMS; `sent` is told the last four that were typed. */
+function offerCode(number: HTMLInputElement, sent: (last4: string) => void): void {
+  const form = one<HTMLFormElement>("#step-sms");
+  const input = one<HTMLInputElement>("input", form);
+  const steps = ["#step-number", "#step-code", "#step-last4"].map((id) => one(id));
+  onClick("#no-code", () => {
+    for (const step of steps) step.hidden = true;
+    form.hidden = false;
+    input.focus();
+  });
+  const back = (): void => {
+    form.hidden = true;
+    sayWrong(form, "");
+  };
+  onClick("#sms-back", () => {
+    back();
+    one("#step-code").hidden = false;
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const last4 = readLast4(input.value);
+    if (!last4) return sayWrong(form, say("last4_wrong"));
+    sayWrong(form, "");
+    void whileBusy(form, say("sending"), async () => {
+      await server.askRebindCode(readNumber(number.value) ?? "", last4);
+      back();
+      sent(last4);
+    });
+  });
 }
 
 async function bind(number: string, code: string, last4: string): Promise<boolean> {
@@ -134,40 +171,6 @@ async function keep(key: CryptoKeyPair, answer: server.Credential): Promise<void
   const { credential, index, expiresAt, now, face } = answer;
   await keepNewCard({ key, credential, index, issuedAt: now, expiresAt, face });
   await navigator.storage?.persist?.().catch(() => false);
-}
-
-/** Say what is wrong with the one field of a form; an empty sentence takes it away. */
-function sayWrong(form: HTMLFormElement, sentence: string): void {
-  const input = one<HTMLInputElement>("input", form);
-  const error = one(".field__error", form);
-  one(".field", form).classList.toggle("field--wrong", sentence !== "");
-  error.hidden = sentence === "";
-  one("span", error).textContent = sentence;
-  input.setAttribute("aria-invalid", String(sentence !== ""));
-  if (sentence) input.focus();
-}
-
-/** Run `work` with the form's button busy; what goes wrong is said at its field. */
-async function whileBusy(form: HTMLFormElement, word: string, work: () => Promise<void>): Promise<void> {
-  const button = one<HTMLButtonElement>("button[type=submit]", form);
-  const before = button.textContent;
-  button.disabled = true;
-  button.textContent = word;
-  try {
-    await work();
-  } catch (error) {
-    sayWrong(form, sentenceFor(error));
-  } finally {
-    button.disabled = false;
-    button.textContent = before;
-  }
-}
-
-function sentenceFor(error: unknown): string {
-  if (error instanceof server.Refused) return error.problem.title || say("server_trouble");
-  if (error instanceof NoAnswer) return say("activate_offline");
-  if (error instanceof CannotKeepKey) return say("cannot_keep_key");
-  throw error;
 }
 
 export function group(text: string): string {

@@ -8,6 +8,7 @@ import { say } from "../shared/words";
 import { fromFragment, group, startActivation, startRebinding } from "./activate";
 import { LiveCode } from "./live";
 import { showRecords } from "./records";
+import { askConsents, showMine, startMine } from "./mine";
 import * as server from "./server";
 import * as store from "./store";
 import { now, synchronise } from "./time";
@@ -16,7 +17,9 @@ const TABS = ["card", "records", "more"] as const;
 type Tab = (typeof TABS)[number];
 
 let card: store.StoredCard | undefined;
-let tab: Tab | "activate" = "activate";
+/** Besides the tabs: before there is a card, and the questions right after it is there. */
+type Page = Tab | "activate" | "agree";
+let tab: Page = "activate";
 
 const live = new LiveCode(
   () => card,
@@ -36,10 +39,11 @@ function usable(): boolean {
   return card?.face.state === "active";
 }
 
-function open(next: Tab | "activate"): void {
+function open(next: Page): void {
   tab = next;
   one("#activate").hidden = next !== "activate";
-  one("#tabs").hidden = next === "activate";
+  one("#agree").hidden = next !== "agree";
+  one("#tabs").hidden = next === "activate" || next === "agree";
   for (const name of TABS) {
     one(`#${name}`).hidden = name !== next;
     const link = one(`#tabs [data-tab="${name}"]`);
@@ -50,6 +54,7 @@ function open(next: Tab | "activate"): void {
   void adjustScreen();
   if (next === "card") void live.refresh();
   if (next === "records") void showRecords();
+  if (next === "more") void showMine();
 }
 
 function showFace(): void {
@@ -126,7 +131,9 @@ async function renewWhenHalfOver(): Promise<void> {
   if (card.expiresAt - at > (card.expiresAt - card.issuedAt) / 2) return;
   const fresh = await server.renew(base64url(await compressedPublicKey(card.key)));
   if (!card) return;
-  card = { ...card, credential: fresh.credential, issuedAt: fresh.now, expiresAt: fresh.expiresAt, face: fresh.face };
+  // Another index is a renewed card: the phone goes on to it by itself.
+  const { credential, index, now: issuedAt, expiresAt, face } = fresh;
+  card = { ...card, credential, index, issuedAt, expiresAt, face };
   await store.keepCard(card);
   showFace();
   void live.redraw();
@@ -156,6 +163,16 @@ async function cardIsHere(largeType?: boolean): Promise<void> {
   await refreshFromServer();
 }
 
+/** A first activation asks what the member agrees to before the card is shown. */
+async function activated(largeType: boolean): Promise<void> {
+  applyType(largeType);
+  await new Promise<void>((resolve) => {
+    askConsents(resolve);
+    open("agree");
+  });
+  await cardIsHere(largeType);
+}
+
 async function start(): Promise<void> {
   void keepForOffline("/wallet/sw.js", "/wallet", () => card !== undefined);
   const settings = await store.settings().catch(() => undefined);
@@ -176,7 +193,7 @@ async function start(): Promise<void> {
     open("activate");
     const number = filled.number ? "" : await numberToBindAgain();
     if (number) startRebinding(number, () => cardIsHere());
-    else startActivation(filled, cardIsHere);
+    else startActivation(filled, activated);
   }
 
   for (const name of TABS) {
@@ -187,6 +204,8 @@ async function start(): Promise<void> {
     applyType(largeType);
     void store.keepSettings({ largeType });
   });
+  startMine(refreshFromServer);
+  onClick("#stopped-replace", () => open("more"));
   onClick("#refresh", refreshFromServer);
   onClick("#forget", () => one<HTMLDialogElement>("#forget-dialog").showModal());
   onClick("#forget-no", () => one<HTMLDialogElement>("#forget-dialog").close());

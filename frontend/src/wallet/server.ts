@@ -88,6 +88,68 @@ export async function redemptions(): Promise<Redemptions> {
   };
 }
 
+export interface Me {
+  phone: { number: string; verified: boolean; can_send: boolean };
+  consents: Record<Purpose, boolean>;
+  /** Where a replacement or renewal stands, in one line; empty when there is none. */
+  application: string;
+  /** When the renewed card begins, in words; empty when there is none. */
+  renewed: string;
+  may_replace: boolean;
+}
+
+export const PURPOSES = ["card", "cover_operator", "notices"] as const;
+export type Purpose = (typeof PURPOSES)[number];
+
+export interface Look {
+  what: string;
+  who: string;
+  union: string;
+  when: string;
+}
+
+export async function me(): Promise<Me> {
+  return asMe(await call("/wallet/api/me"));
+}
+
+export async function reportLoss(): Promise<Me> {
+  return asMe(await call("/wallet/api/loss", { body: {} }));
+}
+
+export async function askForReplacement(why: string, words: string): Promise<Me> {
+  return asMe(await call("/wallet/api/replacement", { body: { why, words } }));
+}
+
+export async function answerConsents(answers: Partial<Record<Purpose | "at_activation", boolean>>): Promise<Me> {
+  return asMe(await call("/wallet/api/consents", { body: answers }));
+}
+
+export async function looks(): Promise<Look[]> {
+  return good(await call("/wallet/api/looks")).lines as Look[];
+}
+
+/** Without a number, the one on record. */
+export async function askPhoneCode(phone: string): Promise<{ phone: string; minutes: number }> {
+  const body = good(await call("/wallet/api/phone/code", { body: { phone } }));
+  return { phone: String(body.phone), minutes: Number(body.minutes) };
+}
+
+export async function confirmPhone(code: string): Promise<Me> {
+  return asMe(await call("/wallet/api/phone", { body: { code } }));
+}
+
+export async function askRebindCode(cardNumber: string, last4: string): Promise<void> {
+  good(await call("/wallet/api/rebind-code", { body: { card_number: cardNumber, id_last4: last4 } }));
+}
+
+export async function chooseLanguage(language: string): Promise<void> {
+  good(await call("/wallet/api/language", { body: { language } }));
+}
+
+function asMe(answer: Answer): Me {
+  return good(answer) as unknown as Me;
+}
+
 export async function signOut(): Promise<void> {
   await call("/wallet/api/sign-out", { body: {} });
 }

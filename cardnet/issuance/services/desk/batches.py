@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from cardnet.access import services as access
 from cardnet.access.rules import Principal
-from cardnet.issuance.rules import ApplicationState
+from cardnet.issuance.rules import ApplicationState, BatchOrigin
 from cardnet.issuance.services.desk.listing import Listed, start_of_page, within
 from cardnet.kernel.errors import NotFound
 from cardnet.membership import services as membership
@@ -38,6 +38,7 @@ class BatchLine:
     mine: int
     due_at: datetime | None
     escalated_at: datetime | None
+    origin: BatchOrigin = BatchOrigin.FILE
 
     @property
     def applications(self) -> int:
@@ -150,4 +151,5 @@ def _batch_line(row: RowMapping, unions: Mapping[uuid.UUID, UnionNode], names: M
         int(row["mine"]),
         row["due_at"],
         row["escalated_at"],
+        BatchOrigin(row["origin"]),
     )

@@ -52,6 +52,7 @@ class CardFilter:
     """Which cards: by whole number, by its last digits, of these people, under `path`, in one of `states`, of one batch.
 
     `unsigned` leaves those nobody has signed for, `ends_by` those whose last day is no later and that were not renewed.
+    `after` is a number: the cards beyond it in the order of their numbers, for who reads on from there.
     """
 
     number: str = ""
@@ -62,6 +63,7 @@ class CardFilter:
     person_ids: frozenset[uuid.UUID] | None = None
     unsigned: bool = False
     ends_by: date | None = None
+    after: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,11 @@ class CardMore:
 _CARDS = """
     select c.*, a.batch_id, a.row, count(*) over () as total
       {which}
-     order by a.batch_id desc nulls last, a.row, c.number
+     order by {order}
      limit :limit offset :offset"""
+
+_ORDER = "a.batch_id desc nulls last, a.row, c.number"
+_ON_FROM = " and c.number > :after"
 
 _WHICH = """
       from card c left join application a on a.id = c.application_id
@@ -127,7 +132,10 @@ def _cards(
 ) -> Listed:
     unions = {union.id: union for union in membership.unions_under(session, within(officer, wanted.path))}
     given = {**_given(wanted, list(unions), card_id), "limit": limit, "offset": offset}
-    rows = session.execute(text(_CARDS.format(which=_WHICH)), given).mappings().all()
+    which, order = (_WHICH, _ORDER) if wanted.after is None else (_WHICH + _ON_FROM, "c.number")
+    rows = (
+        session.execute(text(_CARDS.format(which=which, order=order)), given | {"after": wanted.after}).mappings().all()
+    )
     people = membership.people(session, {row["person_id"] for row in rows})
     items = tuple(_card_line(row, people, unions) for row in rows)
     return Listed(items, rows[0]["total"] if rows else 0)

@@ -36,11 +36,15 @@ class OpenRow:
 
 @dataclass(frozen=True)
 class OpenFilter:
-    """Which of them: under `path` (within the scope), only those whose term has run out, only those sent in again."""
+    """Which of them: under `path` (within the scope), only those whose term has run out, only those sent in again.
+
+    `after` is the term and the application of the row before the first wanted, for who reads on from there.
+    """
 
     path: str | None = None
     only_overdue: bool = False
     only_again: bool = False
+    after: tuple[datetime | None, uuid.UUID] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,14 @@ _WHICH = """
 _PAGE = f"""
     with page as (
         select a.id, a.batch_id, a.row, a.person_id, a.union_id, a.state, a.round, a.submitted_at, a.due_at, a.escalated_at
-        {_WHICH}
+        {_WHICH} {{after}}
          order by a.due_at nulls last, a.id limit :limit offset :offset
     )
     select page.*, b.filename from page join batch b on b.id = page.batch_id
      order by page.due_at nulls last, page.id"""  # noqa: S608 - the piece put in is ours
+
+_AFTER = """
+       and (coalesce(a.due_at, 'infinity'), a.id) > (coalesce(cast(:after_due as timestamptz), 'infinity'), :after_id)"""
 
 # One reading of everything that stands there answers how many, how urgent and whose.
 _UNITS = """
@@ -110,7 +117,11 @@ def open_rows(
     if wanted.only_overdue and wanted.only_again:
         total = session.scalar(text(f"select count(*) {_WHICH}"), given) or 0
     start = start_of_page(total, limit, offset)
-    rows = session.execute(text(_PAGE), {**given, "limit": limit, "offset": start}).mappings().all()
+    given |= {"limit": limit, "offset": start}
+    if wanted.after:
+        given["after_due"], given["after_id"] = wanted.after
+    page = _PAGE.format(after=_AFTER if wanted.after else "")
+    rows = session.execute(text(page), given).mappings().all()
     people = membership.people(session, {row["person_id"] for row in rows})
     unions = membership.unions_of_ids(session, {row["union_id"] for row in rows})
     at = given["at"]

@@ -44,12 +44,16 @@ class RowLine:
 
 @dataclass(frozen=True)
 class RowFilter:
-    """Which rows of a batch: `states` of applications, `check_states` of rows without one, under `path`, mine only."""
+    """Which rows of a batch: `states` of applications, `check_states` of rows without one, under `path`, mine only.
+
+    `after` is the row before the first wanted, for who reads on from there.
+    """
 
     states: frozenset[ApplicationState] = frozenset()
     check_states: frozenset[str] = frozenset()
     path: str | None = None
     only_mine: bool = False
+    after: int = 0
 
 
 _WHICH = """
@@ -65,7 +69,7 @@ _WHICH = """
 
 # The page first and what belongs to its rows afterwards: of thirty thousand only a hundred are looked at closely.
 _ROWS = f"""
-    with page as (select r.row {_WHICH} order by r.row limit :limit offset :offset)
+    with page as (select r.row {_WHICH} and r.row > :after order by r.row limit :limit offset :offset)
     select r.row, r.line, r.state as check_state, r.findings, r.cells, coalesce(a.person_id, r.person_id) as person_id,
            a.id as application_id, a.state, a.union_id, a.review_path, coalesce(a.round, 0) as round, a.due_at,
            a.escalated_at, a.hold_until, a.submitted_by, e.reasons, e.words
@@ -126,6 +130,7 @@ def _rows(
         "states": sorted(wanted.states),
         "checks": sorted(wanted.check_states),
         "limit": limit,
+        "after": wanted.after,
     }
     total = _total(session, batch, wanted, given)
     given["offset"] = start_of_page(total, limit, offset)

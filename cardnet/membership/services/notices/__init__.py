@@ -1,5 +1,6 @@
 """Notices to members, for other packages: telling people, the unit's desk, how people can be reached, the worker's part."""
 
+from cardnet.membership.notices.direct import DirectKind
 from cardnet.membership.notices.rules import NoticeKind
 from cardnet.membership.services.notices.contacts import (
     BindAccount,
@@ -22,6 +23,18 @@ from cardnet.membership.services.notices.desk import (
     notice_lines,
     print_slips,
 )
+from cardnet.membership.services.notices.direct import (
+    SEND_DIRECT,
+    DirectLine,
+    SendDirect,
+    TakenDirect,
+    direct_messages_of,
+    fail_direct,
+    must_not_flood,
+    note_direct,
+    send_direct,
+    take_next_direct,
+)
 from cardnet.membership.services.notices.sending import Taken, close_ways, note_outcome, take_next
 from cardnet.membership.services.notices.writing import (
     SEND,
@@ -37,30 +50,41 @@ __all__ = [
     "LISTS",
     "MOST_SLIPS",
     "SEND",
+    "SEND_DIRECT",
     "BindAccount",
     "ConfirmPhones",
+    "DirectKind",
+    "DirectLine",
     "HandOutSlips",
     "NoticeCounts",
     "NoticeKind",
     "NoticeLine",
     "Recipient",
+    "SendDirect",
     "SetUnionPhone",
     "Slips",
     "Taken",
+    "TakenDirect",
     "Tell",
     "Told",
     "bind_accounts",
     "close_ways",
     "confirm_phones",
     "contact_phones",
+    "direct_messages_of",
     "drop_notices",
+    "fail_direct",
     "hand_out_slips",
+    "must_not_flood",
+    "note_direct",
     "note_outcome",
     "notice_counts",
     "notice_lines",
     "print_slips",
+    "send_direct",
     "set_union_phone",
     "take_next",
+    "take_next_direct",
     "tell",
     "union_phone",
 ]

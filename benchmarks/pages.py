@@ -1,0 +1,87 @@
+"""In Chromium: how long the wallet takes to draw a code, and the till to judge one without a network.
+
+The first time is told apart: nothing is compiled yet. A slow phone is the same page with a quarter of the processor.
+"""
+
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks.harness import ROOT, report
+
+FRONTEND = ROOT / "frontend"
+ORIGIN = "https://pages.invalid/"
+ROUNDS = 60
+SLOW = 4
+DRAWN_MS, ANSWERED_MS = 50, 300
+
+
+def main() -> int:
+    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+        script = _bundle(Path(folder))
+        browser = playwright.chromium.launch(executable_path=_chromium(playwright.chromium.executable_path))
+        for name, slower in (("", 1), ("_slow_phone", SLOW)):
+            drawn, answered = (_measured(browser, script, what, slower) for what in ("drawn", "answered"))
+            _say(f"code_drawn{name}", drawn, DRAWN_MS)
+            _say(f"till_offline_answer{name}", answered, ANSWERED_MS)
+        browser.close()
+    return 0
+
+
+def _bundle(folder: Path) -> str:
+    """The page's script as one file, made by the bundler that makes the pages."""
+    node = shutil.which("node", path=os.pathsep.join([str(ROOT / ".venv" / "bin"), os.environ["PATH"]]))
+    if node is None or not (FRONTEND / "node_modules").exists():
+        raise SystemExit("Node or frontend/node_modules is missing: run make pages.")
+    words = [
+        "node_modules/.bin/rolldown",
+        "benchmarks/pages.ts",
+        "--file",
+        str(folder / "pages.js"),
+        "--format",
+        "iife",
+    ]
+    subprocess.run([node, *words, "--platform", "browser", "--minify"], cwd=FRONTEND, check=True, capture_output=True)
+    return (folder / "pages.js").read_text()
+
+
+def _chromium(own: str) -> str:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((found for name in names if (found := shutil.which(name))), own)
+
+
+def _measured(browser: Browser, script: str, what: str, slower: int) -> list[float]:
+    """Milliseconds of each round on a fresh page."""
+    page: Page = browser.new_page(viewport={"width": 360, "height": 640})
+    # A page of its own origin over https: WebCrypto and IndexedDB ask for that, a network they do not need.
+    page.route("**/*", lambda route: route.fulfill(content_type="text/html", body="<!doctype html><body>"))
+    page.goto(ORIGIN)
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
+    page.add_script_tag(content=script)
+    took: list[float] = page.evaluate(f"window.pages.{what}({ROUNDS})")
+    page.close()
+    return took
+
+
+def _say(name: str, took: list[float], reach: int) -> None:
+    ordered = sorted(took)
+    p95 = ordered[int(0.95 * len(ordered))]
+    report(
+        name=name,
+        value=round(p95, 1),
+        unit="ms, p95",
+        median=round(statistics.median(took), 1),
+        first=round(took[0], 1),
+        reach=reach,
+        machine={"cpus": os.cpu_count(), "python": platform.python_version(), "load": round(os.getloadavg()[0], 2)},
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,331 @@
+"""Advices: what a till gave while nobody could be asked, judged as of then and kept whatever the answer is.
+
+Nothing here can be declined away: the member has left with the discount. So the question is who bears it. Within what
+a till may do alone the union does, even where the use or the money was gone by then (5902); beyond it the merchant.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from cardnet.benefits.models import (
+    Advice,
+    AdviceException,
+    Redemption,
+)
+from cardnet.benefits.services import catalogue
+from cardnet.benefits.services.advice_losses import USED_UP, OfflineSale, Over, bear, due_without_limits
+from cardnet.benefits.services.holds import capture_hold
+from cardnet.benefits.services.lookups import redemption as redemption_of
+from cardnet.benefits.services.records import MIN_HOLD_SECONDS, Capture, Purchase, Redeem, RedemptionRecord
+from cardnet.benefits.services.redeem import redeem
+from cardnet.benefits.words import AdviceOutcome
+from cardnet.credential.limits import OfflineUse, judge_use
+from cardnet.credential.pack import Policy
+from cardnet.credential.status import StatusAge
+from cardnet.credential.verify import Accepted, Rejected
+from cardnet.issuance.services import withdrawn_at
+from cardnet.kernel.calendar import day_of, start_of
+from cardnet.kernel.errors import Conflict
+from cardnet.kernel.world import World
+from cardnet.merchants.rules import Venue
+
+OLDEST = timedelta(hours=72)
+CLOCK_OFF = timedelta(seconds=120)
+LIST_STALE = timedelta(hours=72)
+
+DUPLICATE, UNSIGNED = "duplicate_merchant_reference", "signature_invalid"
+OVER_LIMIT, GAP = "E11", "E12"
+
+_ACCEPTED = (AdviceOutcome.CAPTURED.value, AdviceOutcome.CAPTURED_WITH_EXCEPTION.value)
+
+
+@dataclass(frozen=True)
+class Advise:
+    """One record of a till. `given_fen` is what it took off; None leaves it to us to say what was due.
+
+    `code` is what the verifier said as of `occurred_at`, `signed` whether the record is the terminal's own word.
+    `list_issued_at` is how new the till's status list was, `synced_at` when it had last been heard, `clock_off` how far
+    its clock was out. `digest` is the SHA-256 of the record, `follows` the one it says came before it.
+    """
+
+    venue: Venue
+    terminal_seq: int
+    occurred_at: datetime
+    merchant_ref: str
+    code_text: str
+    code: Accepted | Rejected
+    purchase: Purchase
+    record: Mapping[str, Any]
+    digest: bytes
+    signed: bool
+    given_fen: int | None = None
+    follows: bytes | None = None
+    list_issued_at: datetime | None = None
+    synced_at: datetime | None = None
+    clock_off: timedelta = timedelta(0)
+    id_last4: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Advised:
+    """What became of one record. `late_for` is the day it belongs to when that is not the day it was booked on."""
+
+    terminal_seq: int
+    merchant_ref: str
+    outcome: AdviceOutcome
+    code: str | None
+    redemption: RedemptionRecord | None
+    late_for: date | None
+    first_redemption_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    outcome: AdviceOutcome
+    code: str | None = None
+    redemption_id: uuid.UUID | None = None
+    over_fen: int = 0
+    """What finance must look at, and why nothing if zero."""
+
+
+def one_at_a_time(session: Session, venue: Venue) -> None:
+    """Take the reports of one terminal one after the other: their numbers and hashes follow each other."""
+    session.execute(
+        text("select pg_advisory_xact_lock(hashtextextended(:place, 0))"), {"place": f"advices:{venue.terminal_id}"}
+    )
+
+
+def advise(session: Session, world: World, command: Advise, policy: Policy) -> Advised:
+    """Judge one record and keep it. The caller holds the terminal (`one_at_a_time`). Raises Unavailable("day_closing")."""
+    verdict = _verdict(session, world, command, policy)
+    advice_id = _keep(session, world, command, verdict)
+    if verdict.over_fen:
+        _open_exception(session, world, command, OVER_LIMIT, verdict.code or "", advice_id, verdict.over_fen)
+    made = verdict.redemption_id if verdict.outcome in (*_ACCEPTED, AdviceOutcome.REFUSED) else None
+    record = redemption_of(session, made, command.venue.merchant_id) if made else None
+    then = day_of(command.occurred_at)
+    late = record is not None and not record.refused and record.business_date != then
+    return Advised(
+        command.terminal_seq,
+        command.merchant_ref,
+        verdict.outcome,
+        verdict.code,
+        record,
+        then if late else None,
+        verdict.redemption_id if verdict.outcome is AdviceOutcome.DUPLICATE else None,
+    )
+
+
+def _verdict(session: Session, world: World, command: Advise, policy: Policy) -> _Verdict:
+    return _paper(session, world, command) or _judged(session, world, command, policy)
+
+
+def _paper(session: Session, world: World, command: Advise) -> _Verdict | None:
+    """What the record itself says against it, before anybody looks at the card."""
+    if first := _first_of(session, command):
+        return _Verdict(AdviceOutcome.DUPLICATE, DUPLICATE, first.redemption_id)
+    if not command.signed:
+        return _Verdict(AdviceOutcome.REFUSED, UNSIGNED)
+    unsure = _unsure(command, world.now())
+    return _Verdict(AdviceOutcome.HELD_FOR_REVIEW, unsure) if unsure else None
+
+
+def _judged(session: Session, world: World, command: Advise, policy: Policy) -> _Verdict:
+    if isinstance(command.code, Rejected):
+        return _refused(command.code.outcome.value)
+    withdrawn = withdrawn_at(session, command.code.index)
+    knew = command.list_issued_at is None or withdrawn is None or command.list_issued_at >= withdrawn
+    good = withdrawn is not None and (withdrawn > command.occurred_at or not knew)
+    if limit := _over_limit(session, command, command.code, policy):
+        return _refused(limit, max(command.given_fen or 0, 1))
+    verdict = _give(session, world, command, card_was_good=good)
+    if verdict.outcome is AdviceOutcome.CAPTURED and withdrawn and withdrawn <= command.occurred_at:
+        # The till could not know; the union bears what a withdrawn card was given.
+        given = redemption_of(session, verdict.redemption_id, None).captured_fen if verdict.redemption_id else 0
+        return replace(verdict, outcome=AdviceOutcome.CAPTURED_WITH_EXCEPTION, code="revoked", over_fen=given)
+    return verdict
+
+
+def _refused(code: str, over_fen: int = 0) -> _Verdict:
+    replayed = code == "replayed"
+    return _Verdict(AdviceOutcome.REPLAYED if replayed else AdviceOutcome.REFUSED, code, None, over_fen)
+
+
+def _first_of(session: Session, command: Advise) -> Advice | None:
+    """The record that came first under this number. A forged one does not stand in the way of the true one."""
+    return session.scalar(
+        select(Advice)
+        .where(
+            Advice.merchant_id == command.venue.merchant_id,
+            Advice.merchant_ref == command.merchant_ref,
+            Advice.outcome != AdviceOutcome.DUPLICATE.value,
+            Advice.code.is_distinct_from(UNSIGNED),
+        )
+        .order_by(Advice.id)
+        .limit(1)
+    )
+
+
+def _unsure(command: Advise, now: datetime) -> str | None:
+    """Why nobody can say when this happened."""
+    if abs(command.clock_off) > CLOCK_OFF or command.occurred_at > now + CLOCK_OFF:
+        return "clock_error"
+    return "late_submission" if now - command.occurred_at > OLDEST else None
+
+
+def _over_limit(session: Session, command: Advise, code: Accepted, policy: Policy) -> str | None:
+    """Why the till should have asked: the floor of the purchase, or how often it had given alone."""
+    then = command.occurred_at
+    mine = Advice.terminal_id == command.venue.terminal_id, Advice.outcome.in_(_ACCEPTED)
+    today = start_of(day_of(then))
+    card_uses = session.scalar(
+        select(func.count()).where(
+            *mine, Advice.card_index == code.index, Advice.occurred_at >= today, Advice.occurred_at <= then
+        )
+    )
+    synced_at = command.synced_at or _last_heard(session, command) or then - timedelta(seconds=policy.offline_sync)
+    uses, given = session.execute(
+        select(func.count(), func.coalesce(func.sum(Advice.given_fen), 0)).where(
+            *mine, Advice.occurred_at > synced_at, Advice.occurred_at <= then
+        )
+    ).one()
+    use = OfflineUse(
+        purchase_fen=command.purchase.amount_fen,
+        benefit_fen=command.given_fen or 0,
+        card_uses=card_uses or 0,
+        uses=uses,
+        given_fen=int(given),
+        synced_at=int(synced_at.timestamp()),
+        floor_fen=_floor(session, command),
+        confirmed=command.id_last4 is not None,
+    )
+    old_list = command.list_issued_at is not None and then - command.list_issued_at > LIST_STALE
+    age = StatusAge.STALE if old_list else StatusAge.FRESH
+    found = judge_use(use, policy, int(then.timestamp()), age, code.assurance, bound=False)
+    return found.value if found else None
+
+
+def _last_heard(session: Session, command: Advise) -> datetime | None:
+    """When the terminal last reported before this happened."""
+    return session.scalar(
+        select(func.max(Advice.received_at)).where(
+            Advice.terminal_id == command.venue.terminal_id, Advice.received_at <= command.occurred_at
+        )
+    )
+
+
+def _floor(session: Session, command: Advise) -> int | None:
+    """The highest floor a program of this merchant names for itself; None takes the union's."""
+    then, venue = day_of(command.occurred_at), command.venue
+    offer = catalogue.catalogue_of(session).offer(venue.merchant_code, venue.merchant_category, then, then)
+    floors = [one.terms.offline_floor_fen for one in offer.candidates if one.terms and one.terms.offline_floor_fen]
+    return max(floors, default=None)
+
+
+def _give(session: Session, world: World, command: Advise, *, card_was_good: bool) -> _Verdict:
+    """Redeem as of then. What the till took off is what is captured, never more than was due."""
+    asked = Redeem(
+        command.venue,
+        command.code_text,
+        command.code,
+        command.purchase,
+        command.merchant_ref,
+        capture=command.given_fen is None,
+        hold_seconds=MIN_HOLD_SECONDS,
+        id_last4=command.id_last4,
+        happened_at=command.occurred_at,
+        card_was_good=card_was_good,
+    )
+    point = session.begin_nested()
+    try:
+        record = redeem(session, world, asked)
+    except Conflict as error:
+        point.rollback()
+        first = error.detail.get("redemption_id")
+        return _Verdict(AdviceOutcome.DUPLICATE, DUPLICATE, uuid.UUID(first) if first else None)
+    assert record.id is not None
+    if record.refused:
+        if any(reason.code in USED_UP for reason in record.reasons) and (
+            over := due_without_limits(session, record.id)
+        ):
+            point.rollback()
+            return _borne(session, world, command, over)
+        point.commit()
+        return replace(_refused(record.reasons[0].code), redemption_id=record.id)
+    over_fen = 0
+    if command.given_fen is not None:
+        due = record.discount_fen + record.subsidy_fen
+        over_fen = max(0, command.given_fen - due)
+        capture_hold(session, world, Capture(command.venue, record.id, min(command.given_fen, due)))
+    session.execute(update(Redemption).where(Redemption.id == record.id).values(event_at=command.occurred_at))
+    point.commit()
+    if over_fen:
+        return _Verdict(AdviceOutcome.CAPTURED_WITH_EXCEPTION, "limit_trimmed", record.id, over_fen)
+    return _Verdict(AdviceOutcome.CAPTURED, None, record.id)
+
+
+def _borne(session: Session, world: World, command: Advise, over: Over) -> _Verdict:
+    assert isinstance(command.code, Accepted)
+    sale = OfflineSale(
+        command.venue,
+        command.merchant_ref,
+        command.code_text,
+        command.code,
+        command.purchase,
+        command.occurred_at,
+        command.given_fen,
+    )
+    made = bear(session, world, sale, over)
+    if made is None:
+        return _Verdict(AdviceOutcome.REPLAYED, "replayed")
+    return _Verdict(AdviceOutcome.CAPTURED_WITH_EXCEPTION, over.code, made.id, made.captured_fen)
+
+
+def _keep(session: Session, world: World, command: Advise, verdict: _Verdict) -> uuid.UUID:
+    advice_id = world.new_id()
+    given = command.given_fen
+    if given is None:
+        taken = verdict.redemption_id if verdict.outcome in _ACCEPTED else None
+        given = redemption_of(session, taken, None).captured_fen if taken else 0
+    values = {
+        "id": advice_id,
+        "merchant_id": command.venue.merchant_id,
+        "terminal_id": command.venue.terminal_id,
+        "terminal_seq": command.terminal_seq,
+        "merchant_ref": command.merchant_ref,
+        "record": dict(command.record),
+        "digest": command.digest,
+        "card_index": command.code.index if isinstance(command.code, Accepted) else None,
+        "given_fen": given,
+        "outcome": verdict.outcome.value,
+        "code": verdict.code,
+        "redemption_id": verdict.redemption_id,
+        "occurred_at": command.occurred_at,
+        "received_at": world.now(),
+    }
+    session.execute(insert(Advice).values(**values))
+    return advice_id
+
+
+def _open_exception(
+    session: Session, world: World, command: Advise, code: str, why: str, advice_id: uuid.UUID, fen: int
+) -> None:
+    values = {
+        "id": world.new_id(),
+        "merchant_id": command.venue.merchant_id,
+        "terminal_id": command.venue.terminal_id,
+        "code": code,
+        "why": why,
+        "advice_id": advice_id,
+        "first_seq": command.terminal_seq,
+        "last_seq": command.terminal_seq,
+        "fen": fen,
+        "opened_at": world.now(),
+    }
+    session.execute(insert(AdviceException).values(**values))

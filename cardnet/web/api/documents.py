@@ -1,0 +1,180 @@
+"""What the two published APIs are: their OpenAPI documents, pages to read them by, and a page for every problem code.
+
+The pages are drawn here from the documents themselves: nothing to load, no script, the same words.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from flask import Blueprint, Response, current_app, redirect, render_template
+from flask.typing import ResponseReturnValue
+
+from cardnet.http import openapi
+from cardnet.http.calls import Api, Call
+from cardnet.http.requests import JSON
+from cardnet.kernel.errors import NotFound
+from cardnet.merchant_api.problem_words import GUIDE
+from cardnet.merchant_api.routes.blueprint import API as MERCHANT_API
+from cardnet.web.api.answering import json_bytes
+from cardnet.web.api.edge import API
+from cardnet.web.language import gettext
+
+pages = Blueprint("documents", __name__)
+"""Open to all, like the documents themselves."""
+
+_DOCUMENT = "cardnet.web.api.document"
+_APIS = {"back-office": API, "merchant": MERCHANT_API}
+
+
+@API.serves(Call("GET", "/openapi.json", "This document", {200: JSON}, open_to_all=True, tag="me"))
+def describe() -> Response:
+    """GET /openapi.json."""
+    if _DOCUMENT not in current_app.extensions:
+        current_app.extensions[_DOCUMENT] = json_bytes(openapi.document(API))
+    return Response(current_app.extensions[_DOCUMENT], content_type=JSON)
+
+
+@pages.get("/api/v1/")
+def front() -> ResponseReturnValue:
+    """The page lies outside the API: what is below it carries no session."""
+    return redirect("/docs/back-office", 303)
+
+
+@pages.get("/merchant/v1/docs")
+def merchant_front() -> ResponseReturnValue:
+    """As above, for tills and their vendors."""
+    return redirect("/docs/merchant", 303)
+
+
+@pages.get("/docs/<name>")
+def read(name: str) -> ResponseReturnValue:
+    """One API, call by call."""
+    if name not in _APIS:
+        raise NotFound("not_found", gettext("没有这份接口说明。"))
+    return render_template("documents/api.html", name=name, **_drawn(name))
+
+
+@pages.get("/problems/<code>")
+def problem(code: str) -> ResponseReturnValue:
+    """Where the `type` of a problem document leads: what the code means, and which calls answer with it."""
+    found = [
+        (name, api, *api.catalogue.meanings[code]) for name, api in _APIS.items() if code in api.catalogue.meanings
+    ]
+    guide = GUIDE.get(code)
+    status = 200 if found or guide else 404
+    return render_template("documents/problem.html", code=code[:80], found=found, guide=guide), status
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of a body, an answer or a query."""
+
+    name: str
+    kind: str
+    required: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call as the page shows it."""
+
+    anchor: str
+    method: str
+    path: str
+    summary: str
+    words: str
+    roles: tuple[str, ...]
+    open_to_all: bool
+    takes_key: bool
+    parameters: tuple[Member, ...]
+    body: str
+    example: str
+    answers: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One schema of the document."""
+
+    name: str
+    words: str
+    members: tuple[Member, ...]
+
+
+@lru_cache
+def _drawn(name: str) -> dict[str, Any]:
+    api = _APIS[name]
+    document = json.loads(json.dumps(openapi.document(api)))
+    groups: dict[str, list[Operation]] = {}
+    for call in api.calls:
+        operation = document["paths"][call.path][call.method.lower()]
+        groups.setdefault(call.tag, []).append(_operation(api, call, operation))
+    shapes = [_shape(name, schema) for name, schema in sorted(document["components"]["schemas"].items())]
+    return {"api": api, "version": document["info"]["version"], "groups": groups, "shapes": shapes}
+
+
+def _operation(api: Api, call: Call, operation: dict[str, Any]) -> Operation:
+    content = operation.get("requestBody", {}).get("content", {})
+    example = content.get(JSON, {}).get("example")
+    parameters = tuple(
+        Member(
+            f"{one['name']} ({one['in']})",
+            _kind(one["schema"]),
+            one.get("required", False),
+            one.get("description") or one["schema"].get("description", ""),
+        )
+        for one in operation["parameters"]
+    )
+    return Operation(
+        operation["operationId"],
+        call.method,
+        api.prefix + call.path,
+        call.summary,
+        call.notes,
+        tuple(map(str, call.roles)),
+        call.open_to_all,
+        call.takes_key,
+        parameters,
+        " · ".join(_kind(one["schema"]) if kind == JSON else kind for kind, one in content.items()),
+        json.dumps(example, ensure_ascii=False, indent=2) if example is not None else "",
+        tuple(
+            (status, answer["description"], " · ".join(_answer_kinds(answer)))
+            for status, answer in sorted(operation["responses"].items())
+        ),
+    )
+
+
+def _answer_kinds(answer: dict[str, Any]) -> list[str]:
+    return [
+        _kind(one["schema"]) if kind == JSON and "$ref" in one.get("schema", {}) else kind
+        for kind, one in answer.get("content", {}).items()
+    ]
+
+
+def _shape(name: str, schema: dict[str, Any]) -> Shape:
+    required = set(schema.get("required", ()))
+    members = tuple(
+        Member(member, _kind(one), member in required, one.get("description", ""))
+        for member, one in schema.get("properties", {}).items()
+    )
+    return Shape(name, schema.get("description", ""), members)
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """A schema in a few words: `Card`, `list of Card`, `string (uuid) or null`."""
+    if "$ref" in schema:
+        return str(schema["$ref"].rsplit("/", 1)[1])
+    if "anyOf" in schema:
+        return " or ".join(_kind(one) for one in schema["anyOf"])
+    if "allOf" in schema:
+        return " and ".join(_kind(one) for one in schema["allOf"])
+    kinds = schema.get("type", "any")
+    words = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
+    if "array" in words and "items" in schema:
+        return words.replace("array", f"list of {_kind(schema['items'])}")
+    if "enum" in schema:
+        return " | ".join(json.dumps(one, ensure_ascii=False) for one in schema["enum"])
+    return f"{words} ({schema['format']})" if "format" in schema else words

@@ -1,0 +1,1 @@
+"""Wire formats of `/api/v1`. Fields are added, never changed; unknown ones are refused."""

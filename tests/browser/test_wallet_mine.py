@@ -1,0 +1,184 @@
+"""我的卡 on a phone: prove a number, answer each purpose, report a loss, ask for another card, see who looked, read English."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import text
+
+from cardnet.issuance import services as issuance
+from cardnet.issuance.rules import CardState
+from cardnet.membership import services as membership
+from cardnet.membership.jobs import gateways_of, send_direct_due
+from cardnet.membership.notices.rules import Way
+from cardnet.membership.notices.simulated import messages_on
+from cardnet.membership.services.phones import take_phone
+from tests.make.browser import Site, faults_of_access, keep
+from tests.make.issuance import make_office
+from tests.make.membership import id_number
+from tests.make.phones import Card, activate, agree, code_on
+
+OpenPage = Callable[..., Page]
+NUMBER = "13800000009"
+
+
+@pytest.fixture(scope="module")
+def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
+    with served() as running:
+        settings = running.app.extensions["cardnet.settings"]
+        running.app.extensions["cardnet.settings"] = replace(settings, simulated_phone=True, sms_sign="云间区总工会")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cards(site: Site) -> Iterator[Card]:
+    serials = range(1, 5)
+    with site.session() as session:
+        issued = make_office(session, site.world).issue(*serials)
+    return (
+        Card(card.number, card.activation_code, id_number(serial)[-4:])
+        for serial, card in zip(serials, issued, strict=True)
+    )
+
+
+def code_arrived(site: Site) -> str:
+    """The worker sends, and the phone shows it."""
+    with site.app.app_context():
+        settings = site.app.extensions["cardnet.settings"]
+        send_direct_due(site.world, gateways_of(settings, site.world)[Way.SMS])
+    with site.session() as session:
+        return messages_on(session, NUMBER)[-1].words.split("验证码")[1][:6]
+
+
+def open_mine(page: Page) -> None:
+    page.get_by_role("button", name="我的卡", exact=True).click()
+    expect(page.locator("#phone-change")).to_be_visible()
+
+
+def test_a_member_does_for_themselves_what_used_to_need_a_visit(
+    site: Site, new_page: OpenPage, built_pages: None, cards: Iterator[Card]
+) -> None:
+    card = next(cards)
+    page = new_page(360, 640)
+    page.goto(f"/wallet#n={card.number}&c={card.activation_code}")
+    page.get_by_label("证件号码的最后四位？").fill(card.last4)
+    page.get_by_role("button", name="激活").click()
+    expect(page.locator("#agree")).to_be_visible()
+    keep(page, "wallet-agree-360", full=True)
+    assert faults_of_access(page) == []
+    page.locator("#agree-notices").check()
+    agree(page)
+    with site.session() as session:
+        view = issuance.card_of_number(session, card.number)
+        agreed = membership.agreed_purposes(session, view.person_id)
+    assert {str(purpose) for purpose, one in agreed.items() if one and one.answer == "given"} == {"card", "notices"}
+    open_mine(page)
+    keep(page, "wallet-mine-360", full=True)
+    # Where nothing lies half under the row of tabs.
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    assert faults_of_access(page) == []
+
+    prove_a_phone(site, page)
+    phone = new_page(360, 640)
+    phone.goto("/phone")
+    expect(phone.get_by_text("用于验证会员卡手机号").first).to_be_visible()
+    lose_and_ask_again(site, page, card)
+
+
+def prove_a_phone(site: Site, page: Page) -> None:
+    page.get_by_role("button", name="更改手机号").click()
+    page.get_by_label("手机号码").fill("138")
+    page.get_by_role("button", name="发送验证码").click()
+    expect(page.locator("#phone-form .field__error")).to_contain_text("11 位数字")
+    page.get_by_label("手机号码").fill("138 0000 0009")
+    page.get_by_role("button", name="发送验证码").click()
+    expect(page.locator("#phone-sent")).to_contain_text("138****0009")
+    keep(page, "wallet-phone-code-360")
+    assert faults_of_access(page) == []
+    page.get_by_label("验证码", exact=True).fill(code_arrived(site))
+    page.get_by_role("button", name="确认", exact=True).click()
+    expect(page.locator("#phone-good")).to_be_visible()
+    assert "138****0009" in page.locator("#mine-phone").inner_text()
+
+
+def lose_and_ask_again(site: Site, page: Page, card: Card) -> None:
+    page.get_by_role("button", name="马上挂失").click()
+    keep(page, "wallet-loss-360")
+    assert faults_of_access(page) == []
+    page.get_by_role("button", name="确认挂失").click()
+    expect(page.locator("#mine-note")).to_contain_text("已挂失")
+    with site.session() as session:
+        assert issuance.card_of_number(session, card.number).state is CardState.SUSPENDED
+    page.get_by_role("button", name="会员码").click()
+    expect(page.get_by_role("heading", name="这张卡现在不能使用")).to_be_visible()
+    page.get_by_role("button", name="去“我的卡”办理").click()
+    page.get_by_role("button", name="申请补卡", exact=True).click()
+    page.get_by_role("button", name="提交补卡申请").click()
+    expect(page.locator("#replace-form .field__error")).to_contain_text("请选择补卡的原因")
+    page.locator("#replace-form [value=lost]").check()
+    keep(page, "wallet-replace-360")
+    page.get_by_role("button", name="提交补卡申请").click()
+    expect(page.get_by_text("补卡申请：待审核")).to_be_visible()
+    expect(page.locator("#replace")).to_be_hidden()
+    page.get_by_role("button", name="查看记录").click()
+    expect(page.locator("#looks-none")).to_be_visible()
+
+
+def test_a_new_phone_is_bound_by_a_code_to_the_verified_number(
+    site: Site, new_page: OpenPage, built_pages: None, cards: Iterator[Card]
+) -> None:
+    card = next(cards)
+    old = new_page(360, 640)
+    activate(old, card)
+    with site.session() as session:
+        person_id = issuance.card_of_number(session, card.number).person_id
+        take_phone(session, site.world, person_id, NUMBER, None)
+    page = new_page(360, 640)
+    page.goto("/wallet")
+    page.get_by_label("卡号是多少？").fill(card.number)
+    page.get_by_role("button", name="下一步").click()
+    page.get_by_role("button", name="换了手机？用短信验证码绑定").click()
+    page.get_by_label("确认本人：证件后四位？").fill(card.last4)
+    keep(page, "wallet-new-phone-360")
+    page.get_by_role("button", name="发送验证码").click()
+    expect(page.locator("#rebind-sent")).to_be_visible()
+    page.get_by_label("激活码是什么？").fill(code_arrived(site))
+    page.get_by_role("button", name="下一步").click()
+    page.get_by_role("button", name="激活").click()
+    agree(page)
+    code_on(page, "wallet-new-phone-card-360")
+    with site.session() as session:
+        states = session.execute(text("select state from binding where kind = 'device' order by bound_at desc limit 2"))
+        assert [row.state for row in states] == ["live", "revoked"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (1440, 900)])
+def test_the_wallet_in_english_says_nothing_in_chinese_but_names(
+    site: Site, new_page: OpenPage, built_pages: None, cards: Iterator[Card], width: int, height: int
+) -> None:
+    page = new_page(width, height)
+    activate(page, next(cards))
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    open_mine(page)
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("button", name="My card", exact=True)).to_be_visible(timeout=15_000)
+    code_on(page, f"wallet-card-english-{width}")
+    page.get_by_role("button", name="My card", exact=True).click()
+    expect(page.locator("#phone-change")).to_be_visible()
+    keep(page, f"wallet-mine-english-{width}", full=True)
+    left = page.evaluate(
+        """() => {
+            const allowed = ['中文', ...['[data-part="more-name"]', '[data-part="more-union"]', '.face__name', '.face__union']
+                .flatMap((one) => [...document.querySelectorAll(one)].map((node) => node.textContent))];
+            const found = [];
+            const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+            while (walk.nextNode()) {
+                const text = walk.currentNode.textContent.trim();
+                if (/[\\u4e00-\\u9fff]/.test(text) && !allowed.includes(text)) found.push(text);
+            }
+            return found;
+        }"""
+    )
+    assert left == []

@@ -1,0 +1,360 @@
+"""Advices: M13, S20 and the merchant's half of S18; who bears what a till gave without a network."""
+
+import base64
+import hashlib
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from sqlalchemy import text
+
+from cardnet import create_app
+from cardnet.benefits.invariants import INVARIANTS
+from cardnet.benefits.services import advice_exceptions, replay
+from cardnet.config import Settings
+from cardnet.issuance.services import standing_of
+from cardnet.kernel import calendar
+from cardnet.kernel.db import transaction
+from cardnet.kernel.world import frozen_world
+from cardnet.merchant_api.signatures import record_bytes
+from cardnet.merchants.services import AddKey, add_key
+from tests.make.issuance import breaches
+from tests.make.redemptions import BASE, make_shop, new_key
+from tests.make.signing import SigningKey
+
+EVENING = datetime(2026, 11, 20, 14, 10, tzinfo=UTC)
+"""22:10 in Shanghai on the 20th."""
+MORNING = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def open_shop(server, template, data_folder):
+    """HC2026 may be given offline up to a price of 200 yuan; eight members; open since the 19th."""
+    url = server.make_database(template.replace("template", "evening"), template)
+    opened = frozen_world(EVENING - timedelta(days=1), b"evening")
+    app = create_app(Settings(data=data_folder, database_url=url, rate_limits=False, testing=True), opened)
+    with app.app_context():
+        with transaction() as session:
+            made = make_shop(session, opened, people=8, floor_fen=20_000)
+        app.extensions["cardnet.sessions"].bind.dispose()
+    yield url, made
+    server.drop_database(template.replace("template", "evening"))
+
+
+@pytest.fixture(scope="module")
+def suite_database(open_shop):
+    return open_shop[0]
+
+
+@pytest.fixture(autouse=True)
+def evening(clock):
+    clock.set(EVENING)
+
+
+@pytest.fixture
+def record(shop, world, clock):
+    """Makes a record of a sale now: the next member, the next number."""
+    numbers, people = itertools.count(41), itertools.count()
+
+    def make(amount_fen=18_000, seq=None, person=None, **more):
+        number = next(numbers) if seq is None else seq
+        phone = shop.phones[next(people) if person is None else person]
+        return {
+            "terminal_seq": number,
+            "occurred_at": calendar.local(world.now()).isoformat(timespec="seconds"),
+            "merchant_ref": f"OFF-{number}",
+            "code": phone.code(world),
+            "purchase": {"amount_fen": amount_fen, "service_code": "health_check"},
+            "decision": {"benefit_fen": 10_000, "programs": ["HC2026"]},
+        } | more
+
+    return make
+
+
+def send(shop, client, *records, key=None, till="T01", **more):
+    return shop.post(client, "/advices", {"records": list(records)} | more, key, till)
+
+
+def results(answer) -> list[tuple[str, str | None]]:
+    assert answer.status_code == 200, answer.json
+    return [(one["outcome"], one["code"]) for one in answer.json["results"]]
+
+
+def sound(shop):
+    for name, (_, query) in INVARIANTS.items():
+        assert shop.session.execute(text(query)).all() == [], name
+
+
+def test_m13_three_records_of_the_evening_one_sent_four_times_one_over_the_floor_one_number_missing(
+    shop, client, clock, record
+):
+    first = record()
+    clock.advance(timedelta(minutes=5))
+    second = record()
+    clock.advance(timedelta(minutes=5))
+    third = record(25_000, seq=44)
+    clock.set(MORNING)
+    answer = send(shop, client, first).json["results"][0]
+    assert (answer["terminal_seq"], answer["outcome"], answer["late_for"]) == (41, "captured", "2026-11-20")
+    assert answer["redemption"]["business_date"] == "2026-11-21"
+    assert answer["redemption"]["event_at"] == "2026-11-20T22:10:00+08:00"
+    told = [results(send(shop, client, second, key=new_key()))[0] for _ in range(4)]
+    assert told == [("captured", None)] + [("duplicate", "duplicate_merchant_reference")] * 3
+    last = send(shop, client, third)
+    assert results(last) == [("refused_advice", "online_required")]
+    assert last.json["missing"] == [{"first_seq": 43, "last_seq": 43}]
+    found = [(one.code, one.first_seq, one.last_seq, one.fen) for one in advice_exceptions(shop.session)]
+    assert found == [("E11", 44, 44, 10_000), ("E12", 43, 43, 0)]
+    assert shop.count("advice") == 6
+    assert shop.count("redemption where state = 'captured'") == 2
+    assert shop.pool_left() == 49_980_000
+    sound(shop)
+
+
+def test_m13_a_missing_number_that_comes_later_closes_its_gap(shop, client, clock, record):
+    made = {seq: record(seq=seq) for seq in (41, 42, 43, 44, 45)}
+    clock.set(MORNING)
+    assert send(shop, client, made[41], made[45]).json["missing"] == [{"first_seq": 42, "last_seq": 44}]
+    assert send(shop, client, made[43]).json["missing"] == [
+        {"first_seq": 42, "last_seq": 42},
+        {"first_seq": 44, "last_seq": 44},
+    ]
+    assert send(shop, client, made[42], made[44]).json["missing"] == []
+    assert advice_exceptions(shop.session) == []
+
+
+def test_the_same_request_again_is_replayed_byte_for_byte(shop, client, clock, record):
+    made, key = record(), new_key()
+    clock.set(MORNING)
+    first = send(shop, client, made, key=key)
+    clock.advance(timedelta(hours=1))
+    again = send(shop, client, made, key=key)
+    assert (again.data, again.headers["Idempotency-Replayed"]) == (first.data, "true")
+    assert shop.count("advice") == 1
+
+
+def test_s20_the_moment_of_the_sale_decides_whether_the_card_was_valid(shop, client, clock, record):
+    valid_to = standing_of(shop.session, shop.phones[0].index).valid_to
+    last_second = calendar.start_of(valid_to + timedelta(days=1)) - timedelta(seconds=1)
+    shop.session.execute(text("update binding set credential_expires_at = credential_expires_at + interval '3 years'"))
+    outcomes = []
+    for at in (last_second - timedelta(hours=2), last_second + timedelta(minutes=11)):
+        clock.set(at)
+        outcomes.append((at, record(decision=None)))
+    clock.set(last_second + timedelta(hours=9))
+    found = [results(send(shop, client, made))[0] for _, made in outcomes]
+    # Phones' credentials end with the card, so the second code says so by itself.
+    assert found[1][0] == "refused_advice"
+    assert found[1][1] in ("card_expired", "expired_credential")
+    assert found[0][1] not in ("card_expired",)
+
+
+@pytest.mark.parametrize(
+    ("more", "record_more"),
+    [({"sent_at": "2026-11-21T10:02:01+08:00"}, {}), ({}, {"clock_offset_seconds": -121})],
+)
+def test_s20_a_terminal_whose_clock_was_off_is_held_for_review(shop, client, clock, record, more, record_more):
+    made = record(**record_more)
+    clock.set(MORNING)
+    answer = send(shop, client, made, **more)
+    assert results(answer) == [("held_for_review", "clock_error")]
+    assert shop.count("redemption") == 0
+
+
+def test_s20_records_older_than_seventy_two_hours_are_held_for_review(shop, client, clock, record):
+    made, other = record(), record()
+    clock.set(EVENING + timedelta(hours=72))
+    assert results(send(shop, client, made)) == [("captured", None)]
+    clock.advance(timedelta(seconds=1))
+    assert results(send(shop, client, other)) == [("held_for_review", "late_submission")]
+    again = send(shop, client, other)
+    assert results(again) == [("duplicate", "duplicate_merchant_reference")]
+
+
+def suspend(shop, person, at):
+    """The card behind a phone is reported lost at a moment."""
+    shop.session.execute(
+        text("update card set state = 'suspended' from binding b where b.card_id = card.id and b.card_index = :i"),
+        {"i": shop.phones[person].index},
+    )
+    shop.session.execute(
+        text(
+            "insert into card_event (card_id, seq, at, action, from_state, to_state, channel) "
+            "select card_id, 900, :at, 'suspend', 'active', 'suspended', 'console' from binding where card_index = :i"
+        ),
+        {"i": shop.phones[person].index, "at": at},
+    )
+
+
+def test_s20_a_card_withdrawn_before_the_sale_is_refused_unless_the_till_could_not_know(shop, client, clock, record):
+    lost_at = EVENING - timedelta(minutes=10)
+    knew = record(person=0, list_issued_at="2026-11-20T22:05:00+08:00")
+    could_not = record(person=1, list_issued_at="2026-11-20T21:55:00+08:00")
+    silent = record(person=2)
+    for person in range(3):
+        suspend(shop, person, lost_at)
+    clock.set(MORNING)
+    assert results(send(shop, client, knew, could_not, silent)) == [
+        ("refused_advice", "suspended"),
+        ("captured_with_exception", "revoked"),
+        ("refused_advice", "suspended"),
+    ]
+    sound(shop)
+
+
+def test_a_card_withdrawn_after_the_sale_is_captured_as_of_then(shop, client, clock, record):
+    made = record(person=0)
+    suspend(shop, 0, EVENING + timedelta(hours=1))
+    clock.set(MORNING)
+    assert results(send(shop, client, made)) == [("captured", None)]
+    online = shop.post(client, "/redemptions", shop.request(shop.phones[0]))
+    assert [reason["code"] for reason in online.json["reasons"]] == ["suspended"]
+
+
+def test_what_was_used_up_meanwhile_is_borne_by_the_union_within_the_limits(shop, client, clock, record):
+    made = record(person=0)
+    clock.set(MORNING)
+    assert shop.post(client, "/redemptions", shop.request(shop.phones[0])).status_code == 201
+    answer = send(shop, client, made)
+    assert results(answer) == [("captured_with_exception", "limit_count")]
+    told = answer.json["results"][0]["redemption"]
+    assert (told["subsidy_fen"], told["payable_fen"], told["benefits"][0]["rule_version"]) == (10_000, 8_000, 1)
+    postings = shop.session.execute(
+        text(
+            "select a.code, p.amount from posting p join entry e on e.id = p.entry_id "
+            "join ledger_account a on a.id = p.account_id where e.source_id = :id order by 1"
+        ),
+        {"id": told["id"]},
+    ).all()
+    assert [tuple(row) for row in postings] == [("2001", -10_000), ("5902", 10_000)]
+    assert shop.pool_left() == 49_990_000
+    assert [(one.code, one.why, one.fen) for one in advice_exceptions(shop.session)] == [("E11", "limit_count", 10_000)]
+    assert replay(shop.session, told["id"])
+    sound(shop)
+    assert breaches(shop.session) == {}
+
+
+def test_a_code_used_elsewhere_is_replayed(shop, client, clock, record):
+    made = record(person=0)
+    online = shop.request(shop.phones[0], code=made["code"], amount_fen=18_000)
+    assert shop.post(client, "/redemptions", online, till="T02").status_code == 201
+    clock.set(MORNING)
+    assert results(send(shop, client, made)) == [("replayed", "replayed")]
+
+
+def test_a_till_alone_gives_one_card_twice_a_day(shop, client, clock, record):
+    made = [record(person=0, decision=None, seq=41 + n) for n in range(3)]
+    clock.set(MORNING)
+    found = results(send(shop, client, *made))
+    assert found[0] == ("captured", None)
+    assert found[1] == ("captured_with_exception", "limit_count")
+    assert found[2] == ("refused_advice", "limit_exceeded")
+
+
+def test_a_till_not_heard_of_for_three_days_gives_nothing(shop, client, clock, record):
+    made = record(synced_at="2026-11-17T22:09:59+08:00")
+    clock.set(MORNING)
+    assert results(send(shop, client, made)) == [("refused_advice", "online_required")]
+
+
+def test_what_the_till_took_off_is_what_is_captured(shop, client, clock, record):
+    less = record(decision={"benefit_fen": 6_000})
+    more = record(decision={"benefit_fen": 12_000})
+    clock.set(MORNING)
+    found = send(shop, client, less, more).json["results"]
+    assert [one["redemption"]["subsidy_fen"] for one in found] == [6_000, 10_000]
+    assert [(one["outcome"], one["code"]) for one in found] == [
+        ("captured", None),
+        ("captured_with_exception", "limit_trimmed"),
+    ]
+    assert [one.fen for one in advice_exceptions(shop.session)] == [2_000]
+    sound(shop)
+
+
+def signed(key: SigningKey, made: dict, **more) -> dict:
+    made = made | {"key_id": key.key_id} | more
+    message = record_bytes("M1001", "T01", made)
+    if key.kind == "ed25519":
+        signature = key.private.sign(message)
+    else:
+        r, s = decode_dss_signature(key.private.sign(message, ECDSA(SHA256())))
+        signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    return made | {"signature": base64.urlsafe_b64encode(signature).decode().rstrip("=")}
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "es256"])
+def test_a_terminal_with_a_key_signs_its_records(shop, client, clock, world, record, kind):
+    key = SigningKey(kind)
+    add_key(shop.session, world, AddKey(shop.tills["T01"].venue.terminal_id, key.public_text))
+    good, bare, changed = signed(key, record()), record(seq=42), signed(key, record(seq=43))
+    changed["purchase"] = {"amount_fen": 19_999, "service_code": "health_check"}
+    strange = signed(SigningKey(kind), record(seq=44), key_id=key.key_id)
+    clock.set(MORNING)
+    found = results(send(shop, client, good, bare, changed, strange))
+    assert found == [("captured", None)] + [("refused_advice", "signature_invalid")] * 3
+    # A forged record does not stand in the way of the true one.
+    assert results(send(shop, client, signed(key, {**bare, "prev_hash": digest(good)}))) == [("captured", None)]
+    assert [one.code for one in advice_exceptions(shop.session)] == []
+
+
+def digest(made: dict) -> str:
+    found = hashlib.sha256(record_bytes("M1001", "T01", made)).digest()
+    return base64.urlsafe_b64encode(found).decode().rstrip("=")
+
+
+def test_a_record_that_follows_another_one_than_ours_breaks_the_chain(shop, client, clock, record):
+    first = record()
+    second = record(prev_hash=digest(first))
+    third = record(prev_hash=digest(first))
+    clock.set(MORNING)
+    assert len(results(send(shop, client, first, second, third))) == 3
+    assert [(one.code, one.why, one.first_seq) for one in advice_exceptions(shop.session)] == [("E12", "chain", 43)]
+
+
+def test_what_is_kept_of_a_record_does_not_tell_how_the_members_number_ends(shop, client, clock, record):
+    made = record(id_last4="1234")
+    clock.set(MORNING)
+    send(shop, client, made)
+    kept = shop.session.execute(text("select record from advice")).scalar_one()
+    assert "id_last4" not in kept
+    assert kept["code"] == made["code"]
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"occurred_at": "2026-11-20 22:10"}, "/records/0/occurred_at"),
+        ({"occurred_at": "2026-11-20T22:10:00"}, "/records/0/occurred_at"),
+        ({"terminal_seq": 0}, "/records/0/terminal_seq"),
+        ({"terminal_seq": 2**53}, "/records/0/terminal_seq"),
+        ({"signature": "short"}, "/records/0/signature"),
+        ({"decision": {"benefit_fen": 0}}, "/records/0/decision/benefit_fen"),
+        ({"surprise": 1}, "/records/0/surprise"),
+    ],
+)
+def test_what_cannot_be_read_is_pointed_at(shop, client, record, change, pointer):
+    answer = send(shop, client, record() | change)
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, pointer)
+
+
+def test_two_hundred_records_at_most(shop, client, record):
+    made = record()
+    assert (
+        client.post(
+            f"{BASE}/advices",
+            json={"records": [made] * 201},
+            headers=shop.tills["T01"].headers | {"Idempotency-Key": new_key()},
+        ).json["errors"][0]["pointer"]
+        == "/records"
+    )
+
+
+def test_the_floor_test_catches_a_server_that_forgets_it(shop, client, clock, record, monkeypatch):
+    """The planted bug: limits of what a till may do alone are not looked at."""
+    made = record(25_000)
+    clock.set(MORNING)
+    monkeypatch.setattr("cardnet.benefits.services.advices.judge_use", lambda *_a, **_k: None)
+    assert results(send(shop, client, made)) == [("captured", None)]
