@@ -340,8 +340,15 @@ class LineSession(Session):
     def rollback(self) -> None:
         """Undo what was done by either way."""
         if self._taken is not None:
-            self.line().forget()
-        super().rollback()
+            line = self.line()
+            line.forget()
+            if self.in_transaction():
+                super().rollback()
+            elif line.pgconn.status == ConnStatus.BAD:
+                self._taken.invalidate()
+                self._taken = None
+            else:
+                self._taken.rollback()
 
     def close(self) -> None:
         """Give the connection back; the pool rolls back what is open."""

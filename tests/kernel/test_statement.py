@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from cardnet.kernel.db import transaction
-from cardnet.kernel.statement import Statement, settled
+from cardnet.kernel.statement import Lost, Statement, lost, or_lost, settled, without_begin
 
 ECHO = Statement(
     "select %(id)s::uuid, %(n)s::bigint, %(word)s::text, %(bytes)s::bytea, %(day)s::date, %(at)s::timestamptz, "
@@ -203,6 +203,63 @@ def test_an_error_on_the_way_is_raised_where_it_shows_and_nothing_is_kept(commit
             assert NOTES.one(session, {}) == (None,)
     assert heard == [(None, psycopg.errors.DivisionByZero)]
     assert notes() == []
+
+
+STRICT = Statement(f"""
+with made as (insert into rule_parameter_note (word) values (%(word)s) on conflict do nothing returning 1)
+select {or_lost("exists (select from made)")}""")
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_what_goes_with_the_commit_goes_last_and_all_or_nothing(committing_app, notes, begun):
+    def words(*later):
+        with transaction() as session:
+            if not begun:
+                without_begin(session)
+            STRICT.with_commit(session, {"word": later[1]}, lost)
+            STRICT.with_commit(session, {"word": later[0]}, lost, ahead=True)
+            asked.append(NOTES.one(session, {})[0])
+            assert notes() == (asked[-1] or "").split()
+
+    asked: list[str | None] = []
+    with committing_app.app_context():
+        words("a", "b")
+        assert notes() == ["a", "b"]
+        for taken in (("c", "a"), ("b", "c")):
+            with pytest.raises(Lost):
+                words(*taken)
+            assert notes() == ["a", "b"]
+        with pytest.raises(RuntimeError), transaction() as session:
+            STRICT.with_commit(session, {"word": "d"}, lost)
+            raise RuntimeError
+        words("d", "e")
+    assert asked == [None, "a b", "a b", "a b"]
+    assert notes() == ["a", "b", "d", "e"]
+
+
+def test_what_sqlalchemy_writes_meanwhile_is_in_the_same_transaction_as_what_goes_with_the_commit(
+    committing_app, notes
+):
+    def both(with_commit, meanwhile):
+        with transaction() as session:
+            without_begin(session)
+            STRICT.with_commit(session, {"word": with_commit}, lost)
+            session.execute(text("insert into rule_parameter_note (word) values (:word)"), {"word": meanwhile})
+            assert meanwhile not in notes()
+
+    with committing_app.app_context():
+        both("b", "a")
+        with pytest.raises(Lost):
+            both("b", "c")
+    assert notes() == ["a", "b"]
+
+
+def test_a_session_rolled_back_goes_on_in_a_new_transaction(committing_app, notes):
+    with committing_app.app_context(), transaction() as session:
+        NOTE.one(session, {"word": "a"})
+        session.rollback()
+        NOTE.one(session, {"word": "b"})
+    assert notes() == ["b"]
 
 
 def test_a_savepoint_rolled_back_by_sqlalchemy_forgets_what_waited_in_it(committing_app, notes):
