@@ -340,11 +340,11 @@ class LineSession(Session):
     def rollback(self) -> None:
         """Undo what was done by either way."""
         if self._taken is not None:
-            line = self.line()
-            line.forget()
-            if self.in_transaction():
-                super().rollback()
-            elif line.pgconn.status == ConnStatus.BAD:
+            self.line().forget()
+        if self.in_transaction():
+            super().rollback()
+        elif self._taken is not None:
+            if self.line().pgconn.status == ConnStatus.BAD:
                 self._taken.invalidate()
                 self._taken = None
             else:
@@ -354,8 +354,9 @@ class LineSession(Session):
         """Give the connection back; the pool rolls back what is open."""
         if self._taken is not None:
             self.line().begins = True
-        if self._ours is not None:
+        if self._ours is not None or self.in_transaction():
             super().close()
+        if self._ours is not None:
             self._ours.close()
         elif self._taken is not None:
             self._taken.close()
