@@ -9,6 +9,8 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from cardnet import create_app
@@ -132,20 +134,45 @@ def make_app(url: str, data: Path, world: World) -> Flask:
     return create_app(Settings(data=data, database_url=url, rate_limits=False, testing=True, pool_size=40), world)
 
 
-@pytest.fixture
-def app(suite_database: str, data_folder: Path, world: World) -> Iterator[Flask]:
-    """The app, every transaction of which is a savepoint of one connection that is rolled back at the end."""
-    app = make_app(suite_database, data_folder, world)
+@pytest.fixture(scope="session")
+def one_app(suite_database: str, data_folder: Path) -> Flask:
+    """The one app that tests borrow: making it takes as long as most of them."""
+    return make_app(suite_database, data_folder, frozen_world(START))
+
+
+@contextmanager
+def borrowed(app: Flask, world: World, sessions: SessionFactory, url: str) -> Iterator[Flask]:
+    """The app with another world and database; whatever a test hangs on it is taken off again."""
+    extensions, config = dict(app.extensions), dict(app.config)
+    app.extensions["cardnet.world"], app.extensions["cardnet.sessions"] = world, sessions
+    app.extensions["cardnet.settings"] = replace(app.extensions["cardnet.settings"], database_url=url)
+    app.config["SQLALCHEMY_DATABASE_URI"] = sqlalchemy_url(url)
+    try:
+        yield app
+    finally:
+        for kept, before in ((app.extensions, extensions), (app.config, config)):
+            kept.clear()
+            kept.update(before)
+
+
+@pytest.fixture(scope="session")
+def suite_engine(suite_database: str) -> Iterator[Engine]:
     engine = create_engine(sqlalchemy_url(suite_database), connect_args={"options": "-c timezone=UTC"})
     act_as_app_role(engine)
-    with engine.connect() as connection:
-        outer = connection.begin()
-        factory = SessionFactory(connection, **app.extensions["cardnet.sessions"].info)
-        factory.join = "create_savepoint"
-        app.extensions["cardnet.sessions"] = factory
-        yield app
-        outer.rollback()
+    yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def app(one_app: Flask, suite_engine: Engine, suite_database: str, world: World) -> Iterator[Flask]:
+    """The app, every transaction of which is a savepoint of one connection that is rolled back at the end."""
+    with suite_engine.connect() as connection:
+        outer = connection.begin()
+        factory = SessionFactory(connection, **one_app.extensions["cardnet.sessions"].info)
+        factory.join = "create_savepoint"
+        with borrowed(one_app, world, factory, suite_database) as app:
+            yield app
+        outer.rollback()
 
 
 @pytest.fixture
@@ -161,9 +188,11 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def committing_app(fresh_database: str, data_folder: Path, world: World) -> Iterator[Flask]:
-    """An app on a database of its own, whose transactions really commit."""
-    app = make_app(fresh_database, data_folder, world)
-    yield app
-    with app.app_context():
-        app.extensions["cardnet.sessions"].bind.dispose()
+def committing_app(one_app: Flask, fresh_database: str, world: World) -> Iterator[Flask]:
+    """The app on a database of its own, where its transactions really commit."""
+    engine = create_engine(sqlalchemy_url(fresh_database), **one_app.config["SQLALCHEMY_ENGINE_OPTIONS"])
+    act_as_app_role(engine)
+    factory = SessionFactory(engine, **one_app.extensions["cardnet.sessions"].info)
+    with borrowed(one_app, world, factory, fresh_database) as app:
+        yield app
+    engine.dispose()
