@@ -143,14 +143,14 @@ def one_app(suite_database: str, data_folder: Path) -> Flask:
 @contextmanager
 def borrowed(app: Flask, world: World, sessions: SessionFactory, url: str) -> Iterator[Flask]:
     """The app with another world and database; whatever a test hangs on it is taken off again."""
-    extensions, config = dict(app.extensions), dict(app.config)
+    hung_on = tuple((kept, dict(kept)) for kept in (app.extensions, app.config, app.view_functions))
     app.extensions["cardnet.world"], app.extensions["cardnet.sessions"] = world, sessions
     app.extensions["cardnet.settings"] = replace(app.extensions["cardnet.settings"], database_url=url)
     app.config["SQLALCHEMY_DATABASE_URI"] = sqlalchemy_url(url)
     try:
         yield app
     finally:
-        for kept, before in ((app.extensions, extensions), (app.config, config)):
+        for kept, before in hung_on:
             kept.clear()
             kept.update(before)
 

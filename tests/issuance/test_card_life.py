@@ -185,7 +185,9 @@ def test_nothing_is_renewed_long_before_its_end_nor_lost_nor_of_somebody_who_lef
 
 def test_a_card_that_ended_long_ago_is_renewed_from_today(office, card, session, world, clock):
     clock.set(datetime(2031, 6, 15, 4, tzinfo=UTC))
-    (new,) = services.renew_cards(session, world, RenewCards(office["D1u"], (card.number,), valid_to=date(2031, 12, 31)))
+    (new,) = services.renew_cards(
+        session, world, RenewCards(office["D1u"], (card.number,), valid_to=date(2031, 12, 31))
+    )
     assert services.card_of_number(session, new.number).valid_from == date(2031, 6, 15)
     assert office.breaches() == {}
 

@@ -84,7 +84,15 @@ def test_no_act_on_a_card_of_another_unit_changes_anything(cards, browser_of, se
 def test_every_act_says_its_consequence_before(cards, browser_of, session, world):
     activate(session, world, cards[0], make_membership.id_number(0)[-4:])
     page = words_of(browser_of("D1u").get(f"{CARDS}/{cards[0].card_id}").text)
-    for consequence in ("从本单位开始逐级审核", "这张卡马上停用", "立刻都不能使用", "永远不能再用", "永久停用", "旧手机立即停用", "以前打印的那张立即作废"):
+    for consequence in (
+        "从本单位开始逐级审核",
+        "这张卡马上停用",
+        "立刻都不能使用",
+        "永远不能再用",
+        "永久停用",
+        "旧手机立即停用",
+        "以前打印的那张立即作废",
+    ):
         assert consequence in page
 
 

@@ -373,7 +373,8 @@ def test_no_form_breaks_a_page(app, browsers, things):
         for path, form in asked:
             files = (
                 {"file": (io.BytesIO(b"a,b"), "x.csv")}
-                if "upload" in path or path.endswith(("check", "reconciliation", "register", "cards/import", "past-uses"))
+                if "upload" in path
+                or path.endswith(("check", "reconciliation", "register", "cards/import", "past-uses"))
                 else {}
             )
             answer = browsers[who].post(path, data=form | files | {"_token": tokens[who]})

@@ -102,7 +102,11 @@ def test_a_phone_is_proven_from_the_wallet(phone, session, world, sms):
     assert (soon.status_code, soon.get_json()["code"]) == (429, "code_too_soon")
     code = notices.take_next_direct(session, world).message.words.split("验证码")[1][:6]
     wrong = phone.post(f"{BASE}/phone", json={"code": "000000" if code != "000000" else "111111"})
-    assert (wrong.status_code, wrong.get_json()["code"], wrong.get_json()["detail"]["tries_left"]) == (403, "code_wrong", 4)
+    assert (wrong.status_code, wrong.get_json()["code"], wrong.get_json()["detail"]["tries_left"]) == (
+        403,
+        "code_wrong",
+        4,
+    )
     assert phone.post(f"{BASE}/phone", json={"code": code}).get_json()["phone"] == {
         "number": "138****0009", "verified": True, "can_send": True,
     }  # fmt: skip
@@ -110,7 +114,10 @@ def test_a_phone_is_proven_from_the_wallet(phone, session, world, sms):
 
 def test_without_a_gateway_nobody_is_sent_for_a_code_that_cannot_come(phone):
     assert me(phone)["phone"]["can_send"] is False
-    for call, body in (("phone/code", {"phone": "13800000009"}), ("rebind-code", {"card_number": "1", "id_last4": "1234"})):
+    for call, body in (
+        ("phone/code", {"phone": "13800000009"}),
+        ("rebind-code", {"card_number": "1", "id_last4": "1234"}),
+    ):
         assert phone.post(f"{BASE}/{call}", json=body).get_json()["code"] == "no_sms"
 
 
