@@ -6,6 +6,7 @@ from cardnet.web.language import gettext
 
 NOUNS = {
     "account": lazy_gettext("账号"),
+    "alarm": lazy_gettext("警报"),
     "allocation": lazy_gettext("名额下达方案"),
     "application": lazy_gettext("办卡申请"),
     "audit": lazy_gettext("操作记录"),
@@ -46,6 +47,14 @@ NOUNS = {
 }
 
 VERBS = {
+    "acknowledge": lazy_gettext("查清"),
+    "adopt_roots": lazy_gettext("启用根密钥"),
+    "reseal": lazy_gettext("重新封存"),
+    "rotate": lazy_gettext("换新"),
+    "drill": lazy_gettext("开始吊销演练"),
+    "publish": lazy_gettext("公布"),
+    "not_issued": lazy_gettext("出现没有签发过的码"),
+    "clone_suspected": lazy_gettext("手机疑似被复制"),
     "accept": lazy_gettext("接受"),
     "activate": lazy_gettext("激活"),
     "add_kin": lazy_gettext("登记家属"),
@@ -68,6 +77,7 @@ VERBS = {
     "confirmed": lazy_gettext("确认"),
     "consent": lazy_gettext("登记同意"),
     "correct": lazy_gettext("更正"),
+    "correct_document": lazy_gettext("更正证件号码"),
     "create": lazy_gettext("新建"),
     "decline": lazy_gettext("放弃"),
     "declined": lazy_gettext("退回"),

@@ -226,6 +226,7 @@ from cardnet.issuance.services.roster import CheckRoster, RosterReceipt, SubmitR
 from cardnet.issuance.services.roster_rows import KeptRow, kept_roster
 from cardnet.issuance.services.standing import PERSON_OF_INDEX, holder_confirms, standing_of, standing_soon
 from cardnet.issuance.services.tree import QuotaLine, quota_line, quota_tree
+from cardnet.issuance.services.tying import TieCard, tie_card
 from cardnet.issuance.services.unit_approval import (
     ApprovalLine,
     ApprovalList,
@@ -248,6 +249,7 @@ from cardnet.issuance.services.withdrawal import (
     lapse_returned,
     withdraw,
 )
+from cardnet.issuance.services.withdrawn import withdrawn_at
 from cardnet.issuance.services.year_end import (
     BeginClosing,
     CloseYear,
@@ -260,7 +262,6 @@ from cardnet.issuance.services.year_end import (
     quota_year_of,
     years,
 )
-from cardnet.issuance.services.withdrawn import withdrawn_at
 
 __all__ = [
     "CORRECTED",
@@ -360,6 +361,7 @@ __all__ = [
     "SpreadQuota",
     "StopCopiedCode",
     "SubmitRoster",
+    "TieCard",
     "UnionCounts",
     "UnitApproved",
     "UploadStamped",
@@ -487,6 +489,7 @@ __all__ = [
     "suspend_card",
     "take_back",
     "terms_of",
+    "tie_card",
     "transfer_member",
     "transfer_quota",
     "upload_stamped",
@@ -495,6 +498,6 @@ __all__ = [
     "waiting_list",
     "withdraw",
     "withdraw_raise",
-    "years",
     "withdrawn_at",
+    "years",
 ]
