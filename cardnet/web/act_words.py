@@ -118,6 +118,7 @@ VERBS = {
     "move": lazy_gettext("转入新单位"),
     "not_same": lazy_gettext("确认不是同一人"),
     "object": lazy_gettext("提出异议"),
+    "own_link": lazy_gettext("经办人试图代主席确认"),
     "offer_days": lazy_gettext("设定递补期限"),
     "open": lazy_gettext("开始"),
     "opened": lazy_gettext("打开"),

@@ -16,6 +16,7 @@ from cardnet.finance.services import Reconcile
 from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import HandoutKind
 from cardnet.issuance.services import desk
+from cardnet.merchant_api import services as hooks
 from cardnet.merchants import services as merchants
 from cardnet.web.paging import page_url
 from tests.make.finance import statement_csv
@@ -66,6 +67,9 @@ FORMS = {
         "phone": "12351",
     },
     "phone.messages": {"phone": "13800000001"},
+    "console.make_webhook": {"merchant": "M1001", "url": "https://hooks.example.com/a", "kinds": "redemption.captured"},
+    "console.switch_webhook": {},
+    "console.replay_webhook": {},
     "home.choose_language": {"language": "en", "return_to": "/"},
     "auth.enter": {"username": "u1", "password": "x", "code": "000000", "return_to": "/"},
     "auth.change_password": {"old": "x", "new": "y", "again": "y"},
@@ -78,6 +82,7 @@ FORMS = {
     "console.import_past_uses": {},
     "console.take_back_past_uses": {"import": NOBODY, "reason": "名单错了"},
     "console.cancel_import": {},
+    "console.close_alarm": {f"words-{NOBODY}": "查清了"},
     "console.find_member": {"asked": "周桂林"},
     "console.change_member": {
         "transfer_to_code": "B9",
@@ -255,6 +260,7 @@ ACTS = {
     "console.answer_offers": ("accept", "decline", "first", "none"),
     "console.change_year": ("closing", "close", "offer_days", "none"),
     "console.decide_raise": ("approve", "refuse", "withdraw", "none"),
+    "console.switch_webhook": ("enable", "disable"),
 }  # fmt: skip
 """What can be done at an address with an act in it."""
 
@@ -287,7 +293,8 @@ def things(session, world, clock):
             "upload_id": NOBODY,
             "authority_id": NOBODY,
         }
-        | _of_cards(session, world, shop.office, card),
+        | _of_cards(session, world, shop.office, card)
+        | _of_webhooks(session, world, merchant.id),
     }
 
 
@@ -298,6 +305,12 @@ def _of_cards(session, world, office, card):
     issuance.print_cards(session, world, issuance.PrintCards(office["C1"], numbers=(card.number,)))
     (run, *_) = issuance.print_runs(session, office["C1"])
     return {"handout_id": handout.id, "print_run_id": run.id}
+
+
+def _of_webhooks(session, world, merchant_id):
+    """An address a merchant listens at; nothing has been sent there."""
+    made = hooks.make_endpoint(session, world, hooks.MakeEndpoint(merchant_id, "https://hooks.example.com/a"))
+    return {"endpoint_id": made.endpoint_id, "delivery_id": NOBODY}
 
 
 @pytest.fixture
