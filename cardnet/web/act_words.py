@@ -41,12 +41,17 @@ NOUNS = {
     "statement": lazy_gettext("商户对账文件"),
     "store": lazy_gettext("门店"),
     "terminal": lazy_gettext("终端"),
+    "terminal_key": lazy_gettext("终端签名密钥"),
     "terminal_token": lazy_gettext("终端令牌"),
     "unit_approval": lazy_gettext("单位确认"),
     "waiting": lazy_gettext("候补名单"),
+    "webhook": lazy_gettext("推送地址"),
 }
 
 VERBS = {
+    "signature": lazy_gettext("设定签名要求"),
+    "replay": lazy_gettext("补发"),
+    "add": lazy_gettext("登记"),
     "acknowledge": lazy_gettext("查清"),
     "adopt_roots": lazy_gettext("启用根密钥"),
     "reseal": lazy_gettext("重新封存"),

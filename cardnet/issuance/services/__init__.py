@@ -242,6 +242,7 @@ from cardnet.issuance.services.unit_approval import (
     decide_by_link,
     stamped_file,
     upload_stamped,
+    note_own_link,
 )
 from cardnet.issuance.services.withdrawal import (
     Withdraw,
@@ -433,6 +434,7 @@ __all__ = [
     "make_letters",
     "may_see_authority",
     "merge_people",
+    "note_own_link",
     "note_printed_use",
     "open_application_of",
     "open_handout",

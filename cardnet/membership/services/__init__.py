@@ -65,7 +65,7 @@ from cardnet.membership.services.phone_codes import (
     confirm_phone,
     verified_phone,
 )
-from cardnet.membership.services.phones import ChangePhone, change_phone
+from cardnet.membership.services.phones import ChangePhone, change_phone, phone_typed
 from cardnet.membership.services.register import (
     ImportRegister,
     RegisterImported,
@@ -187,6 +187,7 @@ __all__ = [
     "people_of_document",
     "people_with_tags",
     "person_of_id",
+    "phone_typed",
     "propose_transfers",
     "record_consent",
     "refuse_foreign_roles",
