@@ -85,7 +85,6 @@ TABLE: tuple[tuple[str, str, set[Role]], ...] = (
     ("GET", "/api/v1/redemptions", MONEY),
     ("POST", "/api/v1/review-settings", DISTRICT),
     ("*", "/api/v1/self-fill", UNIT),
-    ("*", "/api/v1/self-fill", UNIT),
     ("*", "/api/v1/sessions", STAFF),
     ("GET", "/api/v1/settlements", MONEY),
     ("GET", "/api/v1/unions", STAFF),
