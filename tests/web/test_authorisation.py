@@ -102,6 +102,7 @@ OPEN: dict[str, str] = {
     "till": "the page; its calls are the merchant API's",
     "merchant_api": "terminals: their token, asked by each call (tests/merchant_api/test_bad_input.py)",
     "api.describe": "the description of the API",
+    "api.rule_schema": "the shape of a rule, no rule",
     "documents": "the descriptions of the APIs",
 }  # fmt: skip
 """What has no role of staff, by endpoint or blueprint, and what lets people in instead."""
