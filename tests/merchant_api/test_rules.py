@@ -7,9 +7,9 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cardnet.http.wire import Malformed, read_json
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from cardnet.merchant_api import rules
-from cardnet.merchant_api.schemas import Malformed, read_json
 
 words = st.text(st.characters(codec="utf-8"), max_size=30)
 names = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8)

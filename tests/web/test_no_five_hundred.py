@@ -68,7 +68,8 @@ FORMS = {
     },
     "phone.messages": {"phone": "13800000001"},
     "console.make_webhook": {"merchant": "M1001", "url": "https://hooks.example.com/a", "kinds": "redemption.captured"},
-    "console.switch_webhook": {},
+    "console.disable_webhook": {},
+    "console.enable_webhook": {},
     "console.replay_webhook": {},
     "home.choose_language": {"language": "en", "return_to": "/"},
     "auth.enter": {"username": "u1", "password": "x", "code": "000000", "return_to": "/"},
@@ -109,6 +110,12 @@ FORMS = {
         "consent_evidence": "同意书 1 号",
         "consent_on": "2026-11-01",
         "withdraw_consent_which": "notices",
+        "document_id_type": "resident_id",
+        "document_id_number": "E12345678",
+        "document_evidence": "原件已核对",
+        "tie_number": "622200123456",
+        "tie_issuer": "市总工会",
+        "tie_valid_to": "2030-12-31",
     },
     "console.ask_transfer": {
         "name": "周桂林",
@@ -157,6 +164,9 @@ FORMS = {
         "employment": "合同",
     },
     "console.withdraw_row": {"words": "不办了"},
+    "console.apply_for_replacement": {"why": "lost", "reason": "地铁上丢失"},
+    "console.apply_for_renewal": {"unit": "B1"},
+    "console.resubmit_in_place": {"answer": "已补照片"},
     "console.give_delegation": {
         "giver": "",
         "deputy": "d1u",
@@ -260,7 +270,6 @@ ACTS = {
     "console.answer_offers": ("accept", "decline", "first", "none"),
     "console.change_year": ("closing", "close", "offer_days", "none"),
     "console.decide_raise": ("approve", "refuse", "withdraw", "none"),
-    "console.switch_webhook": ("enable", "disable"),
 }  # fmt: skip
 """What can be done at an address with an act in it."""
 

@@ -66,17 +66,23 @@ def webhook(principal: Principal, endpoint_id: uuid.UUID) -> ResponseReturnValue
     )
 
 
-@blueprint.post("/webhooks/<uuid:endpoint_id>/<any(disable, enable):act>")
+@blueprint.post("/webhooks/<uuid:endpoint_id>/disable")
 @staff_page(Role.DISTRICT_OFFICER)
-def switch_webhook(principal: Principal, endpoint_id: uuid.UUID, act: str) -> ResponseReturnValue:
-    """Send nothing more there, or begin again."""
+def disable_webhook(principal: Principal, endpoint_id: uuid.UUID) -> ResponseReturnValue:
+    """Send nothing more there."""
     with transaction() as session:
-        if act == "disable":
-            hooks.disable_endpoint(session, current_world(), endpoint_id, gettext("由工会停用。"), principal.account_id)
-        else:
-            hooks.enable_endpoint(session, current_world(), endpoint_id, principal.account_id)
-    said = gettext("已停用，等待中的消息不再发送。") if act == "disable" else gettext("已启用，从现在起发送新的消息。")
-    flash(said, "good")
+        hooks.disable_endpoint(session, current_world(), endpoint_id, gettext("由工会停用。"), principal.account_id)
+    flash(gettext("已停用，等待中的消息不再发送。"), "good")
+    return redirect(url_for("console.webhook", endpoint_id=endpoint_id), 303)
+
+
+@blueprint.post("/webhooks/<uuid:endpoint_id>/enable")
+@staff_page(Role.DISTRICT_OFFICER)
+def enable_webhook(principal: Principal, endpoint_id: uuid.UUID) -> ResponseReturnValue:
+    """Send again, from now on."""
+    with transaction() as session:
+        hooks.enable_endpoint(session, current_world(), endpoint_id, principal.account_id)
+    flash(gettext("已启用，从现在起发送新的消息。"), "good")
     return redirect(url_for("console.webhook", endpoint_id=endpoint_id), 303)
 
 
