@@ -4,6 +4,7 @@ Names, documents and foreign card numbers are read from standard input, never fr
 the machine could see them.
 """
 
+import sys
 import uuid
 from datetime import date, datetime
 from typing import Any
@@ -38,7 +39,7 @@ def members_group() -> None:
 @json_option
 def find(username: str, *, as_json: bool) -> None:
     """按姓名全称、证件号码或手机号查找；从标准输入读一行，不写在命令里。"""
-    asked = click.get_text_stream("stdin").readline().strip()
+    asked = sys.stdin.readline().strip()
     with transaction() as session:
         found = membership.find_people(session, principal_of_username(session, username), asked)
     if as_json:
@@ -197,7 +198,7 @@ def end_tag(tag_id: uuid.UUID, username: str, *, as_json: bool) -> None:
 @json_option
 def correct_document(who: str, id_type: str, evidence: str, username: str, *, as_json: bool) -> None:
     """更正证件号码（区总工会）；正确的号码从标准输入读一行。"""
-    number = click.get_text_stream("stdin").readline().strip()
+    number = sys.stdin.readline().strip()
     with transaction() as session:
         officer, person_id = principal_of_username(session, username), _who(session, who)
         command = membership.CorrectDocument(person_id, IdType(id_type), number, officer, evidence)
@@ -213,7 +214,7 @@ def correct_document(who: str, id_type: str, evidence: str, username: str, *, as
 @json_option
 def tie_card(who: str, issuer: str, valid_to: datetime | None, username: str, *, as_json: bool) -> None:
     """绑定已有工会卡，不占名额；卡号从标准输入读一行。"""
-    number = click.get_text_stream("stdin").readline().strip()
+    number = sys.stdin.readline().strip()
     with transaction() as session:
         officer, person_id = principal_of_username(session, username), _who(session, who)
         command = services.TieCard(person_id, officer, number, issuer, _day(valid_to))
