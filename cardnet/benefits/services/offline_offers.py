@@ -5,11 +5,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cardnet.benefits import document
+from cardnet.benefits.document import parameters_of, resolved
 from cardnet.benefits.models import RuleVersion
 from cardnet.benefits.offline import offer_of
 from cardnet.benefits.services import catalogue
-from cardnet.benefits.terms import resolved
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.world import World
 from cardnet.merchants.rules import Venue
@@ -26,7 +25,7 @@ def offline_offers(session: Session, world: World, venue: Venue) -> list[dict[st
         body = bodies.get(one.version_id) if one.version_id else None
         if body is None:
             continue
-        needed = {code: offer.parameters[code] for code in document.parameters_of(body)}
+        needed = {code: offer.parameters[code] for code in parameters_of(body)}
         if said := offer_of(resolved(body, needed)):
             head = {"program": one.program, "name": one.name, "kind": one.kind.value, "rule_version": one.version_no}
             found.append({**head, **said})
