@@ -47,7 +47,7 @@ TABLE: tuple[tuple[str, str, set[Role]], ...] = (
     ("POST", "/console/batches/<batch_id>/issue", DISTRICT),
     ("GET", "/console/bulletin", READERS),
     ("*", "/console/members/duplicates", DISTRICT),
-    ("*", "/console/past-uses", PLANNERS),
+    ("*", "/console/cards/past-uses", PLANNERS),
     ("GET", "/console/quota", READERS),
     ("POST", "/console/quota", OFFICERS),
     ("*", "/console/quota/plan", PLANNERS),
@@ -143,6 +143,7 @@ def undeclared(app: Flask) -> list[str]:
 def address_of(rule: Rule) -> str:
     """The route's address with ids that name nothing."""
     path = re.sub(r"<int[^>]*>", "1", rule.rule)
+    path = re.sub(r"<any\((\w+)[^>]*>", r"\1", path)
     return re.sub(r"<(?:[^<>]+:)?\w+>", NOBODY, path)
 
 

@@ -126,6 +126,8 @@ def filled(rule: Rule, place: Place) -> str:
 
     def value(match: re.Match[str]) -> str:
         name = match[1].rsplit(":", 1)[-1]
+        if choice := re.match(r"any\((\w+)", match[1]):
+            return choice[1]
         if name in ("id", "code"):
             before = rule.rule[: match.start()].rstrip("/").rsplit("/", 1)[-1]
             return str(_OF_COLLECTION(place).get(before, "01a1fbd4-0000-7000-8000-000000000000"))
