@@ -410,7 +410,7 @@ def test_no_form_breaks_a_page(app, browsers, things):
         ("district", "/console/rosters/check"),
         ("district", "/console/register"),
         ("district", "/console/cards/import"),
-        ("district", "/console/past-uses"),
+        ("district", "/console/cards/past-uses"),
         ("finance", "/finance/reconciliation"),
     ],
 )
