@@ -143,6 +143,7 @@ def undeclared(app: Flask) -> list[str]:
 def address_of(rule: Rule) -> str:
     """The route's address with ids that name nothing."""
     path = re.sub(r"<int[^>]*>", "1", rule.rule)
+    path = re.sub(r"<any\((\w+)[^>]*>", r"\1", path)
     return re.sub(r"<(?:[^<>]+:)?\w+>", NOBODY, path)
 
 
