@@ -29,7 +29,7 @@ def copied(codes: Iterable[SeenCode]) -> SeenCode | None:
     A number stands for one code only, whenever it was made. And numbers rise with time: a code made later than another,
     by more than clocks explain, has the higher number. In whatever order the codes arrived.
     """
-    in_time = sorted(set(codes), key=lambda code: (code.issued_at, code.counter))
+    in_time = sorted(set(codes), key=lambda code: (code.issued_at, code.proof_id))
     numbers: dict[int, bytes] = {}
     for code in in_time:
         if numbers.setdefault(code.counter, code.proof_id) != code.proof_id:

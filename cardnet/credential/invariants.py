@@ -14,7 +14,13 @@ INVARIANTS: dict[str, tuple[str, str]] = {
     ),
     "C-REVOKED": (
         "吊销的签发密钥都在吊销之后重新发布过信任包",
-        "select encode(kid, 'hex') as kid from issuer_key where revoked_at > "
+        "select encode(kid, 'hex') as kid from issuer_key where use <> 'root' and revoked_at > "
         "coalesce((select max(issued_at) from trust_pack), '-infinity')",
+    ),
+    "C-FREE": (
+        "空出来可以再发的卡序号没有人持有，状态表里也不作废",
+        "select card_index from card_index_free f where exists (select from binding b "
+        "where b.card_index = f.card_index and b.recycled_at is null) "
+        "or exists (select from card_status s where s.card_index = f.card_index and s.status <> 0)",
     ),
 }

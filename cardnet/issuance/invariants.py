@@ -183,6 +183,28 @@ INVARIANTS: dict[str, tuple[str, str]] = {
          where l.signed_at is not null and c.delivered_at is null
         """,
     ),
+    "K8": (
+        "激活以后没有还等着的激活通知和激活单提醒",
+        """
+        select n.id from notice n join card c on c.id = n.subject_id
+         where n.kind in ('activation_reminder', 'card_issued') and c.activated_at is not null
+           and n.created_at < c.activated_at
+           and (n.state = 'waiting' or (n.state = 'printed' and n.handed_out_at is null))
+        """,
+    ),
+    "K9": (
+        "补卡、换卡的申请一张卡至多一份在办，发出的新卡正是接替它的那张",
+        """
+        select a.replaces_card_id as id from application a
+         where a.replaces_card_id is not null and a.state = any('{draft,submitted,in_review,returned,waitlisted,approved}')
+         group by a.replaces_card_id having count(*) > 1
+        union all
+        select a.id from application a left join card c on c.application_id = a.id
+         where a.kind <> 'new' and a.state = 'issued' and c.replaces_id is distinct from a.replaces_card_id
+        union all
+        select a.id from application a where (a.kind = 'new') <> (a.replaces_card_id is null)
+        """,
+    ),
     "V1": (
         "同一人对一份申请只在一级办理，提交人不审核，受托代办也一样",
         """

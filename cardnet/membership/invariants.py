@@ -37,6 +37,24 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "where o.person_id = t.person_id and o.union_id = t.from_union_id and o.ended_as = 'transferred' "
         "and n.union_id = t.to_union_id)",
     ),
+    "N1": (
+        "每条通知恰有一个去向：等待的有时间或在纸上，发出的有回执，没发出的有原因，印出的只在纸上",
+        "select id from notice where (state = 'sent' and (way = 'paper' or provider_id is null)) "
+        "or (state = 'failed' and reason is null) or (state = 'printed' and printed_at is null) "
+        "or (printed_at is not null and way <> 'paper') or (state = 'waiting' and way = 'paper' and printed_at is not null) "
+        "or (handed_out_at is not null and state <> 'printed')",
+    ),
+    "N2": (
+        "一天里同一个人只提醒一次；已故的人没有等着发的通知",
+        "select min(id::text) from notice where kind = 'activation_reminder' group by person_id, day having count(*) > 1 "
+        "union all select n.id::text from notice n join person p on p.id = n.person_id "
+        "where n.next_try_at is not null and p.deceased_on is not null and n.created_at > p.deceased_on + 1",
+    ),
+    "N3": (
+        "验证码和链接发出或过时以后，内容不再保存；每条恰有一个去向",
+        "select id from direct_message where (state = 'waiting') <> (words is not null) "
+        "or (state = 'sent' and provider_id is null) or (state = 'failed' and error is null)",
+    ),
     "U8": (
         "并入的档案只指向一份还在用的档案，自己没有会籍",
         "select p.id from person p join person k on k.id = p.merged_into_id where k.merged_into_id is not null "

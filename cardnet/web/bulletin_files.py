@@ -86,7 +86,10 @@ def title_of(issue: BulletinIssue) -> str:
 
 
 def bulletin_workbook(issue: BulletinIssue) -> bytes:
-    """One sheet per level, the reader's own first, at most 40; rates are numbers, names are texts, never formulas."""
+    """The reader's own level first, then every unit in one list to filter, then a sheet for each level below.
+
+    Rates are numbers, names are texts, never formulas.
+    """
     content = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(content, options) as book:
@@ -98,10 +101,30 @@ def bulletin_workbook(issue: BulletinIssue) -> bytes:
             "sum_rate": book.add_format({"bold": True, "top": 1, "num_format": "0.0%"}),
         }
         names: set[str] = set()
-        for level in issue.levels[:40]:
+        for number, level in enumerate(issue.levels):
             sheet = book.add_worksheet(_sheet_name(level.union.name, names))
             _fill(sheet, issue, level, styles)
+            if not number and len(issue.levels) > 1:
+                _fill_all(book.add_worksheet(_sheet_name("全部单位", names)), issue, styles)
     return content.getvalue()
+
+
+def _fill_all(sheet, issue: BulletinIssue, styles) -> None:  # type: ignore[no-untyped-def]
+    """Everybody who has no level of their own, whatever stands above them: six hundred units, filtered by township."""
+    levels = {level.union.id for level in issue.levels}
+    lines = [(level.union, line) for level in issue.levels for line in level.lines if line.union.id not in levels]
+    for column, word in enumerate(("上级工会", "工会编码", "工会", *HEADINGS)):
+        sheet.write_string(0, column, word, styles["head"])
+    for row, (above, line) in enumerate(lines, start=1):
+        sheet.write_string(row, 0, above.name)
+        sheet.write_string(row, 1, line.union.code)
+        sheet.write_string(row, 2, line.union.name)
+        _numbers(sheet, row, line.counts, line.used, None, styles["rate"])
+    sheet.autofilter(0, 0, max(1, len(lines)), 2 + len(HEADINGS))
+    sheet.set_column(0, 0, 30)
+    sheet.set_column(1, 1, 14)
+    sheet.set_column(2, 2, 36)
+    sheet.freeze_panes(1, 3)
 
 
 def _fill(sheet, issue: BulletinIssue, level: BulletinLevel, styles) -> None:  # type: ignore[no-untyped-def]

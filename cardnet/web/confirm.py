@@ -7,6 +7,8 @@ from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import ReviewReason, Verdict
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError
+from cardnet.web.auth import signed_in
+from cardnet.web.console.unit_approvals import SEEN_LINK
 from cardnet.web.forms import wrong_of
 from cardnet.web.language import gettext
 from cardnet.web.words import word
@@ -26,6 +28,9 @@ def asked(token: str) -> ResponseReturnValue:
 @blueprint.post("/confirm/<token>")
 def decide(token: str) -> ResponseReturnValue:
     """The answer."""
+    if SEEN_LINK in request.cookies:
+        said = gettext("这台设备上的经办人员看到过链接，不能在这里确认，请主席在自己的手机上打开。")
+        return _page(token, {"": said}, 403)
     verdict = {"confirm": Verdict.APPROVE, "decline": Verdict.RETURN}.get(request.form.get("answer", ""))
     wrong = {}
     if not request.form.get("signer", "").strip():
@@ -34,6 +39,7 @@ def decide(token: str) -> ResponseReturnValue:
         wrong[""] = gettext("请选择确认或退回。")
     if wrong or verdict is None:
         return _page(token, wrong, 422)
+    desk = signed_in()
     try:
         with transaction() as session:
             command = issuance.DecideByLink(
@@ -43,9 +49,14 @@ def decide(token: str) -> ResponseReturnValue:
                 request.form.get("reason", "") if verdict is Verdict.RETURN else "",
                 request.form.get("words", "").strip()[:300],
                 request.remote_addr,
+                desk,
             )
             done = issuance.decide_by_link(session, current_world(), command)
     except CardnetError as error:
+        if error.code == "link_not_yours" and desk is not None:
+            # Refused and forgotten by that transaction; that it was tried is kept by its own.
+            with transaction() as session:
+                issuance.note_own_link(session, current_world(), token, desk, request.remote_addr)
         return _page(token, wrong_of(error, _FIELDS), error.status)
     return render_template("confirm/done.html", confirmed=verdict is Verdict.APPROVE, count=done.rows), 200, _UNSEEN
 

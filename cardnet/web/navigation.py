@@ -34,8 +34,10 @@ ENTRIES = (
     Entry("/console/quota", lazy_gettext("名额"), "console", _OFFICERS | {"chair", "auditor"}),
     Entry("/console/bulletin", lazy_gettext("通报"), "console", _OFFICERS | {"chair", "auditor"}),
     Entry("/finance", lazy_gettext("财务"), "finance", _FINANCE),
+    Entry("/console/webhooks", lazy_gettext("商户推送"), "console", frozenset({"district_officer"})),
     Entry("/overview", lazy_gettext("概览"), "overview", frozenset({"chair", "district_officer", "auditor"})),
     Entry("/console/accounts", lazy_gettext("账号"), "console", frozenset({"admin"})),
+    Entry("/console/keys", lazy_gettext("密钥"), "console", frozenset({"admin", "auditor"})),
     Entry("/console/audit", lazy_gettext("操作记录"), "console", frozenset({"admin", "auditor"})),
 )
 

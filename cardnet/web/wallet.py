@@ -210,6 +210,7 @@ def _credential(renewal: issuance.Renewal) -> dict[str, Any]:
         "credential": base64.urlsafe_b64encode(renewal.credential).decode().rstrip("="),
         "index": renewal.index,
         "expires_at": calendar.local(renewal.expires_at).isoformat(),
+        "renew_after": calendar.local(renewal.renew_after).isoformat(),
         "card": {
             "name": face.name,
             "union_name": face.union_name,

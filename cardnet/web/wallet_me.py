@@ -195,7 +195,7 @@ def _application_line(session: Session, person_id: uuid.UUID) -> str:
     for one in issuance.applications_of_people(session, [person_id]):
         if one.kind != "new":
             kind, state = word(one.kind, "application_kind"), str(APPLICATION_STATES[one.state][1])
-            return _("%(kind)s：%(state)s（%(day)s提交）", kind=kind, state=state, day=cn_date(one.submitted_at))
+            return str(_("%(kind)s：%(state)s（%(day)s提交）", kind=kind, state=state, day=cn_date(one.submitted_at)))
     return ""
 
 

@@ -25,5 +25,5 @@ def programs(client, session, world, office):
 @pytest.fixture
 def able(programs):
     """A program whose account may call, by call."""
-    by_role = {role: programs[name] for name in ("boss", "fin", "C1") for role in programs[name].roles}
+    by_role = {role: programs[name] for name in ("U1", "boss", "fin", "C1") for role in programs[name].roles}
     return lambda call: next((by_role[role] for role in reversed(call.roles) if role in by_role), programs["C1"])

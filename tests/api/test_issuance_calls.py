@@ -4,6 +4,7 @@ import pytest
 
 from cardnet.kernel.calendar import day_of
 from tests.make.api import assert_problem, said
+from tests.make.web import submit
 
 NOBODY = "01a1fbd4-0000-7000-8000-000000000000"
 
@@ -183,3 +184,30 @@ def test_cards_are_printed_suspended_and_replaced(office, programs):
     assert said(programs["U1"].get(f"/cards/{card['id']}"))["after"]["number"] == new["number"]
     assert programs["C1"].post(f"/cards/{card['id']}/replace", {"reason": "丢了"}).status_code == 409
     assert_problem(programs["U1"].get(f"/cards/{NOBODY}"), 404, "card_unknown")
+
+
+def test_a_unit_applies_for_a_replacement_and_answers_a_return(office, programs):
+    office.issue(1)
+    (card,) = said(programs["U1"].get("/cards"))["items"]
+    applied = said(programs["U1"].post(f"/cards/{card['id']}/apply", {"why": "lost"}), 201)
+    assert applied["rows"] == 1
+    assert said(programs["U1"].get(f"/cards/{card['id']}"))["state"] == "suspended"
+    returned = {"verdict": "return", "reasons": ["R11"], "words": "请附证明"}
+    said(programs["A1"].post(f"/batches/{applied['batch_id']}/review", returned))
+    again = programs["U1"].post(f"/batches/{applied['batch_id']}/rows/1/resubmit", {"words": "已附证明"})
+    assert said(again) == {"round": 2}
+    assert_problem(programs["U9"].post(f"/cards/{card['id']}/apply", {"why": "lost"}), 404, "card_unknown")
+
+
+def test_members_fill_in_and_the_officer_takes_them_over(client, office, programs):
+    office.give_unit("B1", 1)
+    poster = said(programs["U1"].post("/self-fill/poster", {"last_day": "2026-12-01"}))
+    assert programs["U1"].get("/self-fill/poster.pdf").data.startswith(b"%PDF")
+    filled = {"name": "张三", "id_type": "护照", "id_number": "E12345678", "phone": "13800000000", "employment": "合同"}
+    assert submit(client, f"/fill/{poster['token']}", filled | {"consent": "是", "website": ""}).status_code == 303
+    (entry,) = said(programs["U1"].get("/self-fill"))["entries"]
+    assert (entry["name"], entry["phone"], "*" in entry["id_number"]) == ("张三", "138****0000", True)
+    taken = said(programs["U1"].post("/self-fill/entries/take", {"entries": [entry["id"]]}), 201)
+    assert (taken["submitted"], taken["invalid"]) == (1, 0)
+    assert said(programs["U1"].get("/self-fill"))["entries"] == []
+    assert_problem(programs["C1"].get("/self-fill"), 403, "role_missing")

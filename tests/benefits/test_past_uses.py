@@ -228,6 +228,6 @@ def test_a_file_that_is_no_list_of_uses_is_said(shop):
 def test_planted_bug_a_use_without_its_counter_is_found_by_the_invariants(shop, monkeypatch):
     once_a_year(shop)
     shop.member(1)
-    monkeypatch.setattr("cardnet.benefits.services.past_uses._asked", lambda _fits, *, shared: {})
+    monkeypatch.setattr("cardnet.benefits.services.past_use_writes._asked", lambda _fits, *, shared: {})
     take_in(shop, line(1))
     assert "L8" in breaches(shop.session)

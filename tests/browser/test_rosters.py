@@ -10,13 +10,16 @@ from playwright.sync_api import Page, expect
 
 from cardnet.access import services as access
 from cardnet.access.rules import Role
+from cardnet.benefits import services as benefits
+from cardnet.benefits.words import ProgramKind
 from cardnet.issuance import jobs
 from cardnet.issuance.services import self_filled
 from cardnet.kernel.calendar import day_of
 from cardnet.membership import services as membership
 from cardnet.membership.roster import Column
 from tests.make import membership as make_membership
-from tests.make.access import PASSWORD, code_now
+from tests.make.access import PASSWORD, code_now, make_officer
+from tests.make.benefits import ONCE_A_YEAR, fixed, rule
 from tests.make.browser import Site, faults_of_access, keep
 
 NAMES = ("周桂林", "王建国", "李秀英", "张伟", "欧阳海燕", "买买提·艾山", "陈静", "刘洋")
@@ -148,3 +151,43 @@ def test_register_transfers_poster_and_the_form_on_a_phone(site, sign_in, new_pa
     expect(page.get_by_role("rowheader", name="古丽·阿依")).to_be_visible()
     page.get_by_role("button", name=re.compile("提交勾选的人")).click()
     expect(page).to_have_url(re.compile("/console/batches/"))
+
+
+def test_uses_from_before_are_watched_on_their_way_in_and_taken_back(site, sign_in, monkeypatch):
+    monkeypatch.setattr(jobs, "AT_ONCE_BYTES", 10)
+    day = day_of(site.world.now()).replace(day=1)
+    with site.session() as session:
+        union = membership.union_of_code(session, "C")
+        author, approver = (
+            make_officer(session, site.world, name, Role.DISTRICT_OFFICER, union_id=union.id, scope_path=union.path)
+            for name in ("author", "approver")
+        )
+        command = benefits.CreateProgram(
+            "health-check", "职工健康体检补贴", ProgramKind.SUBSIDY, "云工〔2026〕8号", union.id, author
+        )
+        benefits.create_program(session, site.world, command)
+        draft = benefits.DraftRule("health-check", rule(fixed(10_000), limits=[ONCE_A_YEAR]), day, author)
+        version = benefits.draft_rule(session, site.world, draft)
+        benefits.submit_rule(session, site.world, benefits.SubmitRule(version.id, author))
+        benefits.approve_rule(session, site.world, benefits.ApproveRule(version.id, approver))
+    rows = [["姓名", "证件号码", "项目编号", "使用日期", "金额（元）", "体检机构"]]
+    rows += [[name, make_membership.id_number(n), "health-check", "2026-03-12", "100", "区疗休养院"] for n, name in enumerate(NAMES[:5])]  # fmt: skip
+    rows += [["无此人", make_membership.id_number(4_000), "health-check", "2026-03-12", "100", ""], [NAMES[0], make_membership.id_number(0), "体检", "三月", "一百", ""]]  # fmt: skip
+    page = sign_in("district")
+    page.goto("/console/cards/past-uses")
+    seen(page, "past-uses")
+    content = make_membership.csv_file(rows)
+    page.set_input_files("#file", {"name": "三月体检名单.csv", "mimeType": "text/csv", "buffer": content})
+    page.get_by_role("button", name="导入", exact=True).click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    seen(page, "import-progress")
+    with site.app.app_context():
+        jobs.run_file_job(uuid.UUID(page.url.rsplit("/", 1)[1]))
+    expect(page.get_by_role("heading", name="导入好了，有 2 行没有导入")).to_be_visible()
+    seen(page, "import-done")
+    page.goto("/console/cards/past-uses")
+    page.get_by_text("撤回", exact=True).click()
+    seen(page, "past-uses-list")
+    page.get_by_label("为什么撤回？").fill("医院给错了名单")
+    page.get_by_role("button", name="撤回这份登记表").click()
+    expect(page.get_by_text("已撤回 5 条")).to_be_visible()

@@ -88,7 +88,7 @@ def test_a_member_does_for_themselves_what_used_to_need_a_visit(
 
 
 def prove_a_phone(site: Site, page: Page) -> None:
-    page.get_by_role("button", name="更改手机号").click()
+    page.get_by_role("button", name="换个号码").click()
     page.get_by_label("手机号码").fill("138")
     page.get_by_role("button", name="发送验证码").click()
     expect(page.locator("#phone-form .field__error")).to_contain_text("11 位数字")

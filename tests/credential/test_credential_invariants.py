@@ -40,6 +40,7 @@ def test_everything_holds_after_a_month_of_use(in_use):
         ("insert into trust_pack values (99, '', '2030-01-01', '2030-02-01')", "C-PACK"),
         ("insert into trust_pack values (5, '', '2020-01-01', '2020-02-01')", "C-PACK"),
         ("update issuer_key set state = 'revoked', revoked_at = '2030-01-01' where use = 'print'", "C-REVOKED"),
+        ("insert into card_index_free select card_index, '' from card_status limit 1", "C-FREE"),
     ],
 )
 def test_damage_is_found(in_use, damage, code):

@@ -18,7 +18,7 @@ from tests.credential.outcomes import FILE, judged_by_python
 
 FRONTEND = Path(__file__).parents[2] / "frontend"
 PATH = os.pathsep.join([str(FRONTEND.parent / ".venv" / "bin"), os.environ["PATH"]])
-CASES = int(os.environ.get("CARDNET_FUZZ", "4200"))
+CASES = int(os.environ.get("CARDNET_FUZZ", "3500"))
 SEED = int(os.environ.get("CARDNET_FUZZ_SEED", "20261121"))
 
 

@@ -40,6 +40,10 @@ TAMPERED = [
     ("K6", "alter table card drop constraint ck_card_activated; update card set activated_channel = null where state = 'active'"),
     ("K6", "update binding set print_run_id = null where print_run_id is not null"),
     ("K7", "update card set delivered_at = null where delivered_at is not null"),
+    ("K8", "insert into notice (id, kind, person_id, union_id, subject_id, words, way, state, reason, day, created_at) "
+           "select gen_random_uuid(), 'card_issued', person_id, union_id, id, '', 'paper', 'waiting', 'chosen', current_date, "
+           "activated_at - interval '1 hour' from card where activated_at is not null"),
+    ("K9", "update application set replaces_card_id = (select id from card limit 1) where kind = 'new' and state = 'issued'"),
     ("R1", "update batch set rows = rows + 1"),
     ("V1", "insert into application_event (application_id, seq, at, action, from_state, to_state, review_path, round, actor_id) "
            "select application_id, 90, now(), 'pass_on', 'in_review', 'in_review', '/C/', 1, actor_id from application_event where action = 'pass_on' and review_path = '/C/D1/B1/'"),

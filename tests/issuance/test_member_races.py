@@ -14,7 +14,7 @@ from cardnet.kernel.errors import CardnetError
 from cardnet.membership import services as membership
 from cardnet.membership.invariants import INVARIANTS
 from cardnet.membership.member_rules import Ending, Released
-from cardnet.membership.services import phones, transferring
+from cardnet.membership.services import phones, scope, standing, transferring
 from tests.make import membership as make_membership
 from tests.make.racing import ROUNDS, Desk
 
@@ -113,6 +113,23 @@ def two_offices(desk):
 def test_two_offices_that_move_one_person_and_a_third_that_ends_it_never_overlap(desk):
     for _ in range(ROUNDS):
         two_offices(desk)
+
+
+def test_planted_bug_without_the_persons_lock_two_offices_and_an_end_collide(desk, monkeypatch):
+    slow_and_unlocked(monkeypatch)
+    monkeypatch.setattr(scope, "lock_people", lambda _session, _ids: None)
+    read = scope.locked_standing
+
+    def read_and_linger(session, person_id):
+        found = read(session, person_id)
+        time.sleep(0.1)
+        return found
+
+    for module in (standing, transferring):
+        monkeypatch.setattr(module, "locked_standing", read_and_linger)
+    with pytest.raises(AssertionError):
+        for _ in range(10):
+            two_offices(desk)
 
 
 # ---- one number verified by two members at once ----

@@ -6,6 +6,7 @@ Each has a planted bug beside it that loses the race. `CARDNET_ROUNDS=200` runs 
 import importlib
 from datetime import timedelta
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -72,13 +73,17 @@ def test_of_two_approvals_of_one_row_one_counts_and_the_other_is_told_whose(desk
         two_approvals(desk)
 
 
-def test_planted_bug_approving_what_was_read_without_a_lock_approves_twice(desk, monkeypatch):
+def decides_what_was_read_without_a_lock(monkeypatch):
     unlocked = (
         str(reviewing._GATHER).replace("for no key update of a", "").replace("from mine", "from mine, pg_sleep(0.2)")
     )
     stale = str(reviewing._DECIDE).replace("a.review_path = :scope and a.state in ('submitted', 'in_review')", "true")
     monkeypatch.setattr(reviewing, "_GATHER", text(unlocked))
     monkeypatch.setattr(reviewing, "_DECIDE", text(stale))
+
+
+def test_planted_bug_approving_what_was_read_without_a_lock_approves_twice(desk, monkeypatch):
+    decides_what_was_read_without_a_lock(monkeypatch)
     with pytest.raises(AssertionError):
         two_approvals(desk)
 
@@ -208,7 +213,14 @@ def test_withdrawing_rejecting_and_offering_at_once_never_block_each_other(desk)
         everybody_at_once(desk)
 
 
-def test_of_two_deputies_named_for_the_same_days_one_stands(desk):
+def test_planted_bug_a_verdict_on_what_was_read_without_a_lock_breaks_what_was_withdrawn(desk, monkeypatch):
+    decides_what_was_read_without_a_lock(monkeypatch)
+    with pytest.raises(AssertionError):
+        for _ in range(10):
+            everybody_at_once(desk)
+
+
+def two_deputies(desk):
     first, end = start_of(desk.world.now().date()), start_of(desk.world.now().date() + timedelta(days=9))
 
     def name(deputy):
@@ -223,7 +235,23 @@ def test_of_two_deputies_named_for_the_same_days_one_stands(desk):
     assert len(desk.arrange(lambda office: services.delegations(office.session, office.world, office["D1u"]))) == 1
 
 
-def test_issuing_meets_a_card_given_elsewhere_in_the_same_moment(desk):
+def test_of_two_deputies_named_for_the_same_days_one_stands(desk):
+    two_deputies(desk)
+
+
+def without(url, table, constraint):
+    """The guard of the table itself is gone."""
+    with psycopg.connect(url) as connection:
+        connection.execute(f"alter table {table} drop constraint {constraint}")
+
+
+def test_planted_bug_without_the_constraint_both_deputies_stand(desk, fresh_database):
+    without(fresh_database, "delegation", "ex_delegation_one_deputy")
+    with pytest.raises(AssertionError):
+        two_deputies(desk)
+
+
+def given_elsewhere(desk):
     """The other desk's card is seen and skipped, or the second one is told to press once more: never two cards."""
     batch, _ = submitted(desk, 3)
     desk.arrange(lambda office: office.approve_all_the_way(batch))
@@ -249,3 +277,13 @@ def test_issuing_meets_a_card_given_elsewhere_in_the_same_moment(desk):
     # Whoever comes second is turned away by the exclusion constraint.
     assert done.skipped == (() if isinstance(other, IntegrityError) else (2,))
     assert desk.breaches() == {}
+
+
+def test_issuing_meets_a_card_given_elsewhere_in_the_same_moment(desk):
+    given_elsewhere(desk)
+
+
+def test_planted_bug_without_the_constraint_one_person_gets_two_cards(desk, fresh_database):
+    without(fresh_database, "card", "ex_card_one_usable")
+    with pytest.raises(AssertionError):
+        given_elsewhere(desk)

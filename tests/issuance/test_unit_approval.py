@@ -12,6 +12,7 @@ from cardnet.issuance.rules.unit_approval import ApprovalKind
 from cardnet.issuance.services import desk
 from cardnet.issuance.summary_sheet import summary_sheet
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from cardnet.membership.services import notices
 from tests.make import membership as make_membership
 from tests.make.issuance import lines_of, make_office
 
@@ -166,3 +167,27 @@ def test_the_sheet_has_every_person_and_room_for_the_stamp(office, session, worl
     assert sum(page.count("周桂林") for page in pages) == count
     assert "盖章" in pages[-1]
     assert all(asked.number in page for page in pages)
+
+
+def test_a_link_sent_to_the_chairs_phone_is_never_shown_to_the_officer(office, batch, session, world):
+    prefix = "https://card.example.org/confirm/"
+    command = services.AskApproval(batch, "B2", ApprovalKind.LINK, "王建国", office["U2"], "139 0000 0001", prefix)
+    asked = services.ask_approval(session, world, command)
+    assert (asked.token, asked.sent) == (None, True)
+    taken = notices.take_next_direct(session, world)
+    assert taken.message.address == "13900000001" and "3人" in taken.message.words
+    token = taken.message.words.split(prefix)[1].split()[0]
+    done = services.decide_by_link(session, world, services.DecideByLink(token, "王建国", Verdict.APPROVE))
+    assert done.rows == 3 and office.breaches() == {}
+    with pytest.raises(InvalidInput, match="phone_format"):
+        services.ask_approval(
+            session, world, services.AskApproval(batch, "B2", ApprovalKind.LINK, "王建国", office["U2"], "110")
+        )
+
+
+@pytest.mark.parametrize("officer", ["U2", "D1u", "C1"])
+def test_whoever_reviews_over_the_unit_does_not_answer_for_its_chair(office, batch, session, officer):
+    asked = ask(office, batch, ApprovalKind.LINK)
+    with pytest.raises(NotAllowed, match="link_not_yours"):
+        decide(office, asked, opened_by=office[officer])
+    assert decide(office, asked, opened_by=office["U9"]).rows == 3

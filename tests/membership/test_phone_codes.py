@@ -10,6 +10,7 @@ from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import CardState
 from cardnet.kernel.errors import Conflict, InvalidInput, TooManyRequests
 from cardnet.membership import services
+from cardnet.membership.invariants import INVARIANTS
 from cardnet.membership.jobs import send_direct_due
 from cardnet.membership.notices.direct import CODES_A_DAY, DirectKind, direct_sentence, six_digits
 from cardnet.membership.notices.rules import Accepted, Later, RefusedForGood
@@ -286,3 +287,56 @@ def test_a_member_answers_each_purpose_and_takes_it_back(session, world, office)
     assert issuance.card_of_number(session, card.number).state is CardState.SUSPENDED
     assert answer(card=True) == {"card"} and agreed() == {"card"}
     assert office.breaches() == {}
+
+
+# ---- each message has one fate ----
+
+_NOTICE = (
+    "insert into notice (id, kind, person_id, union_id, words, way, state, reason, day, created_at, sent_at, printed_at) "
+    "select gen_random_uuid(), 'activation_reminder', person_id, union_id, '', {way}, {state}, {reason}, current_date, now(), "
+    "{sent}, {printed} from membership"
+)
+BROKEN = {
+    "N1": (
+        _NOTICE.format(way="'sms'", state="'sent'", reason="null", sent="now()", printed="null"),
+        _NOTICE.format(way="'sms'", state="'failed'", reason="null", sent="null", printed="null"),
+        _NOTICE.format(way="'paper'", state="'printed'", reason="'chosen'", sent="null", printed="null"),
+        _NOTICE.format(way="'sms'", state="'dropped'", reason="null", sent="null", printed="now()"),
+    ),
+    "N2": (
+        "drop index uq_notice_reminder; "
+        + "; ".join(
+            [_NOTICE.format(way="'paper'", state="'waiting'", reason="'chosen'", sent="null", printed="null")] * 2
+        ),
+    ),
+    "N3": (
+        "update direct_message set state = 'sent', sent_at = now(), words = null, next_try_at = null",
+        "update direct_message set state = 'failed', words = null, next_try_at = null",
+    ),
+}
+
+
+def test_the_invariants_of_notices_find_what_they_are_there_to_find(session, world, person_id):
+    ask(session, world, person_id)
+    session.execute(text("reset role"))
+    for code, breaches in BROKEN.items():
+        sentence, query = INVARIANTS[code]
+        assert session.execute(text(query)).all() == [], sentence
+        for breach in breaches:
+            with session.begin_nested() as savepoint:
+                for statement in breach.split("; "):
+                    session.execute(text(statement))
+                assert session.execute(text(query)).all() != [], (sentence, breach)
+                savepoint.rollback()
+
+
+def test_a_printed_slip_is_recalled_when_its_holder_activates(session, world, office):
+    (card,) = office.issue(0)
+    remind = issuance.Remind(office["U1"], "slip", path="/C/D1/B1/")
+    issuance.remind(session, world, remind)
+    slips = notices.print_slips(session, world, notices.Slips(office["U1"], "/C/D1/B1/"))
+    assert len(slips) == 1
+    activate(session, world, card, LAST4)
+    (recalled,) = notices.notice_lines(session, "/C/", "recalled")
+    assert recalled.state == "dropped" and notices.notice_lines(session, "/C/", "to_hand_out") == ()
+    assert notices.hand_out_slips(session, world, notices.HandOutSlips(office["U1"], "/C/D1/B1/")) == 0

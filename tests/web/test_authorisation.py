@@ -42,10 +42,12 @@ TABLE: tuple[tuple[str, str, set[Role]], ...] = (
     ("*", "/console", OFFICERS),
     ("*", "/console/accounts", ADMIN),
     ("*", "/console/audit", TRAIL),
+    ("GET", "/console/keys", TRAIL),
+    ("POST", "/console/keys", ADMIN),
     ("POST", "/console/batches/<batch_id>/issue", DISTRICT),
     ("GET", "/console/bulletin", READERS),
     ("*", "/console/members/duplicates", DISTRICT),
-    ("*", "/console/past-uses", PLANNERS),
+    ("*", "/console/cards/past-uses", PLANNERS),
     ("GET", "/console/quota", READERS),
     ("POST", "/console/quota", OFFICERS),
     ("*", "/console/quota/plan", PLANNERS),
@@ -53,6 +55,7 @@ TABLE: tuple[tuple[str, str, set[Role]], ...] = (
     ("POST", "/console/quota/year-end", DISTRICT),
     ("*", "/console/register/self-fill", UNIT),
     ("POST", "/console/review-settings", DISTRICT),
+    ("*", "/console/webhooks", DISTRICT),
     ("GET", "/finance", MONEY),
     ("POST", "/finance", MAKER),
     ("GET", "/finance/reconciliation/new", MAKER),
@@ -81,6 +84,7 @@ TABLE: tuple[tuple[str, str, set[Role]], ...] = (
     ("POST", "/api/v1/reconciliations", MAKER),
     ("GET", "/api/v1/redemptions", MONEY),
     ("POST", "/api/v1/review-settings", DISTRICT),
+    ("*", "/api/v1/self-fill", UNIT),
     ("*", "/api/v1/sessions", STAFF),
     ("GET", "/api/v1/settlements", MONEY),
     ("GET", "/api/v1/unions", STAFF),
@@ -98,6 +102,7 @@ OPEN: dict[str, str] = {
     "till": "the page; its calls are the merchant API's",
     "merchant_api": "terminals: their token, asked by each call (tests/merchant_api/test_bad_input.py)",
     "api.describe": "the description of the API",
+    "api.rule_schema": "the shape of a rule, no rule",
     "documents": "the descriptions of the APIs",
 }  # fmt: skip
 """What has no role of staff, by endpoint or blueprint, and what lets people in instead."""
@@ -138,6 +143,7 @@ def undeclared(app: Flask) -> list[str]:
 def address_of(rule: Rule) -> str:
     """The route's address with ids that name nothing."""
     path = re.sub(r"<int[^>]*>", "1", rule.rule)
+    path = re.sub(r"<any\((\w+)[^>]*>", r"\1", path)
     return re.sub(r"<(?:[^<>]+:)?\w+>", NOBODY, path)
 
 

@@ -16,6 +16,7 @@ from cardnet.finance.services import Reconcile
 from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import HandoutKind
 from cardnet.issuance.services import desk
+from cardnet.merchant_api import services as hooks
 from cardnet.merchants import services as merchants
 from cardnet.web.paging import page_url
 from tests.make.finance import statement_csv
@@ -66,6 +67,10 @@ FORMS = {
         "phone": "12351",
     },
     "phone.messages": {"phone": "13800000001"},
+    "console.make_webhook": {"merchant": "M1001", "url": "https://hooks.example.com/a", "kinds": "redemption.captured"},
+    "console.disable_webhook": {},
+    "console.enable_webhook": {},
+    "console.replay_webhook": {},
     "home.choose_language": {"language": "en", "return_to": "/"},
     "auth.enter": {"username": "u1", "password": "x", "code": "000000", "return_to": "/"},
     "auth.change_password": {"old": "x", "new": "y", "again": "y"},
@@ -78,6 +83,7 @@ FORMS = {
     "console.import_past_uses": {},
     "console.take_back_past_uses": {"import": NOBODY, "reason": "名单错了"},
     "console.cancel_import": {},
+    "console.close_alarm": {f"words-{NOBODY}": "查清了"},
     "console.find_member": {"asked": "周桂林"},
     "console.change_member": {
         "transfer_to_code": "B9",
@@ -104,6 +110,12 @@ FORMS = {
         "consent_evidence": "同意书 1 号",
         "consent_on": "2026-11-01",
         "withdraw_consent_which": "notices",
+        "document_id_type": "resident_id",
+        "document_id_number": "E12345678",
+        "document_evidence": "原件已核对",
+        "tie_number": "622200123456",
+        "tie_issuer": "市总工会",
+        "tie_valid_to": "2030-12-31",
     },
     "console.ask_transfer": {
         "name": "周桂林",
@@ -152,6 +164,9 @@ FORMS = {
         "employment": "合同",
     },
     "console.withdraw_row": {"words": "不办了"},
+    "console.apply_for_replacement": {"why": "lost", "reason": "地铁上丢失"},
+    "console.apply_for_renewal": {"unit": "B1"},
+    "console.resubmit_in_place": {"answer": "已补照片"},
     "console.give_delegation": {
         "giver": "",
         "deputy": "d1u",
@@ -287,7 +302,8 @@ def things(session, world, clock):
             "upload_id": NOBODY,
             "authority_id": NOBODY,
         }
-        | _of_cards(session, world, shop.office, card),
+        | _of_cards(session, world, shop.office, card)
+        | _of_webhooks(session, world, merchant.id),
     }
 
 
@@ -298,6 +314,12 @@ def _of_cards(session, world, office, card):
     issuance.print_cards(session, world, issuance.PrintCards(office["C1"], numbers=(card.number,)))
     (run, *_) = issuance.print_runs(session, office["C1"])
     return {"handout_id": handout.id, "print_run_id": run.id}
+
+
+def _of_webhooks(session, world, merchant_id):
+    """An address a merchant listens at; nothing has been sent there."""
+    made = hooks.make_endpoint(session, world, hooks.MakeEndpoint(merchant_id, "https://hooks.example.com/a"))
+    return {"endpoint_id": made.endpoint_id, "delivery_id": NOBODY}
 
 
 @pytest.fixture
@@ -389,7 +411,7 @@ def test_no_form_breaks_a_page(app, browsers, things):
         ("district", "/console/rosters/check"),
         ("district", "/console/register"),
         ("district", "/console/cards/import"),
-        ("district", "/console/past-uses"),
+        ("district", "/console/cards/past-uses"),
         ("finance", "/finance/reconciliation"),
     ],
 )

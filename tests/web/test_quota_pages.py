@@ -2,6 +2,7 @@
 
 import io
 import re
+import uuid
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -13,6 +14,9 @@ from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import Verdict
 from cardnet.kernel.calendar import SHANGHAI
 from cardnet.membership import services as membership
+from cardnet.membership.rules import Tier, UnionNode
+from cardnet.web.bulletin_files import bulletin_workbook
+from cardnet.web.console.bulletin import Issue, Level, Line
 from tests.make import membership as make_membership
 from tests.make.issuance import activate, make_office, make_officer
 from tests.make.web import enter, submit, words_of
@@ -253,7 +257,7 @@ def test_page_workbook_and_paper_say_the_same(lived, browser_of):
     page = client.get("/console/bulletin")
     assert "2026 年第 22 期" in words_of(page.text)
     book = CalamineWorkbook.from_filelike(io.BytesIO(client.get("/console/bulletin.xlsx").data))
-    assert book.sheet_names == ["云间区总工会", "永泽街道总工会", "方塔街道总工会"]
+    assert book.sheet_names == ["云间区总工会", "全部单位", "永泽街道总工会", "方塔街道总工会"]
     rows = book.get_sheet_by_index(0).to_python()
     line = next(row for row in rows if row[1] == "D1")
     assert line[3:12] == [6, 5, 6, 5, 4, 3, 2, 1, 0]
@@ -281,3 +285,29 @@ def test_a_bulletin_stays_inside_the_readers_scope(lived, browser_of):
     assert book.sheet_names == ["新桥港货运联合工会委员会"]
     chair = make_officer(lived.session, lived.world, lived.unions["C"], "chair", Role.CHAIR)
     assert browser_of(chair).get("/console/bulletin.pdf").status_code == 200
+
+
+def test_six_hundred_units_under_sixty_townships_all_have_their_place_in_the_workbook():
+    def union(number, tier, above):
+        return UnionNode(
+            uuid.UUID(int=number), f"Y{number:04d}", f"第{number}工会", tier, f"{above}Y{number:04d}/", None
+        )
+
+    top = union(0, Tier.DISTRICT, "/")
+    townships = [union(number, Tier.TOWNSHIP, top.path) for number in range(1, 61)]
+    units = {
+        one.id: [union(100 + 10 * n + k, Tier.UNIT, one.path) for k in range(10)] for n, one in enumerate(townships)
+    }
+    counts = issuance.CardCounts(members=3, quota=2, issued=1)
+
+    def level(above, below):
+        return Level(above, counts, 0, tuple(Line(one, counts, 0, 1, opens=False) for one in below))
+
+    levels = (level(top, townships), *(level(one, units[one.id]) for one in townships))
+    issue = Issue(2026, 22, datetime(2026, 11, 21, 2, tzinfo=SHANGHAI), levels)
+    book = CalamineWorkbook.from_filelike(io.BytesIO(bulletin_workbook(issue)))
+    assert len(book.sheet_names) == 62, "one a level and the list of all"
+    rows = book.get_sheet_by_name("全部单位").to_python()
+    assert len(rows) == 601
+    assert {row[1] for row in rows[1:]} == {unit.code for below in units.values() for unit in below}
+    assert {row[0] for row in rows[1:]} == {one.name for one in townships}

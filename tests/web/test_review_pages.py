@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from cardnet.access import services as access
 from cardnet.access.rules import Principal
@@ -170,6 +171,24 @@ def test_the_district_sets_terms_freezes_and_days_and_everybody_reads_them(offic
     assert "国办发明电〔2026〕9号" in district.get("/console/review-settings").text
     assert submit(district, "/console/review-settings/days", days | {"free": "2027-02-30"}).status_code == 422
     assert submit(unit, "/console/review-settings/days", days).status_code == 403
+
+
+def test_the_browser_that_saw_the_link_does_not_answer_for_the_chair(office, browser_of, app, session):
+    batch = office.submit(office.roster(0, 1, unit="B2"), "B2", "U2").batch_id
+    officer = browser_of(office["U2"])
+    page = f"/console/batches/{batch}/unit-approval"
+    asked = submit(officer, page, {"kind": "link", "signer": "王建国"})
+    link = re.search(r"http://localhost(/confirm/[\w-]+)", asked.text)[1]
+    answer = {"answer": "confirm", "signer": "王建国"}
+    refused = submit(officer, link, answer)
+    assert refused.status_code == 403 and "请主席在自己的手机上打开" in refused.text
+    # Signed out, or another officer of the unit's route in another browser: neither is the chair.
+    submit(officer, "/sign-out")
+    assert submit(officer, link, answer).status_code == 403
+    assert submit(browser_of(office["D1u"]), link, answer).status_code == 403
+    tried = session.scalars(text("select actor_id from audit_event where action = 'unit_approval.own_link'")).all()
+    assert tried == [office["D1u"].account_id]
+    assert submit(app.test_client(), link, answer).status_code == 200
 
 
 def test_the_chair_confirms_on_a_phone_without_an_account(office, browser_of, app, session):

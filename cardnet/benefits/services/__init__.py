@@ -23,6 +23,7 @@ from cardnet.benefits.services.lookups import (
     usage_below,
     usage_report,
 )
+from cardnet.benefits.services.offline_offers import offline_offers
 from cardnet.benefits.services.old_union import GrantOfOldUnion, grants_of_old_union
 from cardnet.benefits.services.past_uses import (
     ImportPastUses,
@@ -130,6 +131,7 @@ __all__ = [
     "note_broken_chain",
     "note_gaps",
     "note_group",
+    "offline_offers",
     "one_at_a_time",
     "past_use_imports",
     "past_uses_of_person",

@@ -242,32 +242,34 @@ def _give(session: Session, world: World, command: Advise, *, card_was_good: boo
         happened_at=command.occurred_at,
         card_was_good=card_was_good,
     )
-    point = session.begin_nested()
+    with session.begin_nested() as point:
+        verdict, over = _try(session, world, command, asked)
+        if over is not None:
+            point.rollback()
+    return verdict if over is None else _borne(session, world, command, over)
+
+
+def _try(session: Session, world: World, command: Advise, asked: Redeem) -> tuple[_Verdict, Over | None]:
+    """What came of redeeming; with what was due but for used-up limits, when that is all that stood in the way."""
     try:
         record = redeem(session, world, asked)
     except Conflict as error:
-        point.rollback()
         first = error.detail.get("redemption_id")
-        return _Verdict(AdviceOutcome.DUPLICATE, DUPLICATE, uuid.UUID(first) if first else None)
+        return _Verdict(AdviceOutcome.DUPLICATE, DUPLICATE, uuid.UUID(first) if first else None), None
     assert record.id is not None
     if record.refused:
-        if any(reason.code in USED_UP for reason in record.reasons) and (
-            over := due_without_limits(session, record.id)
-        ):
-            point.rollback()
-            return _borne(session, world, command, over)
-        point.commit()
-        return replace(_refused(record.reasons[0].code), redemption_id=record.id)
+        used_up = any(reason.code in USED_UP for reason in record.reasons)
+        over = due_without_limits(session, record.id) if used_up else None
+        return replace(_refused(record.reasons[0].code), redemption_id=record.id), over
     over_fen = 0
     if command.given_fen is not None:
         due = record.discount_fen + record.subsidy_fen
         over_fen = max(0, command.given_fen - due)
         capture_hold(session, world, Capture(command.venue, record.id, min(command.given_fen, due)))
     session.execute(update(Redemption).where(Redemption.id == record.id).values(event_at=command.occurred_at))
-    point.commit()
     if over_fen:
-        return _Verdict(AdviceOutcome.CAPTURED_WITH_EXCEPTION, "limit_trimmed", record.id, over_fen)
-    return _Verdict(AdviceOutcome.CAPTURED, None, record.id)
+        return _Verdict(AdviceOutcome.CAPTURED_WITH_EXCEPTION, "limit_trimmed", record.id, over_fen), None
+    return _Verdict(AdviceOutcome.CAPTURED, None, record.id), None
 
 
 def _borne(session: Session, world: World, command: Advise, over: Over) -> _Verdict:

@@ -165,6 +165,16 @@ class KeyLine:
     revoked_at: datetime | None
     print_run_id: uuid.UUID | None
 
+    @property
+    def first(self) -> datetime:
+        """From when it signs."""
+        return datetime.fromtimestamp(self.key.nbf, UTC)
+
+    @property
+    def last(self) -> datetime:
+        """Until when it signs."""
+        return datetime.fromtimestamp(self.key.exp, UTC)
+
 
 def key_lines(session: Session, at: datetime) -> tuple[KeyLine, ...]:
     """Every key there ever was, by use and kid."""

@@ -232,6 +232,7 @@ from cardnet.issuance.services.standing import (
     standing_parameters,
 )
 from cardnet.issuance.services.tree import QuotaLine, quota_line, quota_tree
+from cardnet.issuance.services.tying import TieCard, tie_card
 from cardnet.issuance.services.unit_approval import (
     ApprovalLine,
     ApprovalList,
@@ -247,6 +248,7 @@ from cardnet.issuance.services.unit_approval import (
     decide_by_link,
     stamped_file,
     upload_stamped,
+    note_own_link,
 )
 from cardnet.issuance.services.withdrawal import (
     Withdraw,
@@ -366,6 +368,7 @@ __all__ = [
     "SpreadQuota",
     "StopCopiedCode",
     "SubmitRoster",
+    "TieCard",
     "UnionCounts",
     "UnitApproved",
     "UploadStamped",
@@ -437,6 +440,7 @@ __all__ = [
     "make_letters",
     "may_see_authority",
     "merge_people",
+    "note_own_link",
     "note_printed_use",
     "open_application_of",
     "open_handout",
@@ -494,6 +498,7 @@ __all__ = [
     "suspend_card",
     "take_back",
     "terms_of",
+    "tie_card",
     "transfer_member",
     "transfer_quota",
     "upload_stamped",

@@ -104,9 +104,9 @@ def apply_for_renewal(session: Session, world: World, command: ApplyForRenewal) 
 def cards_to_renew(session: Session, world: World, officer: Principal, path: str | None = None) -> int:
     """How many cards of the scope could go into a batch of renewals now."""
     command = ApplyForRenewal(officer, path=path)
-    return session.execute(
-        text(f"select count(*) {_WHICH}"), _terms(session, command, day_of(world.now()))
-    ).scalar_one()
+    given = _terms(session, command, day_of(world.now()))
+    count: int = session.execute(text(f"select count(*) {_WHICH}"), given).scalar_one()
+    return count
 
 
 # ---- pieces ----

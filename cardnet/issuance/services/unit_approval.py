@@ -43,6 +43,7 @@ from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.rules import PersonView, Tier, UnionNode
+from cardnet.membership.services import notices
 
 SIGNER_FIELD = "unit_approval.signer"
 FILE_FIELD = "unit_approval.file"
@@ -50,13 +51,19 @@ FILE_FIELD = "unit_approval.file"
 
 @dataclass(frozen=True)
 class AskApproval:
-    """An officer asks for the approval of the unit with this code, by a link for `signer` or a sheet to be stamped."""
+    """An officer asks for the approval of the unit with this code, by a link for `signer` or a sheet to be stamped.
+
+    With the chair's own mobile number (`phone`) the link goes there and the officer never sees it; `link_prefix` is
+    what stands before its token.
+    """
 
     batch_id: uuid.UUID
     unit_code: str
     kind: ApprovalKind
     signer: str
     officer: Principal
+    phone: str = field(default="", repr=False)
+    link_prefix: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,7 @@ class DecideByLink:
     reason: str = ""
     words: str = ""
     address: str | None = None
+    opened_by: Principal | None = None
 
 
 @dataclass(frozen=True)
@@ -114,11 +122,12 @@ class ApprovalList:
 
 @dataclass(frozen=True)
 class Asked:
-    """The approval asked for, and for a link its token: shown this once."""
+    """The approval asked for, and for a link its token: shown this once, or `sent` to the chair's own phone instead."""
 
     approval_id: uuid.UUID
     number: str
     token: str | None = field(repr=False)
+    sent: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,8 +143,9 @@ def ask_approval(session: Session, world: World, command: AskApproval) -> Asked:
     """Make a link or a sheet for the rows that stand before the unit now.
 
     Raises NotFound("batch_unknown", "unit_unknown"), NotAllowed("role_missing", "out_of_scope"), InvalidInput
-    ("signer_missing"), Conflict("unit_has_reviewer", "nothing_to_review").
+    ("signer_missing", "phone_format"), Conflict("unit_has_reviewer", "nothing_to_review").
     """
+    phone = membership.phone_typed(command.phone) if command.phone.strip() else ""
     batch = batch_of(session, command.batch_id)
     unit = membership.union_of_code(session, command.unit_code)
     _must_serve(command.officer, unit)
@@ -165,8 +175,22 @@ def ask_approval(session: Session, world: World, command: AskApproval) -> Asked:
         "expires_at": at + (LINK_DAYS if token else SUMMARY_DAYS),
     }
     session.execute(insert(UnitApproval).values(approval))
-    _record(session, world, "unit_approval.ask", approval_id, command.officer.account_id, kind=str(command.kind), rows=len(rows))  # fmt: skip
-    return Asked(approval_id, number, token)
+    _record(session, world, "unit_approval.ask", approval_id, command.officer.account_id, kind=str(command.kind), rows=len(rows), sent=bool(phone and token))  # fmt: skip
+    if not phone or token is None:
+        return Asked(approval_id, number, token)
+    values = {
+        "union": unit.name, "rows": str(len(rows)), "days": str(LINK_DAYS.days), "url": f"{command.link_prefix}{token}",
+    }  # fmt: skip
+    link = notices.DirectKind.CHAIR_LINK
+    message = notices.SendDirect(link, approval_id, phone, values, at + LINK_DAYS, command.officer.account_id)
+    notices.send_direct(session, world, message)
+    return Asked(approval_id, number, None, sent=True)
+
+
+def note_own_link(session: Session, world: World, token: str, officer: Principal, address: str | None) -> None:
+    """An officer of the unit tried to answer in the chair's place; the trail keeps it."""
+    approval = _by_token(session, token)
+    _record(session, world, "unit_approval.own_link", approval.id, officer.account_id, address)
 
 
 def approval_by_link(session: Session, world: World, token: str) -> ApprovalList:
@@ -193,11 +217,13 @@ def decide_by_link(session: Session, world: World, command: DecideByLink) -> Uni
     """The chair confirms or sends back, once.
 
     Raises NotFound("link_unknown"), InvalidInput("signer_wrong", "reason_unknown", "reason_missing"), Conflict
-    ("link_used", "link_expired", "list_changed", "frozen").
+    ("link_used", "link_expired", "list_changed", "frozen"), NotAllowed("link_not_yours") in a browser in which an
+    officer over this unit is signed in: whoever sends in a list does not confirm it.
     """
     approval = _by_token(session, command.token, lock=True)
     at = world.now()
     _must_be_open(approval, at)
+    _must_not_be_the_desk(approval, command.opened_by)
     signer = vault_of(session).open(SIGNER_FIELD, approval.signer)
     if "".join(command.signer.split()) != "".join(signer.split()):
         raise InvalidInput("signer_wrong", "姓名与发给的对象不一致，请填写您本人的姓名；不是发给您的，请转告经办人。")
@@ -337,6 +363,16 @@ def _standing(session: Session, batch_id: uuid.UUID, path: str) -> list[Row[Any]
 
 def _fingerprint(batch_id: uuid.UUID, path: str, rows: list[Row[Any]]) -> bytes:
     return fingerprint(batch_id, path, [(row.id, row.round, row.person_id) for row in rows])
+
+
+def _must_not_be_the_desk(approval: UnitApproval, opened_by: Principal | None) -> None:
+    if opened_by is None:
+        return
+    desk = opened_by.has(*OFFICER_ROLES) and in_scope(opened_by.scope_path, approval.path)
+    if desk or opened_by.account_id == approval.made_by:
+        raise NotAllowed(
+            "link_not_yours", "这个链接是给工会主席本人的：经办人员不能代为确认，请主席在自己的手机上打开。"
+        )
 
 
 def _must_serve(officer: Principal, unit: UnionNode) -> None:

@@ -58,7 +58,7 @@ _SENTENCES: Mapping[NoticeKind, str] = {
     NoticeKind.CARD_SUSPENDED: "{name}：您的会员服务卡已挂失停用。若非本人要求或卡已找到，请联系本单位工会恢复。咨询{phone}",
     NoticeKind.PLACE_OFFERED: "{name}：您候补的会员服务卡有名额了，保留到{until}。请在此前答复本单位工会。咨询{phone}",
     NoticeKind.APPLICATION_RETURNED: "{name}：您的办卡申请已退回补正。请尽快联系本单位工会核对材料后重新提交。咨询{phone}",
-    NoticeKind.CODE_STOPPED: "{name}：您的会员卡码疑似被复制，已停用。请打开会员卡重新绑定手机，如非本人使用请告知本单位工会。咨询{phone}",
+    NoticeKind.CODE_STOPPED: "{name}：您的会员卡码疑似被复制，已停用。请打开会员卡重新绑定手机，有疑问请找本单位工会。咨询{phone}",
     NoticeKind.CARD_RENEWED: "{name}：您的会员服务卡已换发，{begins}起用新卡。手机联网自动更新，实体卡请到本单位换。咨询{phone}",
 }  # fmt: skip
 """One sentence what happened, one what to do next, one where to ask. At most 70 characters with a name of four."""

@@ -25,6 +25,7 @@ from cardnet.membership.services.consents import (
     record_consent,
     withdraw_consent,
 )
+from cardnet.membership.services.correcting import CorrectDocument, correct_document
 from cardnet.membership.services.file import MembershipView, PersonFile, find_people, open_file
 from cardnet.membership.services.kin import AddKin, KinView, add_kin, end_kin, kin_of
 from cardnet.membership.services.late_transfers import LateTransfer, late_transfers, unit_paths_on
@@ -64,7 +65,7 @@ from cardnet.membership.services.phone_codes import (
     confirm_phone,
     verified_phone,
 )
-from cardnet.membership.services.phones import ChangePhone, change_phone
+from cardnet.membership.services.phones import ChangePhone, change_phone, phone_typed
 from cardnet.membership.services.register import (
     ImportRegister,
     RegisterImported,
@@ -117,6 +118,7 @@ __all__ = [
     "ConfirmationLine",
     "ConfirmationList",
     "ConsentView",
+    "CorrectDocument",
     "EndMembership",
     "EndTag",
     "GiveTag",
@@ -153,6 +155,7 @@ __all__ = [
     "confirmation_counts",
     "confirmation_list",
     "consents_of",
+    "correct_document",
     "declare_distinct",
     "due_people",
     "end_kin",
@@ -184,6 +187,7 @@ __all__ = [
     "people_of_document",
     "people_with_tags",
     "person_of_id",
+    "phone_typed",
     "propose_transfers",
     "record_consent",
     "refuse_foreign_roles",

@@ -15,7 +15,7 @@ from cardnet.credential.store import trust_pack
 from cardnet.credential.verify import VerifyContext, Window, verify
 from cardnet.http.wire import moment
 from cardnet.kernel.world import World
-from cardnet.merchant_api import answers, rules, schemas
+from cardnet.merchant_api import answers, examples, rules, schemas
 from cardnet.merchant_api.routes.blueprint import Call, serves
 from cardnet.merchant_api.routes.edge import answer_once, json_answer
 from cardnet.merchant_api.routes.redemptions import purchase_of
@@ -34,6 +34,8 @@ _ADVICES = schemas.AdvicesRequest()
         "Report what was done offline",
         {200: schemas.AdvicesAnswer},
         body=schemas.AdvicesRequest,
+        example=examples.ADVISE,
+        tag="offline",
         problems=("busy", "day_closing"),
         takes_key=True,
         notes="Each record is answered for itself and kept whatever the answer is. Send at most 200 at a time, in the "

@@ -21,6 +21,7 @@ _QUERY = schemas.EventsQuery()
         "Everything that happened to your redemptions, in the order of commits",
         {200: schemas.EventList},
         query=schemas.EventsQuery,
+        tag="look up",
         notes="Oldest first, every event once: nothing ever appears before a cursor you hold. A cursor belongs to its "
         "filter. An answer without events has a cursor too; ask with it again later.",
     )

@@ -9,6 +9,7 @@ from cardnet.credential.store import Published, signed_trust_pack, status_list
 from cardnet.http.requests import read_query
 from cardnet.kernel.db import transaction
 from cardnet.kernel.world import World
+from cardnet.merchant_api import services
 from cardnet.merchant_api.routes.blueprint import CBOR, Call, serves
 from cardnet.merchant_api.routes.edge import caller
 from cardnet.merchant_api.schemas.offline import StatusQuery
@@ -24,6 +25,7 @@ _NOTES = "Send If-None-Match with the ETag you have; 304 says that nothing chang
         "/trust-pack",
         "Which keys count and how codes are judged, signed by the root",
         {200: CBOR, 304: ""},
+        tag="offline",
         notes=_NOTES,
     )
 )
@@ -35,10 +37,31 @@ def trust_pack() -> Response:
 @serves(
     Call(
         "GET",
+        "/offline-offers",
+        "What this merchant's tills may give alone, and up to what",
+        {200: CBOR, 304: ""},
+        tag="offline",
+        notes=f"{_NOTES} Signed by the pack's `offers` key: `4` until when it counts, `6` from when, -70010 the merchant's "
+        "code, -70011 the offers (calculator, floor of the purchase, least spending, service codes, lane), -70012 the limits.",
+    )
+)
+def offline_offers() -> Response:
+    """GET /offline-offers."""
+    world = current_world()
+    with transaction() as session:
+        venue = caller(session, world)
+        document = services.signed_offers(session, world, venue)
+    return _send(document)
+
+
+@serves(
+    Call(
+        "GET",
         "/status-list",
         "Which cards are withdrawn, two bits each",
         {200: CBOR, 304: ""},
         query=StatusQuery,
+        tag="offline",
         notes=f"{_NOTES} With `since` (the `seq` of the list you have) the answer says only what changed; should that not "
         "lead to its digest, ask again without.",
     )
@@ -53,6 +76,10 @@ def _publish(newest: Callable[[Session, World], Published]) -> Response:
     with transaction() as session:
         caller(session, world)
         document = newest(session, world)
+    return _send(document)
+
+
+def _send(document: Published) -> Response:
     answer = Response(document.content, content_type=CBOR)
     answer.set_etag(document.etag)
     answer.headers["Cache-Control"] = "private, no-cache"

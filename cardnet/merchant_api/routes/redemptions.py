@@ -19,7 +19,7 @@ from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import Conflict, NotFound
 from cardnet.kernel.statement import Lost
 from cardnet.kernel.world import World
-from cardnet.merchant_api import answers, rules, schemas, services
+from cardnet.merchant_api import answers, examples, rules, schemas, services
 from cardnet.merchant_api.routes.blueprint import Call, serves
 from cardnet.merchant_api.routes.edge import (
     answer_at_once,
@@ -47,6 +47,8 @@ _LIST = schemas.ListQuery()
         "Ask what would apply",
         {200: schemas.Quote},
         body=schemas.QuoteRequest,
+        example=examples.QUOTE,
+        tag="redeem",
         problems=("busy",),
         notes="Stores nothing and reserves nothing; `refused` is an outcome here, not a problem.",
     )
@@ -81,6 +83,8 @@ def _about_the_card(record: RedemptionRecord) -> bool:
         "Redeem now, or hold",
         {201: schemas.Redemption},
         body=schemas.RedeemRequest,
+        example=examples.REDEEM,
+        tag="redeem",
         problems=("refused", "duplicate_merchant_reference", "already_reversed", "busy", "day_closing"),
         takes_key=True,
         notes="A refusal is recorded and repeated to the same key; a new attempt takes a new key. The reason "
@@ -135,6 +139,8 @@ def _told(record: RedemptionRecord, world: World) -> Answer:
         "Use a hold, in whole or in part",
         {200: schemas.Capture},
         body=schemas.CaptureRequest,
+        example=examples.CAPTURE,
+        tag="redeem",
         problems=("not_found", "invalid_state", "hold_expired", "capture_exceeds_held", "already_reversed"),
         takes_key=True,
         parameters={"id": "uuid"},
@@ -171,6 +177,8 @@ def _held(record: RedemptionRecord) -> int:
         "Give back part or all, any time",
         {201: schemas.Refund},
         body=schemas.RefundRequest,
+        example=examples.REFUND,
+        tag="undo",
         problems=("not_found", "invalid_state", "refund_exceeds_captured", "already_reversed", "day_closing"),
         takes_key=True,
         parameters={"id": "uuid"},
@@ -201,6 +209,8 @@ def refund(id: uuid.UUID) -> Response:  # noqa: A002 - the contract's own name
         "Undo a redemption as if it had never been",
         {200: schemas.Reversal},
         body=schemas.ReverseRequest,
+        example=examples.REVERSE,
+        tag="undo",
         problems=("not_found", "invalid_state", "day_closed"),
         takes_key=True,
         notes="Whole, on the same open business day; a hold on any day. May arrive before its original, which is then "
@@ -249,6 +259,7 @@ def _too_late() -> Answer:
         "The day's list, newest first",
         {200: schemas.RedemptionList},
         query=schemas.ListQuery,
+        tag="look up",
     )
 )
 def list_redemptions() -> Response:
@@ -282,6 +293,7 @@ def list_redemptions() -> Response:
         {200: schemas.Redemption},
         problems=("not_found",),
         parameters={"id": "uuid"},
+        tag="look up",
     )
 )
 def show_redemption(id: uuid.UUID) -> Response:  # noqa: A002 - the contract's own name
@@ -297,6 +309,7 @@ def show_redemption(id: uuid.UUID) -> Response:  # noqa: A002 - the contract's o
         {200: schemas.Redemption},
         problems=("not_found",),
         parameters={"key": "string"},
+        tag="look up",
     )
 )
 def show_by_key(key: str) -> Response:
@@ -319,6 +332,7 @@ def show_by_key(key: str) -> Response:
         {200: schemas.Redemption},
         problems=("not_found",),
         parameters={"merchant_ref": "path"},
+        tag="look up",
     )
 )
 def show_by_reference(merchant_ref: str) -> Response:

@@ -11,7 +11,7 @@ from cardnet.http.requests import read_body
 from cardnet.http.wire import load, moment
 from cardnet.kernel.db import transaction
 from cardnet.kernel.world import World
-from cardnet.merchant_api import rules, schemas
+from cardnet.merchant_api import examples, rules, schemas
 from cardnet.merchant_api.routes.blueprint import API, Call, serves
 from cardnet.merchant_api.routes.edge import admit_stranger, answer_once, caller, json_answer, respond
 from cardnet.merchant_api.rules import MOST_FEN, Answer
@@ -30,6 +30,8 @@ _DOCUMENT = "cardnet.merchant_api.document"
         "Trade a pairing code for a terminal token",
         {201: schemas.EnrolledTerminal},
         body=schemas.EnrolRequest,
+        example=examples.ENROL,
+        tag="terminals",
         problems=("pairing_code_invalid", "too_many_tokens", "too_many_keys", "key_taken"),
         open_to_all=True,
         notes="The code works once, within 15 minutes and 5 tries: it needs no Idempotency-Key. The token is shown once.",
@@ -64,6 +66,8 @@ def enrol_terminal() -> Response:
         "Register the terminal's next signing key",
         {201: schemas.NewKey},
         body=schemas.NewKeyRequest,
+        example=examples.NEW_KEY,
+        tag="terminals",
         problems=("too_many_keys", "key_taken"),
         takes_key=True,
         notes="The key before it counts for seven more days, so that nothing signed on the way is lost; two at a time.",
@@ -85,7 +89,7 @@ def new_key() -> Response:
     return answer_once(rules.NEW_KEY, _NEW_KEY, work)
 
 
-@serves(Call("GET", "/me", "Who this token is, and what this API accepts", {200: schemas.Me}))
+@serves(Call("GET", "/me", "Who this token is, and what this API accepts", {200: schemas.Me}, tag="terminals"))
 def me() -> Response:
     """GET /me."""
     world = current_world()
@@ -95,7 +99,7 @@ def me() -> Response:
     return respond(json_answer(200, {**_names(venue), "limits": limits, "server_time": moment(world.now())}))
 
 
-@serves(Call("GET", "/openapi.json", "This document", {200: "application/json"}, open_to_all=True))
+@serves(Call("GET", "/openapi.json", "This document", {200: "application/json"}, open_to_all=True, tag="terminals"))
 def describe() -> Response:
     """GET /openapi.json."""
     if _DOCUMENT not in current_app.extensions:

@@ -2,6 +2,7 @@
 
 from cardnet.merchant_api.services.keys import Claim, KeptKey, at_once, bury, forget_keys, key_of, once
 from cardnet.merchant_api.services.nonces import forget_nonces, use_nonce
+from cardnet.merchant_api.services.offers import signed_offers
 from cardnet.merchant_api.services.quotes import Shown, judge, shown_by, shown_in, token_of
 from cardnet.merchant_api.services.webhooks import (
     DeliveryView,
@@ -45,6 +46,7 @@ __all__ = [
     "replay_delivery",
     "shown_by",
     "shown_in",
+    "signed_offers",
     "spread_events",
     "take_message",
     "token_of",

@@ -18,6 +18,7 @@ from cardnet.web.api import (
     register,
     review,
     rosters,
+    unit,
 )
 from cardnet.web.api.edge import API, blueprint
 
@@ -37,4 +38,5 @@ __all__ = [
     "register",
     "review",
     "rosters",
+    "unit",
 ]

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, redirect, render_template
 from flask.typing import ResponseReturnValue
 
+from cardnet.benefits.document_schema import json_schema
 from cardnet.http import openapi
 from cardnet.http.calls import Api, Call
 from cardnet.http.requests import JSON
@@ -34,6 +35,21 @@ def describe() -> Response:
     if _DOCUMENT not in current_app.extensions:
         current_app.extensions[_DOCUMENT] = json_bytes(openapi.document(API))
     return Response(current_app.extensions[_DOCUMENT], content_type=JSON)
+
+
+@API.serves(
+    Call(
+        "GET",
+        "/schemas/rule/1",
+        "The JSON Schema of a rule document",
+        {200: "application/schema+json"},
+        open_to_all=True,
+        tag="programs",
+    )
+)
+def rule_schema() -> Response:
+    """GET /schemas/rule/1."""
+    return Response(json_bytes(json_schema()), content_type="application/schema+json")
 
 
 @pages.get("/api/v1/")

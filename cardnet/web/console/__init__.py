@@ -21,6 +21,7 @@ from cardnet.web.console import (  # noqa: E402
     imports,
     in_place,
     inbox,
+    keys,
     members,
     notices,
     past_uses,
@@ -36,6 +37,7 @@ from cardnet.web.console import (  # noqa: E402
     transfers,
     unit_approvals,
     waiting,
+    webhooks,
     year_end,
 )
 
@@ -57,6 +59,7 @@ __all__ = [
     "imports",
     "in_place",
     "inbox",
+    "keys",
     "members",
     "notices",
     "past_uses",
@@ -72,5 +75,6 @@ __all__ = [
     "transfers",
     "unit_approvals",
     "waiting",
+    "webhooks",
     "year_end",
 ]

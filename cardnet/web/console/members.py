@@ -15,18 +15,30 @@ from cardnet.access import services as access
 from cardnet.access.rules import Principal
 from cardnet.benefits import services as benefits
 from cardnet.issuance import services as issuance
+from cardnet.issuance.rules import USABLE_CARD
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput, NotFound
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.member_rules import Ending, Relation
-from cardnet.membership.rules import Answer, ConsentMethod, MembershipKind, PersonView, Purpose, TagKind, Tier
+from cardnet.membership.rules import (
+    ID_TYPE_NAMES,
+    Answer,
+    ConsentMethod,
+    IdType,
+    MembershipKind,
+    PersonView,
+    Purpose,
+    TagKind,
+    Tier,
+)
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
 from cardnet.web.csrf import takes_upload
 from cardnet.web.forms import whole_id, wrong_of
 from cardnet.web.language import gettext
+from cardnet.web.words import word
 from cardnet.wiring import current_world
 
 MAX_DOCUMENT_BYTES = 20 << 20
@@ -206,6 +218,25 @@ def _withdraw_consent(asked: _Asked) -> str:
     return gettext("同意已撤回，从现在起不再按它办理。")
 
 
+def _document(asked: _Asked) -> str:
+    given = request.files.get("document_file")
+    content = given.read() if given and given.filename else None
+    command = membership.CorrectDocument(
+        asked.person_id, chosen(IdType, asked.word("id_type")), asked.word("id_number", 40), asked.officer,
+        asked.word("evidence", 120), content,
+    )  # fmt: skip
+    membership.correct_document(asked.session, asked.world, command)
+    return gettext("证件号码已更正；会员卡、次数和待遇都不变，激活和核对用新号码的后四位。")
+
+
+def _tie(asked: _Asked) -> str:
+    command = issuance.TieCard(
+        asked.person_id, asked.officer, asked.word("number", 40), asked.word("issuer", 60), asked.day("valid_to")
+    )  # fmt: skip
+    issuance.tie_card(asked.session, asked.world, command)
+    return gettext("已有的卡已绑定，不占名额。")
+
+
 _ACTS: Mapping[str, Callable[[_Asked], str]] = {
     "standing": _standing,
     "end": _end,
@@ -217,6 +248,8 @@ _ACTS: Mapping[str, Callable[[_Asked], str]] = {
     "end_kin": _end_kin,
     "consent": _consent,
     "withdraw_consent": _withdraw_consent,
+    "document": _document,
+    "tie": _tie,
 }
 _FIELDS = {
     "phone_format": "phone",
@@ -232,6 +265,18 @@ _FIELDS = {
     "effective_in_future": "on",
     "effective_before_membership": "on",
     "name_missing": "name",
+    "id_format": "id_number",
+    "id_checksum": "id_number",
+    "id_birth_date": "id_number",
+    "id_precision_lost": "id_number",
+    "document_taken": "id_number",
+    "document_unchanged": "id_number",
+    "issuer_missing": "issuer",
+    "card_number_missing": "number",
+    "card_number_format": "number",
+    "card_number_precision_lost": "number",
+    "card_taken": "number",
+    "already_tied": "number",
 }
 """Which field an error's code is about."""
 
@@ -279,5 +324,7 @@ def _file_page(principal: Principal, person_id: uuid.UUID, wrong: dict[str, str]
             late=benefits.grants_of_old_union(session, person_ids=file.ids),
             wrong=wrong,
             act_name=act_name,
+            id_types=[(str(one), word(str(one), "id_type")) for one in ID_TYPE_NAMES],
+            has_card=any(card.state in USABLE_CARD for card in cards),
             today=day_of(world.now()),
         )

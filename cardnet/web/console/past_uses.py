@@ -19,14 +19,14 @@ from cardnet.web.language import gettext
 from cardnet.wiring import current_world
 
 
-@blueprint.get("/past-uses")
+@blueprint.get("/cards/past-uses")
 @staff_page(*IMPORTERS)
 def past_uses(principal: Principal) -> ResponseReturnValue:
     """The form that takes a list, and the lists taken in before."""
     return _page(principal, {})
 
 
-@blueprint.post("/past-uses")
+@blueprint.post("/cards/past-uses")
 @takes_upload(MAX_BYTES)
 @staff_page(*IMPORTERS)
 def import_past_uses(principal: Principal) -> ResponseReturnValue:
@@ -40,7 +40,7 @@ def import_past_uses(principal: Principal) -> ResponseReturnValue:
         return _page(principal, wrong_of(error, {error.code: "file"})), error.status
 
 
-@blueprint.post("/past-uses/take-back")
+@blueprint.post("/cards/past-uses/take-back")
 @staff_page(*IMPORTERS)
 def take_back_past_uses(principal: Principal) -> ResponseReturnValue:
     """None of a list's uses counts any more."""

@@ -2,24 +2,36 @@
 
 import io
 
-from flask import flash, redirect, render_template, request, send_file, url_for
+from flask import flash, make_response, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from cardnet.access.rules import Principal
 from cardnet.issuance import services as issuance
-from cardnet.issuance.rules.unit_approval import SCAN_BYTES, ApprovalKind
+from cardnet.issuance.rules.unit_approval import LINK_DAYS, SCAN_BYTES, ApprovalKind
 from cardnet.issuance.services import desk
 from cardnet.issuance.summary_sheet import summary_sheet
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError
 from cardnet.membership import services as membership
+from cardnet.membership.jobs import gateways_of
+from cardnet.membership.notices.rules import Way
 from cardnet.membership.rules import Tier
+from cardnet.membership.services import notices
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
 from cardnet.web.csrf import takes_upload
 from cardnet.web.forms import whole_id, wrong_of
 from cardnet.web.language import gettext
-from cardnet.wiring import current_world
+from cardnet.wiring import current_settings, current_world
+
+SEEN_LINK = "cardnet_saw_link"
+"""The cookie of a browser in which a chair's link was shown to an officer."""
+
+
+def may_send() -> bool:
+    """Whether a link can go to the chair by a message."""
+    return Way.SMS in gateways_of(current_settings(), current_world())
+
 
 _EXTENSION = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 
@@ -43,17 +55,28 @@ def ask_approval(principal: Principal, batch_id: str) -> ResponseReturnValue:
             line = desk.batch_of(session, principal, whole_id(batch_id))
             unit = request.form.get("unit_code", "").strip() or line.union.code
             command = issuance.AskApproval(
-                line.batch_id, unit, ApprovalKind(kind), request.form.get("signer", ""), principal
-            )
+                line.batch_id, unit, ApprovalKind(kind), request.form.get("signer", ""), principal,
+                request.form.get("phone", "").strip()[:40] if may_send() else "",
+                url_for("confirm.asked", token="", _external=True),
+            )  # fmt: skip
             asked = issuance.ask_approval(session, current_world(), command)
     except CardnetError as error:
-        fields = {"signer_missing": "signer", "unit_unknown": "unit_code"}
+        fields = {"signer_missing": "signer", "unit_unknown": "unit_code", "phone_format": "phone"}
         return _page(principal, batch_id, wrong_of(error, fields)), error.status
+    if asked.sent:
+        flash(gettext("链接正在用短信发到主席的手机，七天内有效，只能用一次。"), "good")
+        return redirect(url_for("console.unit_approval", batch_id=batch_id), 303)
     if asked.token is None:
         flash(gettext("审核表 %(number)s 已生成，请打印、签字盖章后上传。", number=asked.number), "good")
         return redirect(url_for("console.unit_approval", batch_id=batch_id), 303)
     address = url_for("confirm.asked", token=asked.token, _external=True)
-    return _page(principal, batch_id, {}, address), 200, {"Cache-Control": "no-store"}
+    page = make_response(_page(principal, batch_id, {}, address))
+    page.headers["Cache-Control"] = "no-store"
+    # This browser saw the link: it is not the chair's, whoever is signed in or out later.
+    page.set_cookie(
+        SEEN_LINK, "1", max_age=LINK_DAYS, path="/confirm", httponly=True, samesite="Lax", secure=request.is_secure
+    )
+    return page
 
 
 @blueprint.get("/unit-approvals/<approval_id>/summary.pdf")
@@ -110,6 +133,7 @@ def _page(principal: Principal, batch_id: str, wrong: dict[str, str], address: s
         approvals = issuance.approvals_of_batch(session, world, principal, line.batch_id)
         turns = desk.batch_places(session, principal, line.batch_id).turns
         own = membership.union_of_id(session, principal.union_id)
+        sent = {one.id: tuple(notices.direct_messages_of(session, one.id))[:1] for one in approvals}
     return render_template(
         "console/unit_approval.html",
         batch=line,
@@ -120,7 +144,9 @@ def _page(principal: Principal, batch_id: str, wrong: dict[str, str], address: s
         ],
         own=own,
         link=address,
-        given={name: request.form.get(name, "") for name in ("kind", "signer", "unit_code", "number", "code")},
+        may_send=may_send(),
+        sent=sent,
+        given={name: request.form.get(name, "") for name in ("kind", "signer", "unit_code", "number", "code", "phone")},
         wrong=wrong,
     )
 

@@ -32,6 +32,7 @@ LISTS = {
     "failed": "n.state = 'failed'",
     "to_print": "n.state = 'waiting' and n.way = 'paper'",
     "to_hand_out": "n.state = 'printed' and n.handed_out_at is null",
+    "recalled": "n.state = 'dropped' and n.printed_at is not null",
     "unreachable": "n.reason in ('no_consent', 'phone_unverified')",
 }
 """The lists an officer may ask for."""

@@ -72,7 +72,8 @@ def tell(session: Session, world: World, command: Tell) -> Told:
 
 
 def drop_notices(session: Session, kinds: Collection[NoticeKind], subject_ids: Collection[uuid.UUID]) -> None:
-    """What these notices ask for has been done: those still waiting are not sent and not printed."""
+    """What these notices ask for has been done: those still waiting are not sent and not printed, and a slip that was
+    printed and not yet handed out is recalled."""
     if subject_ids:
         session.execute(_DROP, {"kinds": [str(kind) for kind in kinds], "subjects": list(subject_ids)})
 
@@ -94,7 +95,8 @@ def contact_phones(session: Session, union_ids: Collection[uuid.UUID]) -> dict[u
 
 _DROP = text("""
     update notice set state = 'dropped', next_try_at = null
-     where subject_id = any(:subjects) and kind = any(:kinds) and state = 'waiting'""")
+     where subject_id = any(:subjects) and kind = any(:kinds)
+       and (state = 'waiting' or (state = 'printed' and handed_out_at is null))""")
 
 _CONTACTS = text("select u.path, c.phone from union_contact c join union_node u on u.id = c.union_id")
 

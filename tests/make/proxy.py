@@ -1,0 +1,63 @@
+"""A proxy before PostgreSQL that loses answers to COMMIT: the database has done it, the client never hears."""
+
+import contextlib
+import socket
+import threading
+from urllib.parse import parse_qs, urlsplit
+
+
+class LossyProxy:
+    """Listens on a port of this machine and passes everything on, but for the commits it is told to lose."""
+
+    def __init__(self, database_url: str) -> None:
+        parts = urlsplit(database_url)
+        folder = parse_qs(parts.query).get("host", [None])[0]
+        self._upstream: tuple[int, object] = (
+            (socket.AF_UNIX, f"{folder}/.s.PGSQL.{parts.port or 5432}")
+            if folder
+            else (socket.AF_INET, (parts.hostname, parts.port or 5432))
+        )
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"postgresql://{parts.username}@127.0.0.1:{self._listener.getsockname()[1]}{parts.path}"
+        self._lose, self._lock = 0, threading.Lock()
+        self.lost = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def lose_next_commit(self) -> None:
+        """The answer to the next COMMIT is not passed on: the line is cut instead."""
+        with self._lock:
+            self._lose += 1
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            family, place = self._upstream
+            server = socket.socket(family)
+            server.connect(place)
+            for source, sink, answers in ((client, server, False), (server, client, True)):
+                threading.Thread(target=self._pass_on, args=(source, sink, answers), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := source.recv(65_536):
+                if answers and b"COMMIT\0" in chunk and self._loses():
+                    break
+                sink.sendall(chunk)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _loses(self) -> bool:
+        with self._lock:
+            if not self._lose:
+                return False
+            self._lose -= 1
+            self.lost += 1
+            return True
