@@ -9,8 +9,8 @@ import click
 from cardnet.access.services import principal_of_username
 from cardnet.issuance import services
 from cardnet.issuance.cli_cards import cards_group
-from cardnet.issuance.cli_parts import FILE, OUT, json_option, officer_option, say
 from cardnet.issuance.cli_members import members_group
+from cardnet.issuance.cli_parts import FILE, OUT, json_option, officer_option, say
 from cardnet.issuance.cli_quota import QUOTA_COMMANDS
 from cardnet.issuance.cli_review import applications_group, review_group
 from cardnet.issuance.rules import RosterMode

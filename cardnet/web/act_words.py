@@ -25,6 +25,7 @@ NOUNS = {
     "organisations": lazy_gettext("组织机构"),
     "pairing_code": lazy_gettext("终端配对码"),
     "parameter": lazy_gettext("执行参数"),
+    "past_uses": lazy_gettext("以往使用"),
     "pool": lazy_gettext("资金池"),
     "program": lazy_gettext("普惠项目"),
     "quota": lazy_gettext("名额"),

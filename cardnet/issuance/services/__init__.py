@@ -246,9 +246,9 @@ from cardnet.issuance.services.unit_approval import (
     approvals_of_batch,
     ask_approval,
     decide_by_link,
+    note_own_link,
     stamped_file,
     upload_stamped,
-    note_own_link,
 )
 from cardnet.issuance.services.withdrawal import (
     Withdraw,

@@ -72,8 +72,10 @@ def tell(session: Session, world: World, command: Tell) -> Told:
 
 
 def drop_notices(session: Session, kinds: Collection[NoticeKind], subject_ids: Collection[uuid.UUID]) -> None:
-    """What these notices ask for has been done: those still waiting are not sent and not printed, and a slip that was
-    printed and not yet handed out is recalled."""
+    """What these notices ask for has been done.
+
+    Those still waiting are not sent and not printed, and a slip printed and not yet handed out is recalled.
+    """
     if subject_ids:
         session.execute(_DROP, {"kinds": [str(kind) for kind in kinds], "subjects": list(subject_ids)})
 

@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from cardnet.migrations.steps import append_only, grant_tables
 
-revision = "0020"
-down_revision = "0027"
+revision = "0027"
+down_revision = "0026"
 
 MOMENT = sa.DateTime(timezone=True)
 

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0026"
-down_revision = "0019"
+revision = "0023"
+down_revision = "0022"
 
 MOMENT = sa.DateTime(timezone=True)
 

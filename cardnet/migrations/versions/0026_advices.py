@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from cardnet.migrations.steps import append_only
 
-revision = "0027"
-down_revision = "0024"
+revision = "0026"
+down_revision = "0025"
 
 MOMENT = sa.DateTime(timezone=True)
 

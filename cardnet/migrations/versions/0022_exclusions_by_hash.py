@@ -7,8 +7,8 @@ constraint, so that two people of one hash do not exclude each other.
 
 from alembic import op
 
-revision = "0019"
-down_revision = "0018"
+revision = "0022"
+down_revision = "0021"
 
 HASH = "int8range(uuid_hash_extended(person_id, 0), uuid_hash_extended(person_id, 0), '[]') with &&"
 PERSON = "uuidrange(person_id, person_id, '[]') with &&"

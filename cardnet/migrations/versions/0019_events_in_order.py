@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from cardnet.migrations.steps import append_only
 
-revision = "0025"
-down_revision = "0021"
+revision = "0019"
+down_revision = "0018"
 
 
 def upgrade() -> None:
