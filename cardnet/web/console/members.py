@@ -322,6 +322,7 @@ def _file_page(principal: Principal, person_id: uuid.UUID, wrong: dict[str, str]
             consents=membership.consents_of(session, person_id),
             trail=access.trail(session, query, _TRAIL),
             late=benefits.grants_of_old_union(session, person_ids=file.ids),
+            past_uses=[use for one in file.ids for use in benefits.past_uses_of_person(session, one)],
             wrong=wrong,
             act_name=act_name,
             id_types=[(str(one), word(str(one), "id_type")) for one in ID_TYPE_NAMES],
