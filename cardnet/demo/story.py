@@ -115,6 +115,7 @@ def _tell(data: Path) -> dict[str, Any]:
     # A printed card is in use from its first sale on.
     holders = [replace(holder, state="active") if holder.printed else holder for holder in holders]
     _close_the_books(data)
+    telling.ask_for_a_new_card(holders)
     _write_samples(data, holders)
     document = _document(holders, tills)
     running.save_demo_data(data, document)

@@ -1,4 +1,4 @@
-"""June 2026: 恒启 confirms phones at the desk and reminds whoever has not activated; the demonstration's phone rings."""
+"""What units tell and ask: phones confirmed and whoever has not activated reminded in June, a worn card in November."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from cardnet.access.services import principal_of_username
 from cardnet.demo.issuing import Holder
 from cardnet.demo.stage import step, world_at
 from cardnet.issuance import services as issuance
+from cardnet.issuance.rules import ReplacementReason
 from cardnet.membership import jobs
 from cardnet.membership.notices.rules import Way
 from cardnet.membership.notices.simulated import SimulatedPhone
@@ -29,3 +30,14 @@ def remind(holders: Sequence[Holder]) -> None:
         issuance.remind(at.session, at.world, issuance.Remind(officer, "notice", path=officer.scope_path))
     world = world_at(_MORNING, "send")
     jobs.send_due(world, {Way.SMS: SimulatedPhone(world, "云间区总工会")})
+
+
+def ask_for_a_new_card(holders: Sequence[Holder]) -> None:
+    """周桂林's printed card is worn: an officer of his unit applies, and it waits for the unit's own approval."""
+    worn = next(holder for holder in holders if holder.printed)
+    with step("2026-11-23 15:20", "worn card") as at:
+        officer = principal_of_username(at.session, "songjia")
+        card = issuance.card_of_number(at.session, worn.number)
+        words = "卡面磨损，有的商户扫不出来"
+        command = issuance.ApplyForReplacement(card.id, ReplacementReason.DAMAGED, words, officer)
+        issuance.apply_for_replacement(at.session, at.world, command)

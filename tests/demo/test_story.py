@@ -104,6 +104,12 @@ def test_192_were_handed_out_121_activated_and_84_people_used_theirs(counts, ses
     )
 
 
+def test_one_worn_card_waits_to_be_replaced_and_takes_no_place(built):
+    assert built.rows("select kind, state, count(*) from application where kind <> 'new' group by 1, 2") == [
+        ("replacement", "submitted", 1)
+    ]
+
+
 def test_a_visitor_finds_cards_to_activate(built):
     free = [card for card in built.prepared.document["cards"] if card["state"] == "delivered"]
     assert len(free) >= 6
