@@ -8,7 +8,7 @@ inside that same one. Tests of races and of feeds need real commits: they take `
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -156,17 +156,25 @@ def borrowed(app: Flask, world: World, sessions: SessionFactory, url: str) -> It
 
 
 @pytest.fixture(scope="session")
-def suite_engine(suite_database: str) -> Iterator[Engine]:
-    engine = create_engine(sqlalchemy_url(suite_database), connect_args={"options": "-c timezone=UTC"})
-    act_as_app_role(engine)
+def engine_of() -> Iterator[Callable[[str], Engine]]:
+    """The engine of a database whose tests work in savepoints; a package may have one of its own (`suite_database`)."""
+    made: dict[str, Engine] = {}
+
+    def engine(url: str) -> Engine:
+        if url not in made:
+            made[url] = create_engine(sqlalchemy_url(url), connect_args={"options": "-c timezone=UTC"})
+            act_as_app_role(made[url])
+        return made[url]
+
     yield engine
-    engine.dispose()
+    for one in made.values():
+        one.dispose()
 
 
 @pytest.fixture
-def app(one_app: Flask, suite_engine: Engine, suite_database: str, world: World) -> Iterator[Flask]:
+def app(one_app: Flask, engine_of: Callable[[str], Engine], suite_database: str, world: World) -> Iterator[Flask]:
     """The app, every transaction of which is a savepoint of one connection that is rolled back at the end."""
-    with suite_engine.connect() as connection:
+    with engine_of(suite_database).connect() as connection:
         outer = connection.begin()
         factory = SessionFactory(connection, **one_app.extensions["cardnet.sessions"].info)
         factory.join = "create_savepoint"
