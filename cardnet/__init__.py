@@ -8,6 +8,7 @@ import os
 
 from flask import Flask
 from sqlalchemy import Engine
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cardnet import http, web
 from cardnet.config import Settings, settings_from
@@ -50,6 +51,9 @@ def create_app(settings: Settings | None = None, world: World | None = None) -> 
     app.extensions["cardnet.vault"] = vault
     with app.app_context():
         app.extensions["cardnet.sessions"] = SessionFactory(_engine(), vault=vault, root_folder=settings.data)
+    if near := settings.trusted_proxies:
+        # Who calls is whom the nearest proxies say it is; a caller's own X-Forwarded-For is worth nothing.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=near, x_proto=near)  # type: ignore[method-assign]
     http.install(app)
     app.register_blueprint(merchant_api_blueprint)
     web.install(app)

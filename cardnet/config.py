@@ -59,6 +59,7 @@ class Settings:
     workers: int = 1
     webhooks_inside: bool = False
     secure_cookies: bool = False
+    trusted_proxies: int = 0
     testing: bool = False
     sms_url: str | None = None
     sms_secret: str = field(default="", repr=False)
@@ -101,6 +102,7 @@ def settings_from(env: Mapping[str, str]) -> Settings:
         workers=_whole_number(env, "CARDNET_WORKERS", 2),
         webhooks_inside=_switch(env, "CARDNET_WEBHOOKS_INSIDE", default=False),
         secure_cookies=_switch(env, "CARDNET_SECURE_COOKIES", default=False),
+        trusted_proxies=_whole_number(env, "CARDNET_TRUSTED_PROXIES", 0, least=0),
         **_gateways(env),
     )
 
@@ -206,10 +208,10 @@ def _rate(env: Mapping[str, str], name: str, usual: Rate) -> Rate:
     return Rate(int(per_second), int(burst))
 
 
-def _whole_number(env: Mapping[str, str], name: str, default: int) -> int:
+def _whole_number(env: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
     text = env.get(name) or str(default)
-    if not text.isdecimal() or int(text) < 1:
-        raise InvalidInput("bad_setting", f"{name}={text}: a whole number from 1 is needed.")
+    if not text.isdecimal() or int(text) < least:
+        raise InvalidInput("bad_setting", f"{name}={text}: a whole number from {least} is needed.")
     return int(text)
 
 

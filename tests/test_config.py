@@ -1,6 +1,8 @@
 import pytest
+from flask import request
 
-from cardnet.config import settings_from
+from cardnet import create_app
+from cardnet.config import Settings, settings_from
 from cardnet.kernel.errors import InvalidInput
 
 
@@ -34,3 +36,14 @@ def test_a_running_demonstration_lends_its_database(tmp_path):
 def test_a_setting_that_cannot_be_read_is_named(tmp_path, name, value):
     with pytest.raises(InvalidInput, match=name):
         settings_from({"CARDNET_DATA": str(tmp_path), name: value})
+
+
+@pytest.mark.parametrize(("proxies", "seen"), [(0, "10.0.0.1"), (1, "203.0.113.7"), (2, "198.51.100.9")])
+def test_only_as_many_proxies_are_believed_as_stand_in_front(suite_database, data_folder, world, proxies, seen):
+    settings = Settings(data=data_folder, database_url=suite_database, testing=True, trusted_proxies=proxies)
+    app = create_app(settings, world)
+    found = []
+    app.before_request(lambda: found.append(request.remote_addr))
+    headers = {"X-Forwarded-For": "198.51.100.9, 203.0.113.7"}
+    app.test_client().get("/healthz", headers=headers, environ_base={"REMOTE_ADDR": "10.0.0.1"})
+    assert found == [seen]

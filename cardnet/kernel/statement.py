@@ -122,7 +122,7 @@ def send_waiting_on(engine: Engine) -> None:
     @event.listens_for(engine, "rollback")
     @event.listens_for(engine, "rollback_savepoint")
     def _rollback(connection: Connection, *_: Any) -> None:
-        if line := connection.info.get(_LINE):
+        if not connection.invalidated and (line := connection.info.get(_LINE)):
             line.forget()
 
     event.listen(engine, "reset", _undo_what_is_open)
@@ -267,7 +267,8 @@ class _Line:
         """The next result of a pipeline. libpq's own call would wait without letting other threads run."""
         pgconn = self.pgconn
         while pgconn.is_busy():
-            pgconn.flush()
+            # What the socket does not take at once has to be offered again, or both ends wait for each other.
+            self.socket.modify(pgconn.socket, select.POLLIN | (select.POLLOUT if pgconn.flush() else 0))
             self.socket.poll()
             pgconn.consume_input()
         return pgconn.get_result()
@@ -313,15 +314,17 @@ class LineSession(Session):
     """
 
     _taken: PoolProxiedConnection | None = None
+    _line: _Line | None = None
     _ours: Connection | None = None
 
     def line(self) -> _Line:
         """The line of this session's connection."""
-        taken = self._take()
-        line: _Line | None = taken.info.get(_LINE)
-        if line is None:
-            line = taken.info[_LINE] = _Line(taken.driver_connection)
-        return line
+        if self._line is None:
+            info = self._take().info
+            self._line = info.get(_LINE)
+            if self._line is None:
+                self._line = info[_LINE] = _Line(self._take().driver_connection)
+        return self._line
 
     def get_bind(self, *_: Any, **__: Any) -> Connection:
         """What SQLAlchemy asks for when it begins."""
@@ -334,33 +337,35 @@ class LineSession(Session):
         """Commit what was done by either way."""
         if self.in_transaction():
             super().commit()
-        elif self._taken is not None:
-            self.line().commit()
+        elif self._line is not None:
+            self._line.commit()
 
     def rollback(self) -> None:
         """Undo what was done by either way."""
-        if self._taken is not None:
-            self.line().forget()
+        if self._line is not None:
+            self._line.forget()
         if self.in_transaction():
             super().rollback()
-        elif self._taken is not None:
-            if self.line().pgconn.status == ConnStatus.BAD:
+        elif self._taken is not None and self._taken.is_valid:
+            if self._line is not None and self._line.pgconn.status == ConnStatus.BAD:
                 self._taken.invalidate()
-                self._taken = None
             else:
                 self._taken.rollback()
 
     def close(self) -> None:
         """Give the connection back; the pool rolls back what is open."""
-        if self._taken is not None:
-            self.line().begins = True
+        if self._line is not None:
+            # The line is this connection's for as long as we have it, also when the connection is lost: a new one
+            # that takes its place in the pool gets a line of its own.
+            self._line.forget()
+            self._line.begins = True
         if self._ours is not None or self.in_transaction():
             super().close()
         if self._ours is not None:
             self._ours.close()
         elif self._taken is not None:
             self._taken.close()
-        self._ours = self._taken = None
+        self._ours = self._taken = self._line = None
 
     def _take(self) -> PoolProxiedConnection:
         if self._taken is None:

@@ -126,6 +126,10 @@ def test_an_officer_finds_a_card_by_name_and_does_everything_with_it(
     expect(page.get_by_role("status")).to_contain_text("已挂失")
     keep(page, "card-suspended-1440", full=True)
 
+    # A unit applies; who stands above it may give a new card at once.
+    expect(page.locator(".deed > summary").filter(has_text="申请补卡")).to_be_visible()
+    card_page, page = page.url, sign_in("district")
+    page.goto(card_page)
     open_act(page, "补卡")
     page.locator("#replace").get_by_label("原因").fill("找不回来了")
     page.get_by_role("button", name="补一张新卡").click()

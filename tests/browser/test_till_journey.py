@@ -192,7 +192,7 @@ def test_from_the_activation_on_the_phone_to_the_money_in_the_drawer(
     till.get_by_label("原价多少元？").fill("380")
     paste(till, code_on(phone, "wallet-card-at-the-till-360"))
     assert re.search(r"收\s*280\.00\s*元", answer(till, YES))
-    phone.get_by_role("button", name="记录").click()
+    phone.get_by_role("button", name="记录", exact=True).click()
     expect(phone.get_by_text("云间工人疗养院体检中心")).to_be_visible()
     expect(phone.get_by_text("健康体检补贴")).to_be_visible()
     expect(phone.locator('[data-part="total-benefit"]')).to_have_text("100.00 元")
@@ -201,7 +201,7 @@ def test_from_the_activation_on_the_phone_to_the_money_in_the_drawer(
     till.locator("#undo-dialog").get_by_role("button", name="撤销", exact=True).click()
     answer(till, re.compile("^done$"))
     phone.get_by_role("button", name="我的卡").click()
-    phone.get_by_role("button", name="记录").click()
+    phone.get_by_role("button", name="记录", exact=True).click()
     expect(phone.get_by_text("已撤销")).to_be_visible()
     expect(phone.locator("#records-total")).to_be_hidden()
 

@@ -120,13 +120,17 @@ def test_planted_bug_without_the_persons_lock_two_offices_and_an_end_collide(des
     monkeypatch.setattr(scope, "lock_people", lambda _session, _ids: None)
     read = scope.locked_standing
 
-    def read_and_linger(session, person_id):
-        found = read(session, person_id)
-        time.sleep(0.1)
-        return found
+    def lingering(seconds):
+        def read_and_linger(session, person_id):
+            found = read(session, person_id)
+            time.sleep(seconds)
+            return found
 
-    for module in (standing, transferring):
-        monkeypatch.setattr(module, "locked_standing", read_and_linger)
+        return read_and_linger
+
+    # The end writes last: what it has read is old by then.
+    monkeypatch.setattr(transferring, "locked_standing", lingering(0.05))
+    monkeypatch.setattr(standing, "locked_standing", lingering(0.2))
     with pytest.raises(AssertionError):
         for _ in range(10):
             two_offices(desk)

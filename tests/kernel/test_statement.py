@@ -286,3 +286,23 @@ def test_a_connection_lost_with_statements_under_way_is_an_operational_error(com
         with transaction() as session:
             assert ECHO.one(session, GIVEN)[1] == 5
     assert notes() == []
+
+
+def test_a_flight_larger_than_the_socket_takes_at_once_arrives(committing_app, notes):
+    with committing_app.app_context(), transaction() as session:
+        for _ in range(4):
+            NOTE.later(session, {"word": "x" * 2_000}, lambda *_: None)
+            Statement("select length(%(long)s::text)").later(session, {"long": "长" * 400_000})
+        assert NOTES.one(session, {}) == ("x" * 2_000,)
+    assert len(notes()) == 1
+
+
+def test_a_connection_lost_before_any_statement_of_ours_is_an_operational_error_too(committing_app):
+    with committing_app.app_context():
+        with pytest.raises(DBAPIError), transaction() as session:
+            pid = session.scalar(text("select pg_backend_pid()"))
+            with psycopg.connect(committing_app.config["SQLALCHEMY_DATABASE_URI"].replace("+psycopg", "")) as other:
+                other.execute("select pg_terminate_backend(%s)", (pid,))
+            session.scalar(text("select 1"))
+        with transaction() as session:
+            assert session.scalar(text("select 1")) == 1

@@ -40,7 +40,8 @@ def agree(page: Page) -> None:
 def code_on(page: Page, name: str) -> str:
     """The text a scanner reads off a screenshot of the page."""
     expect(page.locator("#code")).to_be_visible()
-    page.wait_for_function("document.querySelector('#code').clientWidth > 200")
+    while page.locator("#code").bounding_box()["width"] < 200:
+        page.wait_for_timeout(50)
     with Image.open(keep(page, name)) as picture:
         found = zxingcpp.read_barcodes(picture)
     assert len(found) == 1, "the screen shows exactly one code"

@@ -15,6 +15,7 @@ from werkzeug.routing import Rule
 from cardnet.access import services as access
 from cardnet.access.rules import Role
 from cardnet.web import auth
+from tests.conftest import make_app
 from tests.make.api import make_program
 from tests.make.issuance import make_office, make_officer
 from tests.make.web import enter, form_token
@@ -237,7 +238,8 @@ def test_a_route_that_lost_its_guard_is_found(app, doors):
     assert wrong_doors(app, doors, some={"console.accounts"}) == []
 
 
-def test_a_new_route_without_a_rule_is_found(app):
+def test_a_new_route_without_a_rule_is_found(suite_database, data_folder, world):
+    app = make_app(suite_database, data_folder, world)
     wrong_before = undeclared(app)
     app.url_map.add(Rule("/console/new-page", endpoint="console.new_page", methods=["GET"]))
     app.view_functions["console.new_page"] = lambda: "everybody"

@@ -63,8 +63,8 @@ ASKED_AN_HOUR = 10
 def ask_rebind_code(session: Session, world: World, command: AskRebindCode) -> bool:
     """Send six digits to the verified phone of the card's holder, good for ten minutes. Whether any were sent.
 
-    Nobody but the holder may learn that: a page answers the same either way. Raises TooManyRequests("too_many_tries",
-    "code_too_soon", "too_many_codes").
+    Nobody but the holder may learn that: a page answers the same either way, also where codes were asked for too
+    often. Raises TooManyRequests("too_many_tries").
     """
     at = world.now()
     tried = audit.count_since(session, "card.rebind_refused", command.address, at - timedelta(hours=1))
@@ -80,7 +80,10 @@ def ask_rebind_code(session: Session, world: World, command: AskRebindCode) -> b
         return False
     if phone is None or card.state != CardState.ACTIVE or card.valid_to < day_of(at):
         return False
-    notices.must_not_flood(session, at, notices.DirectKind.REBIND_CODE, card.id, phone)
+    try:
+        notices.must_not_flood(session, at, notices.DirectKind.REBIND_CODE, card.id, phone)
+    except TooManyRequests:
+        return False  # said aloud, it would say that number and last four are right
     locked_card(session, card.id)
     code, until = rules.rebind_code(world.random_bytes(8)), at + timedelta(minutes=CODE_MINUTES)
     _give(session, card, code, card.person_id, at, until)
