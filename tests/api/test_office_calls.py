@@ -1,5 +1,6 @@
 """Members, accounts, the audit trail and finance by calls; each says what its page would."""
 
+import time
 from datetime import date, timedelta
 
 import pytest
