@@ -224,6 +224,8 @@ class Redemption(Base):
     event_at: Mapped[datetime]
     accepted_at: Mapped[datetime]
     business_date: Mapped[date] = mapped_column(Computed(BUSINESS_DATE, persisted=True))
+    borne: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Given offline although nothing was left: booked on 5902, no use counted, and what comes back goes there again."""
 
 
 class RedemptionBenefit(Base):

@@ -195,9 +195,9 @@ GUIDE: dict[str, ProblemWords] = {
     ),
     "payload_too_large": ProblemWords(
         "请求正文超过 1 MiB。",
-        "分批发送：离线补传每次至多 200 条。",
+        "分批发送：离线补传每次至多 10 条。",
         "The body is over 1 MiB.",
-        "Send less at a time: at most 200 advices.",
+        "Send less at a time: at most 10 advices.",
     ),
     "unsupported_media_type": ProblemWords(
         "Content-Type 不是 application/json。",

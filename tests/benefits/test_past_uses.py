@@ -1,16 +1,19 @@
 """Uses from before cardnet: what is wrong in a list is said, what is right counts, and what was wrong is taken back."""
 
+import contextlib
+import threading
 from datetime import date, timedelta
 
 import pytest
 
 from cardnet.benefits import services
+from cardnet.benefits.services import past_uses
 from cardnet.benefits.words import ProgramKind
 from cardnet.issuance.services.cards_before import ImportCards, import_cards
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from cardnet.ledger.rules import PoolUnit
 from cardnet.membership.services import save_people
-from tests.make.benefits import breaches, fixed, health_check, make_shop, percent, rule
+from tests.make.benefits import all_at_once, breaches, committed, fixed, health_check, make_shop, percent, rule
 from tests.make.membership import csv_file, id_number, person_row
 
 HEADINGS = ["姓名", "证件号码", "项目编号", "使用日期", "金额", "次数", "体检机构"]
@@ -79,6 +82,28 @@ def test_the_same_list_sent_again_counts_nothing_twice(shop):
     again = take_in(shop, line(1))
     assert (again.import_id, again.stored, again.known, again.invalid) == (None, 0, 1, 0)
     assert breaches(shop.session) == {}
+
+
+def test_a_corrected_amount_is_said_and_does_not_count_on_top(shop):
+    limit = {"id": "month", "scope": "person", "window": "month", "max_fen": 5_000, "on_exceed": "trim"}
+    shop.program("meal", rule(percent(1_000), limits=[limit]), since=date(2026, 1, 1))
+    member = shop.member(1)
+    first = take_in(shop, line(1, "2026-11-03", "meal", "20"))
+    for changed in (line(1, "2026-11-03", "meal", "21"), line(1, "2026-11-03", "meal", "20", "2")):
+        assert codes(take_in(shop, changed)) == [(3, "differs_from_before")]
+    assert shop.usage(member, "meal") == {("month", "2026-11"): (1, 2_000)}
+    command = services.TakeBackPastUses(first.import_id, shop.office["C1"], "金额更正")
+    services.take_back_past_uses(shop.session, shop.world, command)
+    assert take_in(shop, line(1, "2026-11-03", "meal", "21")).stored == 1
+    assert shop.usage(member, "meal") == {("month", "2026-11"): (1, 2_100)}
+    assert breaches(shop.session) == {}
+
+
+def test_one_day_on_two_lines_of_a_file_is_a_duplicate_whatever_the_amounts(shop):
+    shop.program("ticket", rule(fixed(1_000)), since=date(2026, 1, 1))
+    shop.member(1)
+    done = take_in(shop, line(1, "2026-11-03", "ticket", "10"), line(1, "2026-11-03", "ticket", "12"))
+    assert (done.stored, codes(done)) == (1, [(4, "duplicate_in_file")])
 
 
 def test_everything_wrong_is_said_of_its_row_in_one_pass(shop):
@@ -223,6 +248,35 @@ def test_a_file_that_is_no_list_of_uses_is_said(shop):
             services.import_past_uses(
                 shop.session, shop.world, services.ImportPastUses(csv_file(rows), "x.csv", shop.office["C1"])
             )
+
+
+def both_at_once(app, world, monkeypatch):
+    """The same list by two officers who meet before they write, if they can; no limit is in the way."""
+    with committed(app) as session:
+        shop = make_shop(session, world)
+        shop.program("ticket", rule(fixed(1_000)), since=date(2026, 1, 1))
+        shop.member(1)
+    content = csv_file([HEADINGS, line(1, "2026-11-03", "ticket", "10")])
+    barrier, write = threading.Barrier(2), past_uses.write
+
+    def meet(*args):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            barrier.wait(1)
+        write(*args)
+
+    monkeypatch.setattr(past_uses, "write", meet)
+    commands = [services.ImportPastUses(content, "券.csv", shop.office[officer]) for officer in ("C1", "D1u")]
+    acts = [lambda session, one=one: services.import_past_uses(session, world, one) for one in commands]
+    return sorted((done.stored, done.known) for done in all_at_once(app, acts))
+
+
+def test_of_two_officers_with_the_same_list_at_once_one_counts(committing_app, world, monkeypatch):
+    assert both_at_once(committing_app, world, monkeypatch) == [(0, 1), (1, 0)]
+
+
+def test_planted_bug_two_officers_who_do_not_wait_count_twice(committing_app, world, monkeypatch):
+    monkeypatch.setattr(past_uses, "_one_at_a_time", lambda _session: None)
+    assert both_at_once(committing_app, world, monkeypatch) == [(1, 0), (1, 0)]
 
 
 def test_planted_bug_a_use_without_its_counter_is_found_by_the_invariants(shop, monkeypatch):

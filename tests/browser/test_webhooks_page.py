@@ -13,6 +13,7 @@ from tests.browser.test_cards_journey import enter, fits
 from tests.make.access import PASSWORD
 from tests.make.browser import Site, faults_of_access, keep
 from tests.make.redemptions import make_shop
+from tests.make.settling import settle
 
 
 class _Sometimes(Door):
@@ -46,6 +47,7 @@ def test_an_officer_adds_an_address_and_sees_what_was_sent(site: Site, new_page:
     for number, phone in enumerate(shop.phones):
         assert shop.post(client, "/redemptions", shop.request(phone, f"R-{number}")).status_code == 201
     with site.app.app_context():
+        settle()
         assert send_due(world, _Sometimes()) == 3
     for width in (1440, 360):
         page.set_viewport_size({"width": width, "height": 900})

@@ -14,11 +14,13 @@ from sqlalchemy import text
 from cardnet import create_app
 from cardnet.benefits.invariants import INVARIANTS
 from cardnet.benefits.services import advice_exceptions, replay
+from cardnet.benefits.services import advices as advice_services
 from cardnet.config import Settings
 from cardnet.issuance.services import standing_of
 from cardnet.kernel import calendar
 from cardnet.kernel.db import transaction
 from cardnet.kernel.world import frozen_world
+from cardnet.ledger.rules import AccountCode
 from cardnet.merchant_api.signatures import record_bytes
 from cardnet.merchants.services import AddKey, add_key
 from tests.make.issuance import breaches
@@ -30,7 +32,7 @@ EVENING = datetime(2026, 11, 20, 14, 10, tzinfo=UTC)
 MORNING = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def open_shop(server, template, data_folder):
     """HC2026 may be given offline up to a price of 200 yuan; eight members; open since the 19th."""
     url = server.make_database(template.replace("template", "evening"), template)
@@ -44,7 +46,7 @@ def open_shop(server, template, data_folder):
     server.drop_database(template.replace("template", "evening"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def suite_database(open_shop):
     return open_shop[0]
 
@@ -237,6 +239,56 @@ def test_what_was_used_up_meanwhile_is_borne_by_the_union_within_the_limits(shop
     assert breaches(shop.session) == {}
 
 
+def offline_books(shop, kind):
+    """Account and amount of what acts of a kind booked, in the order they were made."""
+    rows = shop.session.execute(
+        text(
+            "select a.code, p.amount from posting p join entry e on e.id = p.entry_id "
+            "join ledger_account a on a.id = p.account_id where e.kind = :kind order by e.id, a.code"
+        ),
+        {"kind": kind},
+    )
+    return [tuple(row) for row in rows]
+
+
+@pytest.fixture
+def borne(shop, client, clock, record) -> str:
+    """A redemption of 100 yuan the union bore out of 5902."""
+    made = record(person=0)
+    clock.set(MORNING)
+    assert shop.post(client, "/redemptions", shop.request(shop.phones[0])).status_code == 201
+    return send(shop, client, made).json["results"][0]["redemption"]["id"]
+
+
+def test_refunds_of_what_the_union_bore_go_back_to_offline_loss_in_part_and_whole(shop, client, borne):
+    loss = AccountCode.OFFLINE_LOSS.value
+    assert shop.post(client, f"/redemptions/{borne}/refunds", {"benefit_fen": 3_000}).status_code == 201
+    assert offline_books(shop, "refund") == [("2001", 3_000), (loss, -3_000)]
+    assert shop.post(client, f"/redemptions/{borne}/refunds", {}).status_code == 201
+    assert offline_books(shop, "refund") == [("2001", 3_000), (loss, -3_000), ("2001", 7_000), (loss, -7_000)]
+    # The use online stays, and the pool it was taken from.
+    assert shop.pool_left() == 49_990_000
+    sound(shop)
+    assert breaches(shop.session) == {}
+
+
+def test_a_reversal_of_what_the_union_bore_goes_back_to_offline_loss(shop, client, borne):
+    assert shop.post(client, "/reversals", {"redemption_id": borne}).status_code == 200
+    assert offline_books(shop, "reversal") == [("2001", 10_000), (AccountCode.OFFLINE_LOSS.value, -10_000)]
+    assert shop.pool_left() == 49_990_000
+    sound(shop)
+    assert breaches(shop.session) == {}
+
+
+def test_a_refund_of_what_a_program_paid_stays_with_the_program(shop, client, clock, record):
+    made = record()
+    clock.set(MORNING)
+    done = send(shop, client, made).json["results"][0]["redemption"]["id"]
+    shop.post(client, f"/redemptions/{done}/refunds", {})
+    assert AccountCode.OFFLINE_LOSS.value not in {code for code, _ in offline_books(shop, "refund")}
+    sound(shop)
+
+
 def test_a_code_used_elsewhere_is_replayed(shop, client, clock, record):
     made = record(person=0)
     online = shop.request(shop.phones[0], code=made["code"], amount_fen=18_000)
@@ -258,6 +310,29 @@ def test_a_till_not_heard_of_for_three_days_gives_nothing(shop, client, clock, r
     made = record(synced_at="2026-11-17T22:09:59+08:00")
     clock.set(MORNING)
     assert results(send(shop, client, made)) == [("refused_advice", "online_required")]
+
+
+@pytest.mark.parametrize("word", ["synced_at", "list_issued_at"])
+def test_what_a_till_had_before_the_sale_cannot_be_younger_than_it(shop, client, clock, record, word):
+    just, late = record(**{word: "2026-11-20T22:12:00+08:00"}), record(**{word: "2026-11-20T22:12:01+08:00"})
+    clock.set(MORNING)
+    assert results(send(shop, client, just, late)) == [("captured", None), ("held_for_review", "clock_error")]
+
+
+def test_a_till_that_says_it_synced_with_every_sale_still_fills_its_limits(shop, client, clock, record, monkeypatch):
+    """Three uses between two reports; one reported before the sale is out of the queue."""
+    seen = []
+    judged = advice_services.judge_use
+    monkeypatch.setattr(advice_services, "judge_use", lambda use, *a, **k: seen.append(use) or judged(use, *a, **k))
+    word = "2026-11-20T22:10:00+08:00"
+    earlier = record(synced_at=word)
+    clock.advance(timedelta(minutes=1))
+    send(shop, client, earlier)
+    clock.advance(timedelta(minutes=1))
+    said = [record(synced_at="2026-11-20T22:12:00+08:00") for _ in range(3)]
+    clock.set(MORNING)
+    send(shop, client, *said)
+    assert [(use.uses, use.given_fen) for use in seen] == [(0, 0), (0, 0), (1, 10_000), (2, 20_000)]
 
 
 def test_what_the_till_took_off_is_what_is_captured(shop, client, clock, record):
@@ -340,12 +415,12 @@ def test_what_cannot_be_read_is_pointed_at(shop, client, record, change, pointer
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, pointer)
 
 
-def test_two_hundred_records_at_most(shop, client, record):
+def test_ten_records_at_most(shop, client, record):
     made = record()
     assert (
         client.post(
             f"{BASE}/advices",
-            json={"records": [made] * 201},
+            json={"records": [made] * 11},
             headers=shop.tills["T01"].headers | {"Idempotency-Key": new_key()},
         ).json["errors"][0]["pointer"]
         == "/records"

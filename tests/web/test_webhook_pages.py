@@ -10,6 +10,7 @@ from cardnet.merchant_api import services as hooks
 from cardnet.merchant_api.jobs import send_due
 from cardnet.merchant_api.webhooks import Door
 from tests.make.redemptions import make_shop
+from tests.make.settling import settle
 from tests.make.web import enter, submit, words_of
 
 
@@ -43,6 +44,7 @@ def test_an_address_is_added_its_secret_shown_once_and_what_was_sent_is_seen_and
     address = re.search(r"/console/webhooks/[0-9a-f-]{36}", listed)[0]
     shop.post(client, "/redemptions", shop.request(shop.phones[0]))
     with app.app_context():
+        settle()
         assert send_due(world, _Shut()) == 1
     page = client.get(address).text
     assert "已核销" in words_of(page)

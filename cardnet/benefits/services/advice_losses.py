@@ -119,6 +119,7 @@ def bear(session: Session, world: World, command: OfflineSale, over: Over) -> Re
         hold_expires_at=None,
         event_at=command.occurred_at,
         accepted_at=at,
+        borne=True,
     )
     session.add(row)
     session.flush()

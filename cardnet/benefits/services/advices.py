@@ -50,8 +50,8 @@ class Advise:
     """One record of a till. `given_fen` is what it took off; None leaves it to us to say what was due.
 
     `code` is what the verifier said as of `occurred_at`, `signed` whether the record is the terminal's own word.
-    `list_issued_at` is how new the till's status list was, `synced_at` when it had last been heard, `clock_off` how far
-    its clock was out. `digest` is the SHA-256 of the record, `follows` the one it says came before it.
+    `list_issued_at` is how new the till's status list was, `synced_at` when it says it had last been heard, `clock_off`
+    how far its clock was out. `digest` is the SHA-256 of the record, `follows` the one it says came before it.
     """
 
     venue: Venue
@@ -174,7 +174,10 @@ def _first_of(session: Session, command: Advise) -> Advice | None:
 
 def _unsure(command: Advise, now: datetime) -> str | None:
     """Why nobody can say when this happened."""
-    if abs(command.clock_off) > CLOCK_OFF or command.occurred_at > now + CLOCK_OFF:
+    # What the till had before the sale cannot be younger than the sale.
+    before = (one for one in (command.synced_at, command.list_issued_at) if one is not None)
+    after_sale = any(one > command.occurred_at + CLOCK_OFF for one in before)
+    if abs(command.clock_off) > CLOCK_OFF or command.occurred_at > now + CLOCK_OFF or after_sale:
         return "clock_error"
     return "late_submission" if now - command.occurred_at > OLDEST else None
 
@@ -190,9 +193,10 @@ def _over_limit(session: Session, command: Advise, code: Accepted, policy: Polic
         )
     )
     synced_at = command.synced_at or _last_heard(session, command) or then - timedelta(seconds=policy.offline_sync)
+    # What waited in the till at that moment by our own book: its word on when it synced does not empty its queue.
     uses, given = session.execute(
         select(func.count(), func.coalesce(func.sum(Advice.given_fen), 0)).where(
-            *mine, Advice.occurred_at > synced_at, Advice.occurred_at <= then
+            *mine, Advice.occurred_at <= then, Advice.received_at > then
         )
     ).one()
     use = OfflineUse(

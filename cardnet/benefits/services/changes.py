@@ -17,7 +17,7 @@ from cardnet.kernel.errors import NotFound
 from cardnet.kernel.money import allocate
 from cardnet.kernel.outbox import OutboxEvent
 from cardnet.kernel.world import World
-from cardnet.ledger.rules import AccountCode, EntryKind, PoolUnit, PostingLine, move
+from cardnet.ledger.rules import Account, AccountCode, EntryKind, PoolUnit, PostingLine, move
 from cardnet.ledger.services import EntryDraft, PoolView, give_back, give_back_if_free, pool_account, pools_of_ids, post
 
 
@@ -203,7 +203,8 @@ def book(
 ) -> bool:
     """Post one entry and give slices back what became available.
 
-    `paid` is union money per benefit: positive when it is now owed to the merchant, negative when no longer.
+    `paid` is union money per benefit: positive when it is now owed to the merchant, negative when no longer. Of a
+    redemption the union bore (5902) it comes from there and goes back there, and no program's expense changes.
     When not `patient`, says False rather than wait for a slice; the caller then undoes everything.
     """
     lines: list[PostingLine] = []
@@ -211,7 +212,8 @@ def book(
         lines += move(pool_account(from_, pool), pool_account(to, pool), amount)
     payable = payable_account(target.row.merchant_id)
     for benefit, union_fen in paid:
-        lines += move(expense_account(benefit.kind, benefit.row.program_id), payable, union_fen)
+        program = expense_account(benefit.kind, benefit.row.program_id)
+        lines += move(Account(AccountCode.OFFLINE_LOSS) if target.row.borne else program, payable, union_fen)
     if lines:
         post(
             session,

@@ -40,6 +40,8 @@ class Fit:
         return self.line.fen or 0
 
 
+Use = tuple[uuid.UUID, uuid.UUID, date]
+"""What makes two lines the same use: the person, the program and the day. Amounts are corrected, days are not had twice."""
 Where = tuple[uuid.UUID | None, uuid.UUID, CounterKey]
 """A counter: the person (None: shared), the program, and the key."""
 
@@ -64,9 +66,10 @@ class Judge:
         }
         families = select(FamilyMember.person_id, FamilyMember.family_id).where(FamilyMember.person_id.in_(people))
         self._families = {person_id: family for person_id, family in session.execute(families).all()}  # noqa: C416 - rows are no pairs to the type checker
-        self._had: dict[tuple[uuid.UUID, uuid.UUID, date, int, int], int] = {
-            tuple(row): 0 for row in session.execute(_STORED, {"people": people})
-        }
+        self._stored: defaultdict[Use, set[tuple[int, int]]] = defaultdict(set)
+        for person_id, program_id, day, times, fen in session.execute(_STORED, {"people": people}):
+            self._stored[person_id, program_id, day].add((times, fen))
+        self._lines: dict[Use, int] = {}
         self._redeemed = {tuple(row) for row in session.execute(_REDEEMED, {"people": people})}
         self._counts = _counts_of(session, people)
         self._limits: dict[tuple[str, date], tuple[LimitTerms, ...] | None] = {}
@@ -87,13 +90,15 @@ class Judge:
             )
         if person_id is None or program is None:
             return
-        same = (person_id, program.id, line.used_on, line.times, line.fen or 0)
-        before = self._had.setdefault(same, line.line)
-        if before == 0:
+        use = (person_id, program.id, line.used_on)
+        stored, before = self._stored.get(use), self._lines.setdefault(use, line.line)
+        if stored and (line.times, line.fen or 0) in stored:
             self.known += 1
+        elif stored:
+            self._error(line, "使用日期", "differs_from_before", "此人这一天的这个项目以前已计入，次数或金额与这一行不同：要更正请先撤回那次导入，再导入改好的名单。")  # fmt: skip
         elif before != line.line:
-            self._error(line, "使用日期", "duplicate_in_file", f"与第 {before} 行是同一人、同一项目、同一天：真有几次请写在“次数”列，只留一行。")  # fmt: skip
-        elif (person_id, program.id, line.used_on) in self._redeemed:
+            self._error(line, "使用日期", "duplicate_in_file", f"与第 {before} 行是同一人、同一项目、同一天：真有几次请写在“次数”列，金额写合计，只留一行。")  # fmt: skip
+        elif use in self._redeemed:
             self._error(
                 line,
                 "使用日期",

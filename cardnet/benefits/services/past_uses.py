@@ -101,6 +101,7 @@ def import_past_uses(
     at = world.now()
     progress("read", 0, 1)
     lines = read_uses(spreadsheet.read(command.content, command.filename), day_of(at))
+    _one_at_a_time(session)
     judge = Judge(session, officer, lines, day_of(at))
     for number, line in enumerate(lines):
         if number % _ROWS_BETWEEN == 0:
@@ -134,6 +135,7 @@ def take_back_past_uses(session: Session, world: World, command: TakeBackPastUse
     Raises NotFound("past_use_import_unknown"), InvalidInput("reason_missing"), Conflict("taken_back_before").
     """
     officer, reason = command.officer, command.reason.strip()
+    _one_at_a_time(session)
     row = session.get(PastUseImport, command.import_id, with_for_update=True, populate_existing=True)
     if row is None or not officer.has(*IMPORTERS) or not in_scope(officer.scope_path, row.path):
         raise NotFound("past_use_import_unknown", "没有这次导入，或者不在您的管理范围内。")
@@ -148,6 +150,11 @@ def take_back_past_uses(session: Session, world: World, command: TakeBackPastUse
     act = audit.Act("past_uses.take_back", "past_use_import", str(row.id), officer.account_id, after=after)
     audit.record(session, world, act)
     return row.stored
+
+
+def _one_at_a_time(session: Session) -> None:
+    """Two officers with the same list: the second judges what the first has stored or taken back."""
+    session.execute(text("select pg_advisory_xact_lock(hashtextextended('cardnet.past_uses', 0))"))
 
 
 def past_use_imports(session: Session, officer: Principal) -> tuple[PastUseImportView, ...]:

@@ -38,8 +38,9 @@ _ADVICES = schemas.AdvicesRequest()
         tag="offline",
         problems=("busy", "day_closing"),
         takes_key=True,
-        notes="Each record is answered for itself and kept whatever the answer is. Send at most 200 at a time, in the "
-        "order of `terminal_seq`; what is answered `duplicate` had arrived before.",
+        notes=f"Each record is answered for itself and kept whatever the answer is. Send at most {schemas.MOST_RECORDS} "
+        "at a time, in the order of `terminal_seq`, each call with its own key; what is answered `duplicate` had arrived "
+        "before. After `busy` nothing of the call is kept: send it again with the same key.",
     )
 )
 def advise() -> Response:
@@ -134,7 +135,7 @@ def _words(code: str | None) -> str | None:
 _WORDS = {
     "duplicate_merchant_reference": "这个商户单号已经上传过，不会重复核销。",
     "signature_invalid": "这条记录的终端签名不正确，请核对终端密钥。",
-    "clock_error": "收银设备的时间与服务器相差超过两分钟，等待工会核对。",
+    "clock_error": "收银设备的时间与服务器相差超过两分钟，或记录里的时间前后不符，等待工会核对。",
     "late_submission": "这条记录已超过 72 小时，等待工会核对。",
     "online_required": "超过了终端离线可用的限额，这笔优惠由商户承担。",
     "limit_exceeded": "这张卡当天离线使用次数已满，这笔优惠由商户承担。",
