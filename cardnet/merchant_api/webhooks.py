@@ -6,15 +6,18 @@ answers otherwise a moment later (DNS rebinding) gains nothing. Redirects are no
 """
 
 import base64
+import contextlib
 import http.client
+import io
 import ipaddress
 import json
 import socket
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -30,9 +33,12 @@ JITTER_BP = 1_000
 """Each wait is up to a tenth longer, so that what failed together does not come back together."""
 
 TIMEOUT_SECONDS = 10
+"""For a whole exchange, from the name's look-up to the last byte read."""
 GONE = 410
 _LONGEST_URL = 500
 _READ = 4_096
+_LONGEST_ANSWER = 65_536
+"""Bytes of status, headers and body together: no honest answer to a message is longer."""
 
 
 @dataclass(frozen=True)
@@ -92,22 +98,83 @@ def _resolved(host: str, port: int) -> list[str]:
 
 
 @dataclass(frozen=True)
+class Deadline:
+    """The moment on the monotonic clock at which an exchange is over, however alive the other side looks."""
+
+    at: float
+
+    def left(self) -> float:
+        """Seconds that remain. Raises TimeoutError when none do."""
+        left = self.at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+class _Reader(io.RawIOBase):
+    """What comes in on a connection, until the deadline and up to the longest answer.
+
+    A socket's own timeout starts anew with every read: a server that drips a byte now and then would hold us for ever.
+    """
+
+    def __init__(self, line: socket.socket, deadline: Deadline) -> None:
+        super().__init__()
+        self._line, self._deadline, self._come = line, deadline, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._line.settimeout(self._deadline.left())
+        come = self._line.recv_into(buffer)
+        self._come += come
+        if self._come > _LONGEST_ANSWER:
+            raise http.client.HTTPException("answer too long")
+        return come
+
+
+class _Line:
+    """As much of a socket as `http.client` uses, with one deadline for everything that happens on it."""
+
+    def __init__(self, line: socket.socket, deadline: Deadline) -> None:
+        self._line, self._deadline = line, deadline
+
+    def sendall(self, content: bytes) -> None:
+        self._line.settimeout(self._deadline.left())
+        self._line.sendall(content)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Reader(self._line, self._deadline))
+
+    def close(self) -> None:
+        """The line is closed by whoever opened it."""
+
+
+@dataclass(frozen=True)
 class Door:
-    """How messages leave the house. `inside` lets them go to private addresses and by http too, where all is one network."""
+    """How messages leave the house. `inside` lets them go to private addresses and by http too, where all is one network.
+
+    An exchange takes `seconds` at most; only the system's resolver keeps its own time, which is taken off the rest.
+    """
 
     inside: bool = False
+    seconds: float = TIMEOUT_SECONDS
     resolve: Callable[[str, int], list[str]] = _resolved
     trust: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
     def send(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int | None, str | None]:
         """Post a message: the status, or None and why there was none. Raises nothing a stranger could cause."""
         try:
+            deadline = self._deadline()
             address = checked_url(url, inside=self.inside)
-            return self._post(address, self._pinned(address), headers, body), None
+            return self._post(address, self._pinned(address), headers, body, deadline), None
         except InvalidInput as error:
             return None, error.message
         except (OSError, http.client.HTTPException, ValueError) as error:
             return None, type(error).__name__
+
+    def _deadline(self) -> Deadline:
+        return Deadline(time.monotonic() + self.seconds)
 
     def _pinned(self, address: Address) -> str:
         """The one address to go to; every address of the name must be one that may be called."""
@@ -118,16 +185,19 @@ class Door:
             raise _bad_url("这个主机名指向内网、本机或保留的地址，没有发送。")
         return found[0]
 
-    def _post(self, address: Address, number: str, headers: Mapping[str, str], body: bytes) -> int:
-        line = socket.create_connection((number, address.port), TIMEOUT_SECONDS)
+    def _post(self, address: Address, number: str, headers: Mapping[str, str], body: bytes, deadline: Deadline) -> int:
+        line = socket.create_connection((number, address.port), deadline.left())
         try:
             if address.scheme == "https":
+                line.settimeout(deadline.left())
                 line = self.trust.wrap_socket(line, server_hostname=address.host)
-            connection = http.client.HTTPConnection(address.host, address.port, timeout=TIMEOUT_SECONDS)
-            connection.sock = line
+            connection = http.client.HTTPConnection(address.host, address.port)
+            connection.sock = cast("socket.socket", _Line(line, deadline))
             connection.request("POST", address.target, body, dict(headers))
             answer = connection.getresponse()
-            answer.read(_READ)
+            # The status is the answer: what is read after it only lets the other side close in peace.
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                answer.read(_READ)
             return answer.status
         finally:
             line.close()

@@ -1,9 +1,12 @@
 """Webhooks: signed as the standard says, tried again for 75 hours, never sent into the house, replayed by hand."""
 
 import base64
+import contextlib
 import ipaddress
 import json
+import socket
 import threading
+import time
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -17,10 +20,11 @@ from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import Conflict, InvalidInput
 from cardnet.kernel.world import system_world
 from cardnet.merchant_api import services
-from cardnet.merchant_api.jobs import send_due
+from cardnet.merchant_api.jobs import Run, forget_old_keys, send_due
 from cardnet.merchant_api.services import MakeEndpoint
 from cardnet.merchant_api.webhooks import (
     SCHEDULE,
+    Deadline,
     Door,
     Signer,
     body_of,
@@ -31,6 +35,7 @@ from cardnet.merchant_api.webhooks import (
     secret_text,
 )
 from tests.make.redemptions import make_shop
+from tests.make.settling import settle
 
 
 class Receiver:
@@ -92,13 +97,17 @@ class Post:
     def transaction(self):
         return _In(self.app)
 
-    def sell(self, person=0, till="T01"):
-        body = self.shop.request(self.shop.phones[person], f"R-{person}")
-        return self.shop.post(self.client, "/redemptions", body, till=till)
-
-    def send(self, door=DOOR):
+    def sell(self, person=0, till="T01", receipt="R"):
+        """A sale whose place in the order is settled."""
+        body = self.shop.request(self.shop.phones[person], f"{receipt}-{person}")
+        answer = self.shop.post(self.client, "/redemptions", body, till=till)
         with self.app.app_context():
-            return send_due(self.world, door)
+            settle()
+        return answer
+
+    def send(self, door=DOOR, run=None):
+        with self.app.app_context():
+            return send_due(self.world, door, run)
 
     @property
     def endpoint(self):
@@ -238,8 +247,7 @@ def test_a_message_is_replayed_by_hand(post, receiver, clock):
 def test_an_endpoint_hears_only_the_kinds_it_asked_for_and_nothing_from_before(committing_app, world, clock, receiver):
     post = Post(committing_app, world, clock, receiver, kinds=("redemption.refused",))
     post.sell()
-    again = post.shop.request(post.shop.phones[0], "R-again")
-    post.shop.post(post.client, "/redemptions", again)
+    post.sell(receipt="again")
     post.send()
     assert [json.loads(body)["type"] for _, body in receiver.heard] == ["redemption.refused"]
     with post.transaction() as session:
@@ -270,6 +278,154 @@ def test_two_workers_make_each_message_once(post, receiver):
         thread.join()
     assert len(receiver.heard) == 3
     assert len({headers["webhook-id"] for headers, _ in receiver.heard}) == 3
+
+
+@pytest.fixture
+def dripping():
+    """A server that says something every tenth of a second, and is done after a second and a half."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def drip():
+        line, _ = server.accept()
+        with line, contextlib.suppress(OSError):
+            for byte in b"HTTP/1.1 200 OK":
+                line.sendall(bytes([byte]))
+                time.sleep(0.1)
+            line.sendall(b"\r\n\r\n")
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+    thread.join()
+    server.close()
+
+
+def test_a_server_that_drips_its_answer_is_left_at_the_deadline(dripping):
+    begun = time.monotonic()
+    assert Door(inside=True, seconds=0.3).send(dripping, {}, b"{}") == (None, "TimeoutError")
+    assert time.monotonic() - begun < 1
+
+
+def test_the_dripping_test_catches_a_door_that_gives_every_read_its_own_time(dripping):
+    """The planted bug: the timeout starts anew with each byte."""
+
+    class Always(Deadline):
+        def left(self):
+            return 0.3
+
+    class Patient(Door):
+        def _deadline(self):
+            return Always(0)
+
+    assert Patient(inside=True).send(dripping, {}, b"{}") == (200, None)
+
+
+def test_an_answer_without_end_is_not_read_to_its_end():
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def pour():
+        line, _ = server.accept()
+        with line, contextlib.suppress(OSError):
+            line.sendall(b"HTTP/1.1 200 OK\r\n")
+            while True:
+                line.sendall(b"X: " + b"x" * 50_000 + b"\r\n")
+
+    thread = threading.Thread(target=pour)
+    thread.start()
+    assert DOOR.send(f"http://127.0.0.1:{server.getsockname()[1]}/", {}, b"{}") == (None, "HTTPException")
+    thread.join()
+    server.close()
+
+
+class _Slow(Door):
+    """Every exchange takes its time; who was called is written down."""
+
+    def send(self, url, headers, body):
+        time.sleep(0.05)
+        self.called.append(url)
+        return 503, None
+
+
+def test_a_slow_merchant_takes_its_share_and_the_next_has_its_turn(post, receiver):
+    with post.transaction() as session:
+        other = post.shop.tills["other"].venue.merchant_id
+        services.make_endpoint(session, post.world, MakeEndpoint(other, f"{receiver.url}/other"), inside=True)
+    for person in range(3):
+        post.sell(person)
+    post.sell(3, "other")
+    door = _Slow(inside=True)
+    object.__setattr__(door, "called", [])
+    assert post.send(door, Run(share=0.04)) == 2
+    assert sorted(url.rpartition("/")[2] for url in door.called) == ["hook?a=1", "other"]
+    assert post.send(door, Run(seconds=0)) == 0
+    assert post.send(door, Run(seconds=0.04)) == 1
+
+
+def test_while_one_run_is_at_it_another_does_nothing(post):
+    post.sell()
+    began = []
+
+    class Calling(Door):
+        def send(self, url, headers, body):
+            began.append(post.send())
+            return 204, None
+
+    assert post.send(Calling(inside=True)) == 1
+    assert began == [0]
+    assert post.send() == 0
+
+
+def test_old_messages_are_forgotten_and_come_not_again(post, receiver, clock):
+    post.sell(0)
+    post.send()
+    post.sell(1)
+    receiver.answers = [410]
+    post.send()
+    with post.transaction() as session:
+        services.enable_endpoint(session, post.world, post.made.endpoint_id)
+    for days, left in ((35, ["delivered", "dropped"]), (1, ["dropped"]), (54, ["dropped"]), (1, [])):
+        clock.advance(timedelta(days=days))
+        with post.app.app_context():
+            forget_old_keys()
+        assert sorted(one.state for one in post.deliveries) == left
+    assert post.send() == 0
+
+
+def _two_at_once(post, receiver):
+    """What becomes of two who add an endpoint to a merchant that has four."""
+    with post.transaction() as session:
+        for number in range(3):
+            command = MakeEndpoint(post.merchant, f"{receiver.url}/{number}")
+            services.make_endpoint(session, post.world, command, inside=True)
+    met, outcomes = threading.Barrier(2), []
+
+    def make():
+        met.wait()
+        try:
+            with post.transaction() as session:
+                services.make_endpoint(session, post.world, MakeEndpoint(post.merchant, receiver.url), inside=True)
+                time.sleep(0.1)
+        except Conflict as error:
+            outcomes.append(error.code)
+        else:
+            outcomes.append("made")
+
+    threads = [threading.Thread(target=make) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(outcomes)
+
+
+def test_two_at_once_do_not_make_a_sixth_endpoint(post, receiver):
+    assert _two_at_once(post, receiver) == ["made", "too_many_endpoints"]
+
+
+def test_the_race_for_the_fifth_endpoint_catches_a_count_without_a_lock(post, receiver, monkeypatch):
+    """The planted bug: nobody locks the merchant."""
+    monkeypatch.setattr("cardnet.merchants.services.lock_merchant", lambda *_: None)
+    assert _two_at_once(post, receiver) == ["made", "made"]
 
 
 def test_a_merchant_has_five_endpoints_at_most(post, receiver):

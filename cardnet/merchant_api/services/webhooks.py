@@ -1,13 +1,13 @@
 """Where merchants hear of events, and what became of every message."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from cardnet.kernel.audit import Act, record
@@ -19,11 +19,14 @@ from cardnet.kernel.world import World
 from cardnet.merchant_api import webhooks
 from cardnet.merchant_api.models import WebhookDelivery, WebhookEndpoint
 from cardnet.merchant_api.webhooks import GONE, Signer
+from cardnet.merchants import services as merchants
 
 MOST_ENDPOINTS = 5
 """Of one merchant."""
 LEASE = timedelta(minutes=2)
 """How long a worker may be at one message before another takes it up."""
+HEARD_LIFE, UNHEARD_LIFE = timedelta(days=35), timedelta(days=90)
+"""How long a message can be looked up and sent again: one that was delivered, and one that was given up or dropped."""
 
 _SECRET, _PRIVATE = "webhook.secret", "webhook.private"
 
@@ -104,6 +107,7 @@ class Message:
 
     delivery_id: uuid.UUID
     endpoint_id: uuid.UUID
+    merchant_id: uuid.UUID
     url: str
     signer: Signer
     tries: int
@@ -117,11 +121,7 @@ class Message:
 def make_endpoint(session: Session, world: World, command: MakeEndpoint, *, inside: bool = False) -> NewEndpoint:
     """Add an endpoint. Raises InvalidInput("webhook_url"), Conflict("too_many_endpoints")."""
     webhooks.checked_url(command.url, inside=inside)
-    count = select(func.count()).where(
-        WebhookEndpoint.merchant_id == command.merchant_id, WebhookEndpoint.state == "active"
-    )
-    if (session.scalar(count) or 0) >= MOST_ENDPOINTS:
-        raise Conflict("too_many_endpoints", f"一家商户最多 {MOST_ENDPOINTS} 个接收地址，请先停用一个。")
+    _room_for_one(session, command.merchant_id)
     vault, secret, private = vault_of(session), world.random_bytes(32), world.random_bytes(32)
     public = Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
     number_events(session)
@@ -165,8 +165,10 @@ def disable_endpoint(
 
 
 def enable_endpoint(session: Session, world: World, endpoint_id: uuid.UUID, actor_id: uuid.UUID | None = None) -> None:
-    """Send again, from now on. Raises NotFound("endpoint_unknown")."""
+    """Send again, from now on. Raises NotFound("endpoint_unknown"), Conflict("too_many_endpoints")."""
     endpoint = _endpoint(session, endpoint_id)
+    if endpoint.state == "disabled":
+        _room_for_one(session, endpoint.merchant_id)
     number_events(session)
     session.execute(
         update(WebhookEndpoint)
@@ -184,14 +186,18 @@ def spread_events(session: Session, world: World) -> int:
     return int(session.connection().exec_driver_sql(_SPREAD, given).scalar_one())
 
 
-def take_message(session: Session, world: World) -> Message | None:
-    """Take on the message that is due longest; None when none is. Whoever dies with it loses it after `LEASE`."""
+def take_message(session: Session, world: World, passed_over: Collection[uuid.UUID] = ()) -> Message | None:
+    """Take on the message that is due longest, of no merchant passed over; None when none is.
+
+    Whoever dies with it loses it after `LEASE`.
+    """
     at = world.now()
     due = session.execute(
         select(WebhookDelivery, WebhookEndpoint, OutboxEvent)
         .join(WebhookEndpoint, WebhookEndpoint.id == WebhookDelivery.endpoint_id)
         .join(OutboxEvent, OutboxEvent.id == WebhookDelivery.event_id)
         .where(WebhookDelivery.state == "waiting", WebhookDelivery.next_try_at <= at)
+        .where(WebhookEndpoint.merchant_id.not_in(passed_over))
         .order_by(WebhookDelivery.next_try_at, WebhookDelivery.seq)
         .limit(1)
         .with_for_update(of=WebhookDelivery, skip_locked=True)
@@ -211,7 +217,7 @@ def take_message(session: Session, world: World) -> Message | None:
         **event.payload,
     }
     body = webhooks.body_of(event.kind, event.created_at, data)
-    return Message(delivery.id, endpoint.id, endpoint.url, signer, delivery.tries, body)
+    return Message(delivery.id, endpoint.id, endpoint.merchant_id, endpoint.url, signer, delivery.tries, body)
 
 
 def note_outcome(session: Session, world: World, message: Message, status: int | None, error: str | None) -> None:
@@ -250,25 +256,52 @@ def replay_delivery(session: Session, world: World, delivery_id: uuid.UUID, acto
     record(session, world, Act("webhook.replay", "merchant", str(endpoint.merchant_id), actor_id, after=after))
 
 
-def endpoints(session: Session, merchant_id: uuid.UUID | None = None) -> list[EndpointView]:
-    """The endpoints of a merchant, or of all, newest first."""
+def forget_deliveries(session: Session, world: World, limit: int = 10_000) -> int:
+    """Delete up to `limit` messages whose life is over (`HEARD_LIFE`, `UNHEARD_LIFE`); how many there were."""
+    ended = func.coalesce(WebhookDelivery.last_try_at, WebhookDelivery.created_at)
+    old = (
+        select(WebhookDelivery.id)
+        .where(
+            or_(
+                and_(WebhookDelivery.state == "delivered", WebhookDelivery.delivered_at < world.now() - HEARD_LIFE),
+                and_(WebhookDelivery.state.in_(("failed", "dropped")), ended < world.now() - UNHEARD_LIFE),
+            )
+        )
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    gone = session.execute(
+        delete(WebhookDelivery).where(WebhookDelivery.id.in_(old)).execution_options(synchronize_session=False)
+    )
+    return int(gone.rowcount)  # type: ignore[attr-defined]
+
+
+def endpoints(
+    session: Session, merchant_id: uuid.UUID | None = None, endpoint_id: uuid.UUID | None = None
+) -> list[EndpointView]:
+    """The endpoints of a merchant, one of them, or all, newest first; only their own messages are counted."""
+    shown = select(WebhookEndpoint.id)
+    if merchant_id is not None:
+        shown = shown.where(WebhookEndpoint.merchant_id == merchant_id)
+    if endpoint_id is not None:
+        shown = shown.where(WebhookEndpoint.id == endpoint_id)
     counts = (
         select(
             WebhookDelivery.endpoint_id,
             func.count().filter(WebhookDelivery.state == "waiting").label("waiting"),
             func.count().filter(WebhookDelivery.state == "failed").label("failed"),
         )
+        .where(WebhookDelivery.endpoint_id.in_(shown), WebhookDelivery.state.in_(("waiting", "failed")))
         .group_by(WebhookDelivery.endpoint_id)
         .subquery()
     )
     wanted = (
         select(WebhookEndpoint, func.coalesce(counts.c.waiting, 0), func.coalesce(counts.c.failed, 0))
         .outerjoin(counts, counts.c.endpoint_id == WebhookEndpoint.id)
+        .where(WebhookEndpoint.id.in_(shown))
         .order_by(WebhookEndpoint.id.desc())
         .execution_options(populate_existing=True)
     )
-    if merchant_id is not None:
-        wanted = wanted.where(WebhookEndpoint.merchant_id == merchant_id)
     return [
         EndpointView(
             row.id,
@@ -325,3 +358,11 @@ def _endpoint(session: Session, endpoint_id: uuid.UUID) -> WebhookEndpoint:
     if endpoint is None:
         raise NotFound("endpoint_unknown", "没有这个接收地址，请核对。")
     return endpoint
+
+
+def _room_for_one(session: Session, merchant_id: uuid.UUID) -> None:
+    """Nobody else counts this merchant's endpoints until the transaction ends. Raises Conflict("too_many_endpoints")."""
+    merchants.lock_merchant(session, merchant_id)
+    count = select(func.count()).where(WebhookEndpoint.merchant_id == merchant_id, WebhookEndpoint.state == "active")
+    if (session.scalar(count) or 0) >= MOST_ENDPOINTS:
+        raise Conflict("too_many_endpoints", f"一家商户最多 {MOST_ENDPOINTS} 个接收地址，请先停用一个。")

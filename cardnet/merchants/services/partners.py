@@ -187,6 +187,13 @@ def merchant_of_id(session: Session, merchant_id: uuid.UUID) -> MerchantView:
     raise NotFound("merchant_unknown", "没有这家商户，请核对。")
 
 
+def lock_merchant(session: Session, merchant_id: uuid.UUID) -> None:
+    """Whoever else locks this merchant waits until the transaction ends; its sales do not. Raises NotFound."""
+    wanted = select(Merchant.id).where(Merchant.id == merchant_id).with_for_update(key_share=True)
+    if session.scalar(wanted) is None:
+        raise NotFound("merchant_unknown", "没有这家商户，请核对。")
+
+
 def merchants(session: Session) -> list[MerchantView]:
     """All merchants, by code."""
     return [_merchant_view(merchant) for merchant in session.scalars(select(Merchant).order_by(Merchant.code))]

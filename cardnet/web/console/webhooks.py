@@ -53,9 +53,9 @@ def webhook(principal: Principal, endpoint_id: uuid.UUID) -> ResponseReturnValue
     """What was sent to one address, newest first."""
     before = request.args.get("before", "")
     with transaction() as session:
-        found = next((one for one in hooks.endpoints(session) if one.id == endpoint_id), None)
-        if found is None:
+        if not (one := hooks.endpoints(session, endpoint_id=endpoint_id)):
             raise NotFound("endpoint_unknown", gettext("没有这个接收地址，请核对。"))
+        (found,) = one
         merchant = merchants.merchant_of_id(session, found.merchant_id)
         place = int(before) if before.isascii() and before.isdecimal() and len(before) < 18 else None
         lines = list(hooks.deliveries(session, endpoint_id, place, _SHOWN + 1))
