@@ -206,9 +206,13 @@ class _Line:
         flight, self.waiting = self.waiting, []
         if self.begins and self.pgconn.transaction_status == TransactionStatus.IDLE:
             flight.insert(0, _BEGIN)
-        row = None
+        row: Row | None = None
         for sent, answer in zip(flight, self._fly(flight), strict=False):
-            row, error = (None, _wrapped(sent, answer)) if isinstance(answer, psycopg.Error) else (answer, None)
+            row, error = None, None
+            if isinstance(answer, psycopg.Error):
+                error = _wrapped(sent.statement.text.decode(), answer)
+            else:
+                row = answer
             if sent.settle:
                 sent.settle(row, error)
             if error:
@@ -300,8 +304,8 @@ def _row_of(result: Any, translator: Any) -> Row | None:
     return row
 
 
-def _wrapped(sent: _Sent, error: psycopg.Error) -> DBAPIError:
-    wrapped = DBAPIError.instance(sent.statement.text.decode(), None, error, psycopg.Error)
+def _wrapped(said: str, error: psycopg.Error) -> DBAPIError:
+    wrapped = DBAPIError.instance(said, None, error, psycopg.Error)
     assert isinstance(wrapped, DBAPIError)
     return wrapped
 
@@ -370,7 +374,10 @@ class LineSession(Session):
     def _take(self) -> PoolProxiedConnection:
         if self._taken is None:
             assert isinstance(self.bind, Engine)
-            self._taken = self.bind.raw_connection()
+            try:
+                self._taken = self.bind.raw_connection()
+            except psycopg.Error as error:
+                raise _wrapped("connect", error) from error
         return self._taken
 
 

@@ -1,9 +1,12 @@
-"""A proxy before PostgreSQL that loses answers to COMMIT: the database has done it, the client never hears."""
+"""A proxy before PostgreSQL that loses answers to what commits: the database has done it, the client never hears."""
 
 import contextlib
 import socket
 import threading
 from urllib.parse import parse_qs, urlsplit
+
+_STORED = b"application/json"
+"""What a till's answer is stored as: it travels in the journey that commits, and in no other."""
 
 
 class LossyProxy:
@@ -24,7 +27,7 @@ class LossyProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def lose_next_commit(self) -> None:
-        """The answer to the next COMMIT is not passed on: the line is cut instead."""
+        """The answer to the next journey that commits is not passed on: the line is cut instead."""
         with self._lock:
             self._lose += 1
 
@@ -40,14 +43,20 @@ class LossyProxy:
             family, place = self._upstream
             server = socket.socket(family)
             server.connect(place)
+            committing = threading.Event()
             for source, sink, answers in ((client, server, False), (server, client, True)):
-                threading.Thread(target=self._pass_on, args=(source, sink, answers), daemon=True).start()
+                passing = (source, sink, answers, committing)
+                threading.Thread(target=self._pass_on, args=passing, daemon=True).start()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+    def _pass_on(self, source: socket.socket, sink: socket.socket, answers: bool, committing: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while chunk := source.recv(65_536):
-                if answers and b"COMMIT\0" in chunk and self._loses():
-                    break
+                if not answers and _STORED in chunk:
+                    committing.set()
+                elif answers and committing.is_set():
+                    committing.clear()
+                    if self._loses():
+                        break
                 sink.sendall(chunk)
         for end in (source, sink):
             with contextlib.suppress(OSError):
