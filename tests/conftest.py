@@ -1,5 +1,5 @@
-"""The suite's ground: a real PostgreSQL it starts itself (or the server of CARDNET_DATABASE_URL), one migrated
-template database per run, and for each test a savepoint that is rolled back.
+"""The suite's ground: a real PostgreSQL each worker starts itself (or the server of CARDNET_DATABASE_URL), one migrated
+template database per worker, and for each test a savepoint that is rolled back.
 
 `session` is the open transaction of a service test; `client` sends requests whose transactions are savepoints
 inside that same one. Tests of races and of feeds need real commits: they take `fresh_database` and `committing_app`.
@@ -53,12 +53,20 @@ class MovableWorld:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the run's one server before xdist makes its workers, which find it by its address."""
-    if hasattr(config, "workerinput") or config.option.collectonly:
+    """Give every process that runs tests a server of its own, where none is given.
+
+    Transaction ids are a server's: on a common one the close of a day and the order of events would wait for whatever
+    another worker's test has open.
+    """
+    if config.option.collectonly:
         return
-    year_roster()
+    leads = not hasattr(config, "workerinput")
+    if leads:
+        year_roster()
     if given := os.environ.get("CARDNET_DATABASE_URL"):
         os.environ["CARDNET_TEST_SERVER"] = given
+        return
+    if leads and getattr(config.option, "dist", "no") != "no":
         return
     root = Path("/var/lib/cardnet-test") if os.geteuid() == 0 else Path.home() / ".cache" / "cardnet-test"
     config.stash[_EMBEDDED] = running = start(root / str(os.getpid()))
