@@ -5,7 +5,10 @@ BIN := $(VENV)/bin
 PAGES := cardnet/web/static/dist/till/manifest.json
 PAGE_SOURCES := frontend/package-lock.json $(wildcard frontend/*.ts frontend/*.json) $(shell find frontend/src frontend/public -type f 2>/dev/null)
 
-.PHONY: help demo test check fix bench pages browser clean lock
+# Where this is set, each of the many processes the tests and the demonstration start compiles the whole of cardnet again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test check fix bench soak pages browser clean lock
 
 help: ## What can be made here
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +33,9 @@ fix: $(VENV)/.dev ## Let the tools mend what they can
 
 bench: $(VENV)/.dev pages ## Benchmarks, each a ratio to a floor of the same run (BENCH=redemption for one)
 	$(BIN)/python -m benchmarks $(BENCH)
+
+soak: $(VENV)/.dev pages ## The programmes of quality.md at full length, hours (PROGRAMMES="T5 T6" for some)
+	@scripts/soak.sh $(PROGRAMMES)
 
 pages: $(PAGES)
 

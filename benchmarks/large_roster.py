@@ -79,13 +79,13 @@ def _write(file: Path) -> None:
 def work(url: str, folder: Path, job_id: uuid.UUID, officer_id: uuid.UUID) -> None:
     """The worker: check, then submit. Prints its peaks."""
     app = create_app(Settings(data=folder, database_url=url, rate_limits=False), clock_started_at(START))
-    took: dict[str, object] = {"idle": _peak_mb()}
+    took: dict[str, object] = {"idle": peak_mb()}
     with app.app_context():
         world = app.extensions["cardnet.world"]
         for step in ("check", "submit"):
             begun, used = time.perf_counter(), time.process_time()
             jobs.run_roster_job(job_id)
-            took[step] = {"mb": _peak_mb(), "seconds": time.perf_counter() - begun, "cpu": time.process_time() - used}
+            took[step] = {"mb": peak_mb(), "seconds": time.perf_counter() - begun, "cpu": time.process_time() - used}
             with transaction() as session:
                 view = roster_jobs.job_of(session, world, job_id, officer_id)
                 if step == "check":
@@ -98,7 +98,8 @@ def work(url: str, folder: Path, job_id: uuid.UUID, officer_id: uuid.UUID) -> No
     print(json.dumps(took))
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """The most memory this process or one of its children ever held, in MB."""
     # A process inherits ru_maxrss from the one that started it, so our own peak is asked of /proc.
     own = next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM:" in line)
     return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024

@@ -110,6 +110,7 @@ def _write(folder: Path, rows: int) -> dict[str, int]:
         "day": day, "at": day * 86_400 + no % 86_400, "terminal": [f"T{n % 40:02d}" for n in range(rows)],
         "union_fen": fen, "discount_fen": numpy.zeros(rows, "int64"), "benefit_fen": fen, "gross_fen": fen * 3,
         "in_period": numpy.ones(rows, bool), "foreign": numpy.zeros(rows, bool),
+        "paired_day": pa.nulls(rows, pa.int32()),
     }  # fmt: skip
     pq.write_table(pa.table(ours, schema=OURS), folder / "ours.parquet")
     wrong = random.Random(7).sample(range(rows), rows // 1_000)

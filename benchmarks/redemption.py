@@ -4,7 +4,7 @@ Every redemption is a member's own fresh code, redeemed once: verification, rule
 idempotency, durable commit. Codes are made just before each round, because they are good for 35 seconds only.
 Rounds of floor and redemption take turns, so that both meet the same machine; the figure is the median round.
 
-    python -m benchmarks.redemption [--rounds 5] [--seconds 8] [--merchants 8] [--rich] [--floor tests/acceptance/floor.py]
+    python -m benchmarks.redemption [--rounds 9] [--seconds 5] [--merchants 8] [--rich] [--floor tests/acceptance/floor.py]
 
 The redemption is M1 of the acceptance scenarios: body R1, the health check HC2026 out of one pool. `--rich` adds order
 lines, a second pool and a discount that stacks with the subsidy.
@@ -13,54 +13,37 @@ lines, a second pool and a discount that stacks with the subsidy.
 import argparse
 import statistics
 import sys
-import uuid
-from datetime import timedelta
 from pathlib import Path
 
-from benchmarks.ground.members import Holder, make_members
 from benchmarks.ground.offers import make_offers
-from benchmarks.harness import ROOT, Run, drive, gunicorn, machine, postgres, report, request_bytes
-from cardnet import create_app
-from cardnet.config import Settings
-from cardnet.kernel.db import libpq_url, transaction
-from cardnet.kernel.world import World, system_world
-from cardnet.migrations import schema
-from tests.make.merchants import Till
+from benchmarks.ground.sales import CODES_A_SECOND, ground
+from benchmarks.harness import ROOT, Run, drive, gunicorn, machine, report, request_bytes
+from cardnet.kernel.db import libpq_url
 
-CODES_A_SECOND = 600
-"""Codes prepared for each second of a round; a machine that needs more ends its round early."""
+WARM = 500
 
 
 def main(arguments: list[str]) -> int:
     wanted = _options(arguments)
-    world = system_world()
-    with postgres("redemption") as server:
-        url = server.make_database("cardnet")
-        schema.upgrade(url)
-        data = server.folder / "app"
-        each = int(CODES_A_SECOND * wanted.seconds)
-        with create_app(Settings(data=data, database_url=url, rate_limits=False)).app_context():
-            with transaction() as session:
-                holders = make_members(session, world, each * wanted.rounds + 500)
-            with transaction() as session:
-                tills = make_offers(session, world, wanted.merchants, rich=wanted.rich)
-        ours = {"CARDNET_DATABASE_URL": url, "CARDNET_DATA": str(data), "CARDNET_RATE_LIMITS": "off"}
+    each = int(CODES_A_SECOND * wanted.seconds)
+    members = each * wanted.rounds + WARM
+    floor_runs, our_runs = [], []
+    with ground(
+        "redemption", members, lambda session, world: make_offers(session, world, wanted.merchants, rich=wanted.rich)
+    ) as field:
+        server = field.server
         floor_database = {"FLOOR_DSN": libpq_url(server.make_database("floor"))}
-        floor_runs, our_runs = [], []
         with (
-            gunicorn("wsgi:app", ROOT, ours) as web,
+            gunicorn("wsgi:app", ROOT, field.env) as web,
             gunicorn("floor:app", wanted.floor.parent, floor_database) as floor,
         ):
-            floor_request = _requests(floor.port, "/redeem", holders[:1], tills, world, wanted, 0)[0]
-            drive(floor, server, [floor_request] * 500, 2)
-            drive(
-                web, server, _requests(web.port, "/merchant/v1/redemptions", holders[:500], tills, world, wanted, 2), 2
-            )
-            del holders[:500]
+            # The floor reads nothing of its body, which is of the size of ours.
+            floor_request = request_bytes(floor.port, "/redeem", {"code": "CN1:" + "0" * 373, "amount_fen": 38_000})
+            drive(floor, server, [floor_request] * WARM, 2)
+            drive(web, server, field.requests(web.port, WARM, 2, rich=wanted.rich), 2)
             for turn in range(wanted.rounds):
                 floor_runs.append(drive(floor, server, [floor_request] * 5 * each, wanted.seconds))
-                mine, holders = holders[:each], holders[each:]
-                requests = _requests(web.port, "/merchant/v1/redemptions", mine, tills, world, wanted, wanted.seconds)
+                requests = field.requests(web.port, each, wanted.seconds, rich=wanted.rich)
                 our_runs.append(drive(web, server, requests, wanted.seconds))
                 print(f"# round {turn + 1}: {_line(floor_runs[-1])} | {_line(our_runs[-1])}", file=sys.stderr)
         _tell("redemption_rich" if wanted.rich else "redemption", floor_runs, our_runs, machine(server))
@@ -69,35 +52,12 @@ def main(arguments: list[str]) -> int:
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.redemption")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--merchants", type=int, default=8)
     parser.add_argument("--rich", action="store_true")
     parser.add_argument("--floor", type=lambda text: Path(text).resolve(), default=ROOT / "tests/acceptance/floor.py")
     return parser.parse_args(arguments)
-
-
-def _requests(
-    port: int,
-    path: str,
-    holders: list[Holder],
-    tills: list[Till],
-    world: World,
-    wanted: argparse.Namespace,
-    seconds: float,
-) -> list[bytes]:
-    """One request per member. Codes are dated across the round, so that each is a few seconds old when it is shown."""
-    found = []
-    for number, holder in enumerate(holders):
-        till = tills[number % len(tills)]
-        shown_at = world.now() + timedelta(seconds=seconds * number / max(1, len(holders)))
-        purchase: dict[str, object] = {"amount_fen": 38_000, "service_code": "health_check"}
-        if wanted.rich:
-            purchase["lines"] = [{"line_no": 1, "amount_fen": 38_000, "category": "health"}]
-        reference = f"R-{uuid.uuid4().hex[:12]}"
-        body = {"code": holder.code(shown_at, world), "merchant_ref": reference, "capture": True, "purchase": purchase}
-        found.append(request_bytes(port, path, body, till.headers | {"Idempotency-Key": uuid.uuid4().hex}))
-    return found
 
 
 def _tell(name: str, floor_runs: list[Run], our_runs: list[Run], on: dict[str, object]) -> None:

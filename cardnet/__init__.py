@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from cardnet import http, web
 from cardnet.config import Settings, settings_from
+from cardnet.kernel import failpoints
 from cardnet.kernel.db import SessionFactory, act_as_app_role, db, sqlalchemy_url
 from cardnet.kernel.errors import InvalidInput
 from cardnet.kernel.vault import Vault, vault_from_json, vault_in_folder
@@ -38,7 +39,7 @@ def create_app(settings: Settings | None = None, world: World | None = None) -> 
             "pool_size": settings.pool_size,
             "max_overflow": 0,
             "pool_timeout": 10,
-            "pool_reset_on_return": None,  # kernel.statement does it, and only where something is open
+            "pool_reset_on_return": None,  # kernel.line_session does it, and only where something is open
             # A failed statement is logged without its values: they hold codes, and logs carry ids only.
             "hide_parameters": True,
             "connect_args": {"options": "-c timezone=UTC"},
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None, world: World | None = None) -> 
     http.install(app)
     app.register_blueprint(merchant_api_blueprint)
     web.install(app)
+    failpoints.install()
     return app
 
 

@@ -20,6 +20,7 @@ from cardnet import create_app
 from cardnet.access import services as access
 from cardnet.access.rules import Role, roles_of, totp_code
 from cardnet.benefits import cli as benefits_cli
+from cardnet.benefits.cli_duplicates import MEMBER_COMMANDS
 from cardnet.config import Settings, settings_from
 from cardnet.credential import cli as credential_cli
 from cardnet.credential import store as credential
@@ -30,17 +31,23 @@ from cardnet.demo.story import load
 from cardnet.finance import cli as finance_cli
 from cardnet.issuance import cli as issuance_cli
 from cardnet.issuance import cli_registers
+from cardnet.issuance.cli_members import members_group
+from cardnet.kernel import maintenance
 from cardnet.kernel.db import libpq_url, owner_engine, transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput
 from cardnet.kernel.jobs import run_worker
 from cardnet.kernel.world import clock_started_at, system_world
 from cardnet.membership import cli as membership_cli
 from cardnet.membership import services as membership
+from cardnet.membership.cli_accounts import ACCOUNT_COMMANDS
+from cardnet.merchants import cli as merchants_cli
 from cardnet.migrations import schema
+from cardnet.web import cli as web_cli
 from cardnet.wiring import current_settings, current_world
 
 _WITHOUT_APP = {"demo", "demo-data", "serve", "upgrade"}
 _OLDEST_POSTGRESQL = 15
+_CARDS_SHOWN = 5
 
 
 class CardnetGroup(click.Group):
@@ -86,7 +93,7 @@ def demo(port: int, fresh: bool) -> None:  # noqa: FBT001 - click hands flags ov
     settings = settings_from(os.environ)
     running.refuse_second_start(settings.data)
     running.free_port(port)
-    click.echo(f"正在准备演示数据（{settings.data}）…")
+    click.echo(f"正在准备演示数据（{settings.data}），第一次约一分钟 …")
     given = os.environ.get("CARDNET_DATABASE_URL")
     with running.database(settings, given_url=given, fresh=fresh) as place:
         prepared = load(place.url, settings)
@@ -99,7 +106,8 @@ def demo(port: int, fresh: bool) -> None:  # noqa: FBT001 - click hands flags ov
 
 @main.command("demo-data")
 @click.option("--json", "as_json", is_flag=True, help="输出一份 JSON。")
-def demo_data(as_json: bool) -> None:  # noqa: FBT001
+@click.option("--all", "every_card", is_flag=True, help="列出每一张可以激活的卡，不只前几张。")
+def demo_data(*, as_json: bool, every_card: bool) -> None:
     """演示工会里有什么：账号、密码、商户、终端令牌、项目、可以激活的卡。"""
     settings = settings_from(os.environ)
     document = running.demo_data(settings.data)
@@ -112,10 +120,13 @@ def demo_data(as_json: bool) -> None:  # noqa: FBT001
         click.echo(f"账号 {account['username']}  密码 {account['password']}  此刻的动态口令 {code}")
     for merchant in document["merchants"]:
         tokens = "、".join(terminal["token"] for terminal in merchant["terminals"])
-        click.echo(f"商户 {merchant['code']} {merchant['name']}  终端密钥 {tokens}")
-    for card in document["cards"]:
-        if card["state"] == "delivered":
-            click.echo(f"可激活的卡 {card['number']}  激活码 {card['activation_code']}  证件后四位 {card['id_last4']}")
+        click.echo(f"商户 {merchant['code']} {merchant['name']}  终端令牌 {tokens}")
+    ready = [card for card in document["cards"] if card["state"] == "delivered"]
+    shown = ready if every_card else ready[:_CARDS_SHOWN]
+    for card in shown:
+        click.echo(f"可激活的卡 {card['number']}  激活码 {card['activation_code']}  证件后四位 {card['id_last4']}")
+    if len(shown) < len(ready):
+        click.echo(f"还有 {len(ready) - len(shown)} 张可激活的卡：cardnet demo-data --all")
 
 
 @main.command()
@@ -197,6 +208,36 @@ def token(username: str) -> None:
         click.echo(access.issue_token(session, current_world(), access.principal_of_username(session, username)))
 
 
+@main.group("maintenance")
+def maintenance_group() -> None:
+    """系统维护：打开后各网页进程几秒内停止一切写入，查询照常。"""
+
+
+@maintenance_group.command("on")
+@click.option("--message", default="", help="告诉使用者的话，例如“预计 22:30 恢复”。")
+def maintenance_on(message: str) -> None:
+    """打开。"""
+    with transaction() as session:
+        closed = maintenance.close(session, current_world(), message)
+    click.echo(f"系统维护已打开（{closed.since.isoformat(timespec='seconds')} 起）。后台任务不受影响，需要时另行停止。")
+
+
+@maintenance_group.command("off")
+def maintenance_off() -> None:
+    """关闭，恢复办理。"""
+    with transaction() as session:
+        was_on = maintenance.open_again(session, current_world())
+    click.echo("系统维护已关闭，几秒内恢复办理。" if was_on else "系统维护本来就没有打开。")
+
+
+@maintenance_group.command("status")
+def maintenance_status() -> None:
+    """现在是否在维护。"""
+    with transaction() as session:
+        closed = maintenance.closed(session)
+    click.echo(f"维护中，{closed.since.isoformat(timespec='seconds')} 起。{closed.message}" if closed else "正常。")
+
+
 def _findings(settings: Settings) -> list[tuple[str, bool]]:
     url = settings.database()
     found, newest = schema.current(url), schema.newest()
@@ -275,7 +316,11 @@ def _refuse(error: CardnetError) -> None:
 
 
 membership_cli.register.add_command(cli_registers.show_register)
-_PACKAGES = (membership_cli, credential_cli, issuance_cli, benefits_cli, finance_cli)
+for _command in ACCOUNT_COMMANDS:
+    accounts.add_command(_command)
+for _command in MEMBER_COMMANDS:
+    members_group.add_command(_command)
+_PACKAGES = (membership_cli, merchants_cli, credential_cli, issuance_cli, benefits_cli, finance_cli, web_cli)
 for _command in (command for package in _PACKAGES for command in package.COMMANDS):
     main.add_command(_command)
     if isinstance(_command, click.Group) and _command.name == "cards":

@@ -68,6 +68,7 @@ class Settings:
     wechat_app_id: str | None = None
     wechat_secret: str = field(default="", repr=False)
     wechat_template: str = ""
+    wechat_token: str = field(default="", repr=False)
     simulated_phone: bool = False
 
     def database(self) -> str:
@@ -129,6 +130,7 @@ def _gateways(env: Mapping[str, str]) -> dict[str, Any]:
         "wechat_app_id": account,
         "wechat_secret": env.get("CARDNET_WECHAT_SECRET", ""),
         "wechat_template": env.get("CARDNET_WECHAT_TEMPLATE", ""),
+        "wechat_token": env.get("CARDNET_WECHAT_TOKEN", ""),
         "simulated_phone": simulated,
     }
 

@@ -64,10 +64,25 @@ def watch_codes(timestamp: int) -> None:  # noqa: ARG001
         with transaction() as session:
             watched = benefits.watch_codes(session, current_world())
         more = watched.more
-        if watched.not_issued or watched.copied:
+        if watched.alarms:
             structlog.get_logger().error(
-                "credential_alarm", not_issued=watched.not_issued, clone_suspected=watched.copied
+                "credential_alarm",
+                not_issued=watched.not_issued,
+                clone_suspected=watched.copied,
+                forged_code=watched.forged,
+                harvest_suspected=watched.harvested,
+                velocity_suspected=watched.hurried,
             )
+
+
+@jobs.periodic(cron="* * * * *")
+@jobs.task(queueing_lock="tell_uses", pass_context=False)
+def tell_uses(timestamp: int) -> None:  # noqa: ARG001
+    """Members hear of every use of their card, with the way to say that it was not theirs."""
+    more = True
+    while more:
+        with transaction() as session:
+            more = benefits.tell_uses(session, current_world()).more
 
 
 @jobs.periodic(cron="50 17 * * *")

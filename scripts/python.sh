@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv and installs one lock file into it, every hash checked.
+# Makes .venv and installs one lock file into it, every hash checked. Of pip only errors are shown.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lock=$1
@@ -24,7 +24,7 @@ if [ ! -x .venv/bin/pip ]; then
   fi
 fi
 echo "cardnet: 正在安装 $lock …"
-.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
+.venv/bin/pip install -qq --disable-pip-version-check --require-hashes -r "$lock" ||
   die "没有装上 $lock：请检查到 Python 软件源的网络后再试。"
-.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -e . ||
+.venv/bin/pip install -qq --disable-pip-version-check --no-deps -e . ||
   die "没有装上 cardnet 本身：请看上面的提示。"

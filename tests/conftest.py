@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
@@ -25,14 +27,22 @@ from cardnet import create_app
 from cardnet.config import Settings
 from cardnet.kernel.db import SessionFactory, act_as_app_role, sqlalchemy_url
 from cardnet.kernel.postgres import EmbeddedServer, Server, start
+from cardnet.kernel.vault import vault_in_folder
 from cardnet.kernel.world import World, frozen_world
 from cardnet.migrations import schema
+from tests.make import benefits, issuance, ready, redemptions
+from tests.make.ground import server_folder
 from tests.make.year_roster import year_roster
 
 ACCEPTANCE = Path(__file__).parent / "acceptance"
 """Data with exact expected results. The roster of 30,000 is kept packed; `pytest_configure` makes the workbook."""
 START = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 """2026-11-21 10:00 in Shanghai, the moment the acceptance scenarios start at."""
+
+
+# How long one example takes is no part of any test: a machine for CI may stand still.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 class MovableWorld:
@@ -68,8 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if leads and getattr(config.option, "dist", "no") != "no":
         return
-    root = Path("/var/lib/cardnet-test") if os.geteuid() == 0 else Path.home() / ".cache" / "cardnet-test"
-    config.stash[_EMBEDDED] = running = start(root / str(os.getpid()))
+    config.stash[_EMBEDDED] = running = start(server_folder(str(os.getpid())))
     os.environ["CARDNET_TEST_SERVER"] = running.base_url
     with psycopg.connect(running.base_url, autocommit=True) as connection:
         # A test database need not survive a power cut; tests of durability set this back for themselves.
@@ -99,12 +108,31 @@ def run_name() -> str:
 
 
 @pytest.fixture(scope="session")
-def template(server: Server, run_name: str) -> Iterator[str]:
+def template(server: Server, run_name: str, data_folder: Path) -> Iterator[str]:
     """The name of a migrated, empty database that others are copied from."""
     name = f"cardnet_template_{run_name}"
-    schema.upgrade(server.make_database(name))
+    url = server.make_database(name)
+    schema.upgrade(url)
+    make_ready(url, data_folder)
     yield name
     server.drop_database(name)
+
+
+def make_ready(url: str, data: Path) -> None:
+    """What most tests begin with is made once, before any of them can change how, and leaves nothing here."""
+    beginnings: tuple[tuple[str, ready.Make], ...] = (
+        ("office", issuance.open_office),
+        ("benefits", benefits.open_shop),
+        *((f"shop of {people}", partial(redemptions.open_shop, people=people)) for people in (2, 3, 4)),
+    )
+    for name, make in beginnings:
+        # An engine for each: what the process remembers of a database it remembers by its engine.
+        engine = create_engine(sqlalchemy_url(url), connect_args={"options": "-c timezone=UTC"})
+        act_as_app_role(engine)
+        with SessionFactory(engine, vault=vault_in_folder(data)[0], root_folder=data)() as session:
+            ready.keep(session, MovableWorld().world(), name, make)
+            session.rollback()
+        engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -203,12 +231,19 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
+@contextmanager
+def committing(app: Flask, url: str, world: World) -> Iterator[Flask]:
+    """The app on a database where its transactions really commit."""
+    engine = create_engine(sqlalchemy_url(url), **app.config["SQLALCHEMY_ENGINE_OPTIONS"])
+    act_as_app_role(engine)
+    factory = SessionFactory(engine, **app.extensions["cardnet.sessions"].info)
+    with borrowed(app, world, factory, url):
+        yield app
+    engine.dispose()
+
+
 @pytest.fixture
 def committing_app(one_app: Flask, fresh_database: str, world: World) -> Iterator[Flask]:
     """The app on a database of its own, where its transactions really commit."""
-    engine = create_engine(sqlalchemy_url(fresh_database), **one_app.config["SQLALCHEMY_ENGINE_OPTIONS"])
-    act_as_app_role(engine)
-    factory = SessionFactory(engine, **one_app.extensions["cardnet.sessions"].info)
-    with borrowed(one_app, world, factory, fresh_database) as app:
+    with committing(one_app, fresh_database, world) as app:
         yield app
-    engine.dispose()

@@ -76,6 +76,36 @@ def five_percent() -> dict[str, Any]:
 
 def make_offers(session: Session, world: World, merchants: int, *, rich: bool = False) -> list[Till]:
     """The programs, good everywhere, and a till at each of `merchants` merchants."""
+    officers = _officers(session, world)
+    make_pool(session, world, MakePool("HC-FEN", "体检资金", PoolUnit.FEN, 10**12, _DOCUMENT))
+    make_pool(session, world, MakePool("HC-HEADS", "体检人数", PoolUnit.PERSONS, 10**7, _DOCUMENT))
+    pools = ("HC-FEN", "HC-HEADS") if rich else ("HC-FEN",)
+    _in_force(session, world, officers, "HC2026", "健康体检补贴", ProgramKind.SUBSIDY, health_check(*pools))
+    if rich:
+        _in_force(session, world, officers, "D-5", "会员九五折", ProgramKind.DISCOUNT, five_percent())
+    return _tills(session, world, merchants)
+
+
+def make_own_offers(session: Session, world: World, merchants: int, *, each: int = 1) -> list[Till]:
+    """`each` health checks of every merchant's own, out of a pool of its own, and its till."""
+    officers = _officers(session, world)
+    tills = _tills(session, world, merchants)
+    for till in tills:
+        merchant = till.venue.merchant_code
+        make_pool(session, world, MakePool(f"P-{merchant}", "体检资金", PoolUnit.FEN, 10**12, _DOCUMENT))
+        for number in range(each):
+            body = health_check(f"P-{merchant}")
+            body["when"]["of"].append({"op": "merchant_in", "codes": [merchant]})
+            _in_force(session, world, officers, f"H{number}-{merchant}", "健康体检补贴", ProgramKind.SUBSIDY, body)
+    return tills
+
+
+def _tills(session: Session, world: World, merchants: int) -> list[Till]:
+    return [make_till(session, world, f"M{1001 + n}", name=f"商户{n + 1}") for n in range(merchants)]
+
+
+def _officers(session: Session, world: World) -> tuple[Principal, Principal]:
+    """Who drafts a rule, and who approves it."""
     district = union_of_code(session, "C")
     author, approver = (
         make_officer(
@@ -89,25 +119,19 @@ def make_offers(session: Session, world: World, merchants: int, *, rich: bool = 
         )
         for name in ("author", "approver")
     )
-    make_pool(session, world, MakePool("HC-FEN", "体检资金", PoolUnit.FEN, 10**12, _DOCUMENT))
-    make_pool(session, world, MakePool("HC-HEADS", "体检人数", PoolUnit.PERSONS, 10**7, _DOCUMENT))
-    pools = ("HC-FEN", "HC-HEADS") if rich else ("HC-FEN",)
-    _in_force(session, world, author, approver, "HC2026", "健康体检补贴", ProgramKind.SUBSIDY, health_check(*pools))
-    if rich:
-        _in_force(session, world, author, approver, "D-5", "会员九五折", ProgramKind.DISCOUNT, five_percent())
-    return [make_till(session, world, f"M{1001 + n}", name=f"商户{n + 1}") for n in range(merchants)]
+    return author, approver
 
 
 def _in_force(
     session: Session,
     world: World,
-    author: Principal,
-    approver: Principal,
+    officers: tuple[Principal, Principal],
     code: str,
     name: str,
     kind: ProgramKind,
     body: dict[str, Any],
 ) -> None:
+    author, approver = officers
     create_program(session, world, CreateProgram(code, name, kind, _DOCUMENT, author.union_id, author))
     first = date(day_of(world.now()).year, 1, 1)
     draft = draft_rule(session, world, DraftRule(code, body, first, author))

@@ -26,6 +26,14 @@ class Role(enum.StrEnum):
     AUDITOR = "auditor"
     CHAIR = "chair"
     ADMIN = "admin"
+    MERCHANT_MANAGER = "merchant_manager"
+    MERCHANT_CASHIER = "merchant_cashier"
+
+
+MERCHANT_ROLES = (Role.MERCHANT_MANAGER, Role.MERCHANT_CASHIER)
+"""People of a merchant: their scope is the merchant. All other roles are the union's."""
+
+UNION_ROLES = tuple(role for role in Role if role not in MERCHANT_ROLES)
 
 
 class AccountState(enum.StrEnum):

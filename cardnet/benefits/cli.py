@@ -8,9 +8,17 @@ from pathlib import Path
 import click
 
 from cardnet.access.services import principal_of_username
-from cardnet.benefits import services
+from cardnet.benefits import services, use_english
+from cardnet.benefits.cli_advices import advices
+from cardnet.benefits.cli_bulletin import bulletin_group
+from cardnet.benefits.cli_orgs import orgs_group
+from cardnet.benefits.cli_rules import rules
+from cardnet.issuance import card_english
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import NotFound
+from cardnet.membership import english
+from cardnet.membership.cli_parts import language_option, refused_in
+from cardnet.membership.english import Say
 from cardnet.wiring import current_world
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -26,24 +34,26 @@ def past_uses() -> None:
 @past_uses.command("import")
 @click.argument("file", type=_FILE)
 @_as
+@language_option(use_english.BOOK, card_english.BOOK, english.BOOK)
 @_json
-def import_file(file: Path, username: str, *, as_json: bool) -> None:
+def import_file(file: Path, username: str, say: Say, *, as_json: bool) -> None:
     """导入以往使用登记表：项目、使用日期，卡号或证件号码；有错的行不导入并逐条说明。"""
-    with transaction() as session:
+    with refused_in(say), transaction() as session:
         officer = principal_of_username(session, username)
         command = services.ImportPastUses(file.read_bytes(), file.name, officer)
         done = services.import_past_uses(session, current_world(), command)
     if as_json:
-        findings = [found._asdict() for found in done.findings]
+        findings = [found._asdict() | {"message": say(found.message)} for found in done.findings]
         _say(asdict(done) | {"import_id": done.import_id and str(done.import_id), "findings": findings})
         return
-    click.echo(
+    counted = (
         f"共 {done.rows} 行：计入 {done.stored}（{done.people} 人），以前已计入 {done.known}，需要改正 {done.invalid}。"
     )
+    click.echo(say(counted))
     for found in done.findings:
-        click.echo(f"第 {found.line} 行 {found.column}：{found.message}")
+        click.echo(say(f"第 {found.line} 行 {found.column}：") + say(found.message))
     if done.import_id:
-        click.echo(f"导错了可以撤回：cardnet past-uses take-back {done.import_id} --reason …")
+        click.echo(say(f"导错了可以撤回：cardnet past-uses take-back {done.import_id} --reason …"))
 
 
 @past_uses.command("list")
@@ -87,4 +97,4 @@ def _say(document: object) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, default=str))
 
 
-COMMANDS = [past_uses]
+COMMANDS = [past_uses, advices, rules, bulletin_group, orgs_group]

@@ -93,14 +93,19 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         select r.id from redemption r where not exists (select from decision d where d.redemption_id = r.id)""",
     ),
     "proof": (
-        "每个动态码最多成就一笔核销",
+        "每个动态码最多成就一笔核销，在别处用过而由工会承担的除外",
         """
         select r.card_index, r.proof_id from redemption r where r.state <> 'refused' and r.proof_id is not null
+          and not r.borne
         group by 1, 2 having count(*) > 1
+        union all
+        select r.card_index, r.proof_id from redemption r where r.state <> 'refused' and r.proof_id is not null
+        group by 1, 2, r.merchant_id having count(*) > 1
         union all
         select r.card_index, r.proof_id from redemption r left join proof_used p
           on p.card_index = r.card_index and p.proof_id = r.proof_id
-        where r.state <> 'refused' and r.proof_id is not null and p.redemption_id is distinct from r.id""",
+        where r.state <> 'refused' and r.proof_id is not null
+          and (p.card_index is null or p.redemption_id is distinct from r.id and not r.borne)""",
     ),
     "printed": (
         "每人的实体卡每天至多一笔有效核销，试错不超过五次",
@@ -125,6 +130,51 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         where r.merchant_ref is not null and r.state not in ('refused', 'reversed', 'expired')
         group by 1, 2 having count(*) > 1""",
     ),
+    "A1": (
+        "每条离线记录：接受的恰有一笔核销，由会员码、商户与金额对应；超限的都立了差异；待核定的最多一个结论",
+        """
+        with settled as (
+          select a.id, a.merchant_id, a.merchant_ref, a.terminal_id, a.terminal_seq, a.outcome, a.code, a.redemption_id,
+                 a.occurred_at as at
+          from advice a where a.outcome in ('captured', 'captured_with_exception')
+          union all
+          select a.id, a.merchant_id, a.merchant_ref, a.terminal_id, a.terminal_seq, v.outcome, v.code, v.redemption_id,
+                 v.happened_at
+          from advice_review v join advice a on a.id = v.advice_id where v.kind = 'accept' and v.state = 'done')
+        select s.id, 'redemption' as why from settled s left join redemption r on r.id = s.redemption_id
+        where r.id is null or r.merchant_id <> s.merchant_id or r.merchant_ref <> s.merchant_ref
+           or r.state in ('refused', 'held', 'expired') or r.event_at <> s.at
+        union all
+        select s.id, 'exception' from settled s where s.outcome = 'captured_with_exception'
+          and not exists (select from advice_exception x where x.advice_id = s.id and x.code = 'E11' and x.fen > 0)
+        union all
+        select min(s.id::text)::uuid, 'twice' from settled s group by s.redemption_id having count(*) > 1
+        union all
+        select v.advice_id, 'review' from advice_review v join advice a on a.id = v.advice_id
+        where a.outcome <> 'held_for_review' or v.state <> 'declined' and v.maker_id = v.checker_id
+        union all
+        select r.id, 'borne' from redemption r where r.borne
+          and not exists (select from settled s where s.redemption_id = r.id and s.outcome = 'captured_with_exception')""",
+    ),
+    "A2": (
+        "终端的离线序号：缺号都立了差异，立了差异的确实缺号；由人关闭的写明姓名和理由",
+        """
+        with numbers as (select distinct terminal_id, terminal_seq as n from advice
+                          where code is distinct from 'signature_invalid'),
+        holes as (select terminal_id, n + 1 as first, next - 1 as last from (
+            select terminal_id, n, lead(n) over (partition by terminal_id order by n) as next from numbers) t
+          where next > n + 1)
+        select h.terminal_id, h.first, 'no exception' as why from holes h where not exists (
+          select from advice_exception x where x.terminal_id = h.terminal_id and x.why = 'gap'
+            and (x.closed_at is null or x.closed_by is not null) and x.first_seq <= h.first and x.last_seq >= h.last)
+        union all
+        select x.terminal_id, x.first_seq, 'nothing missing' from advice_exception x
+        where x.why = 'gap' and x.closed_at is null and exists (
+          select from numbers n where n.terminal_id = x.terminal_id and n.n between x.first_seq and x.last_seq)
+        union all
+        select x.terminal_id, x.first_seq, 'closed by nobody' from advice_exception x
+        where x.why <> 'gap' and x.closed_at is not null and x.closed_by is null""",
+    ),
     "rule_version": (
         "已批准的执行标准由另一人审批，触发器保护其内容",
         """
@@ -133,5 +183,16 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         union all
         select 'trigger' where not exists (select from pg_trigger where tgrelid = 'rule_version'::regclass
           and tgname = 'rule_version_immutable' and tgenabled in ('O', 'A'))""",
+    ),
+    "bulletin": (
+        "每期通报与发出时的散列值一致，更正是同一工会同一期的下一份，触发器保护其内容",
+        """
+        select b.id::text from bulletin_issue b left join bulletin_issue c on c.id = b.corrects_id
+        where b.sha256 <> sha256(convert_to(b.content, 'UTF8'))
+           or (c.id is not null
+               and (c.union_id, c.year, c.number, c.edition + 1) <> (b.union_id, b.year, b.number, b.edition))
+        union all
+        select 'trigger' where not exists (select from pg_trigger where tgrelid = 'bulletin_issue'::regclass
+          and tgname = 'bulletin_issue_append_only' and tgenabled in ('O', 'A'))""",
     ),
 }

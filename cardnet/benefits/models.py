@@ -5,118 +5,21 @@ row it names, and the row of a busy merchant would be locked by all. What the ke
 `person_id` stands on every one of them, so that they can be laid out by person when one database is too small.
 """
 
-import enum
 import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, SmallInteger, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cardnet.benefits.words import (
-    AdviceOutcome,
     DecisionMode,
-    Operator,
-    ProgramKind,
     RedemptionState,
     RefundKind,
-    RuleState,
-    VersionBasis,
 )
-from cardnet.kernel.db import Base
-
-
-def _one_of(column: str, words: type[enum.StrEnum]) -> CheckConstraint:
-    return CheckConstraint(f"{column} in ({', '.join(repr(str(word)) for word in words)})", name=column)
-
+from cardnet.kernel.db import Base, one_of
 
 BUSINESS_DATE = "(accepted_at AT TIME ZONE 'Asia/Shanghai'::text)::date"
-
-
-class Program(Base):
-    """Something the union gives, with the document that decided it and the budget line it is paid from."""
-
-    __tablename__ = "program"
-    __table_args__ = (
-        UniqueConstraint("code"),
-        _one_of("kind", ProgramKind),
-        _one_of("operator", Operator),
-        _one_of("version_basis", VersionBasis),
-    )
-
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    code: Mapped[str]
-    name: Mapped[str]
-    kind: Mapped[str]
-    operator: Mapped[str]
-    version_basis: Mapped[str]
-    doc_ref: Mapped[str]
-    budget_line: Mapped[str | None]
-    owner_union_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("union_node.id"))
-    created_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"))
-    created_at: Mapped[datetime]
-
-
-class RuleVersion(Base):
-    """The dated rules of a program. Once approved its body never changes (a trigger); only its end may come nearer."""
-
-    __tablename__ = "rule_version"
-    __table_args__ = (
-        UniqueConstraint("program_id", "no"),
-        _one_of("status", RuleState),
-        CheckConstraint("approver_id <> author_id", name="four_eyes"),
-        CheckConstraint("status in ('draft', 'in_review') or approver_id is not null", name="approved"),
-        CheckConstraint("effective_to >= effective_from", name="period"),
-        # Two approvals of overlapping versions at once: the second is refused by the database.
-        ExcludeConstraint(
-            (text("uuidrange(program_id, program_id, '[]')"), "&&"),
-            (text("daterange(effective_from, effective_to)"), "&&"),
-            using="gist",
-            where=text("status = 'approved'"),
-            name="ex_rule_version_approved_period",
-        ),
-    )
-
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    program_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("program.id"))
-    no: Mapped[int]
-    effective_from: Mapped[date]
-    effective_to: Mapped[date | None]
-    body: Mapped[dict[str, Any]]
-    schema_version: Mapped[str]
-    content_hash: Mapped[str]
-    status: Mapped[str]
-    doc_ref: Mapped[str]
-    author_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"))
-    approver_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("account.id"))
-    created_at: Mapped[datetime]
-    submitted_at: Mapped[datetime | None]
-    approved_at: Mapped[datetime | None]
-
-
-class RuleParameter(Base):
-    """A yearly figure rule documents may name (`{"param": code}`): in force from a day until the next row. Append-only."""
-
-    __tablename__ = "rule_parameter"
-    __table_args__ = (CheckConstraint("value >= 0", name="value"),)
-
-    code: Mapped[str] = mapped_column(primary_key=True)
-    effective_from: Mapped[date] = mapped_column(primary_key=True)
-    value: Mapped[int]
-    doc_ref: Mapped[str]
-    author_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"))
-    created_at: Mapped[datetime]
-
-
-class RuleGeneration(Base):
-    """One row: a token that changes with every approval, so that processes notice that what they cached is old."""
-
-    __tablename__ = "rule_generation"
-    __table_args__ = (CheckConstraint("one = 1", name="one"),)
-
-    one: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    token: Mapped[uuid.UUID]
 
 
 class FamilyMember(Base):
@@ -177,7 +80,7 @@ class Redemption(Base):
 
     __tablename__ = "redemption"
     __table_args__ = (
-        _one_of("state", RedemptionState),
+        one_of("state", RedemptionState),
         CheckConstraint("refunded_fen <= captured_fen and captured_fen <= held_fen", name="amounts"),
         CheckConstraint(
             "refunded_fen >= 0 and captured_fen >= 0 and held_fen <= amount_fen and discount_fen >= 0 "
@@ -272,7 +175,7 @@ class Decision(Base):
     """Why: the inputs, every candidate with its rule version and outcome, what was chosen. Append-only, replayable."""
 
     __tablename__ = "decision"
-    __table_args__ = (_one_of("mode", DecisionMode), Index(None, "redemption_id"))
+    __table_args__ = (one_of("mode", DecisionMode), Index(None, "redemption_id"))
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     redemption_id: Mapped[uuid.UUID | None]
@@ -370,63 +273,6 @@ class OrganisedRedemption(Base):
     payer: Mapped[str]
 
 
-class Advice(Base):
-    """What a till reports that it did without a network: kept whatever we say to it. Append-only.
-
-    `record` is what it sent, `code` why not captured, or what is special; `given_fen` what the till took off.
-    """
-
-    __tablename__ = "advice"
-    __table_args__ = (
-        _one_of("outcome", AdviceOutcome),
-        Index(None, "terminal_id", "terminal_seq"),
-        Index(None, "merchant_id", "merchant_ref"),
-        Index("ix_advice_for_review", "merchant_id", "id", postgresql_where=text("outcome = 'held_for_review'")),
-    )
-
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    merchant_id: Mapped[uuid.UUID]
-    terminal_id: Mapped[uuid.UUID]
-    terminal_seq: Mapped[int]
-    merchant_ref: Mapped[str]
-    record: Mapped[dict[str, Any]]
-    digest: Mapped[bytes]
-    card_index: Mapped[int | None]
-    given_fen: Mapped[int]
-    outcome: Mapped[str]
-    code: Mapped[str | None]
-    redemption_id: Mapped[uuid.UUID | None]
-    occurred_at: Mapped[datetime]
-    received_at: Mapped[datetime]
-
-
-class AdviceException(Base):
-    """What finance must look at: E11, given beyond what a till may give alone; E12, records missing or not in their chain.
-
-    A gap is closed when the records come.
-    """
-
-    __tablename__ = "advice_exception"
-    __table_args__ = (
-        CheckConstraint("code in ('E11', 'E12')", name="code"),
-        CheckConstraint("first_seq <= last_seq", name="range"),
-        Index("ix_advice_exception_open", "merchant_id", "id", postgresql_where=text("closed_at is null")),
-        Index(None, "terminal_id", "first_seq"),
-    )
-
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    merchant_id: Mapped[uuid.UUID]
-    terminal_id: Mapped[uuid.UUID]
-    code: Mapped[str]
-    why: Mapped[str]
-    advice_id: Mapped[uuid.UUID | None]
-    first_seq: Mapped[int]
-    last_seq: Mapped[int]
-    fen: Mapped[int]
-    opened_at: Mapped[datetime]
-    closed_at: Mapped[datetime | None]
-
-
 class Refund(Base):
     """A reversal, the release of a hold, or a refund of part or all. Append-only.
 
@@ -436,7 +282,7 @@ class Refund(Base):
 
     __tablename__ = "refund"
     __table_args__ = (
-        _one_of("kind", RefundKind),
+        one_of("kind", RefundKind),
         CheckConstraint("fen > 0 and union_fen between 0 and fen", name="fen"),
         Index(None, "redemption_id"),
         Index(None, "business_date", "merchant_id"),
@@ -464,4 +310,11 @@ class Refund(Base):
     business_date: Mapped[date] = mapped_column(Computed(BUSINESS_DATE, persisted=True))
 
 
-from cardnet.benefits import models_past  # noqa: E402, F401 - registered with the rest
+from cardnet.benefits import (  # noqa: E402, F401 - registered with the rest
+    models_advice,
+    models_authority,
+    models_bulletin,
+    models_past,
+    models_program,
+    models_voice,
+)

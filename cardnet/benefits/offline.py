@@ -8,6 +8,8 @@ use is left nobody can know there; within the limits the union bears it.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cardnet.benefits.words import Scope
+
 _CALCULATORS = {
     "percent_off": ("bp", "max_fen"),
     "fixed_off": ("fen",),
@@ -21,7 +23,9 @@ _SERVER_ANSWERS = frozenset(
 def offer_of(body: Mapping[str, Any]) -> dict[str, Any] | None:
     """The offer of a rule document whose parameters are resolved; None when a till cannot apply it alone.
 
-    `{"calc": {"op", …}, "floor_fen", "min_spend_fen", "service_codes", "lane"}`; the last three None where anything goes.
+    `{"calc": {"op", …}, "floor_fen", "min_spend_fen", "threshold", "service_codes", "lane", "not_with", "limits"}`;
+    floor, least spending and services are None where anything goes. `threshold` says whether the least spending looks at
+    the whole `order` or at what earlier lanes left of it (`remaining`).
     """
     calc = body["calc"]
     wanted = _CALCULATORS.get(calc["op"])
@@ -42,9 +46,22 @@ def offer_of(body: Mapping[str, Any]) -> dict[str, Any] | None:
         "calc": {"op": calc["op"], **{name: calc[name] for name in wanted if calc.get(name) is not None}},
         "floor_fen": body["offline"].get("floor_fen"),
         "min_spend_fen": least,
+        "threshold": body.get("threshold_basis", "order"),
         "service_codes": None if services is None else sorted(services),
         "lane": body["stack"]["lane"],
+        "not_with": sorted(body["stack"].get("not_with", ())),
+        "limits": [_limit(limit) for limit in body.get("limits", ()) if "pool" not in limit],
     }
+
+
+def _limit(limit: Mapping[str, Any]) -> dict[str, Any]:
+    """A limit as far as a till can keep it: what it gave this card itself, else what a first use may come to.
+
+    Only what one person may have can be counted by a card; of every other scope a till sees a part nobody can name.
+    """
+    own = limit["scope"] == Scope.PERSON
+    most = {"max_fen": limit.get("max_fen"), "trims": limit["on_exceed"] == "trim"}
+    return {"window": limit["window"] if own else "per_use", "max_n": limit.get("max_n") if own else None, **most}
 
 
 def _leaves(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any] | None]:

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from cardnet.benefits.reasons_english import words_in_english
+from cardnet.benefits.spans import span
 from cardnet.kernel.money import yuan
 
 
@@ -20,6 +23,11 @@ class Reason:
         """The sentence for the cashier and the member."""
         return words(self.code, self.detail)
 
+    @property
+    def english(self) -> str:
+        """The same sentence in English."""
+        return words_in_english(self.code, self.detail)
+
     def for_merchant(self) -> "Reason":
         """The same as a merchant may know it: nothing about who the member is or lives."""
         return Reason(self.program, NOT_ELIGIBLE, None) if self.code in PERSONAL else self
@@ -27,6 +35,11 @@ class Reason:
     def as_json(self) -> dict[str, Any]:
         """For storing and sending."""
         return {"program": self.program, "code": self.code, "message": self.message, "detail": dict(self.detail or {})}
+
+
+def of_clock(code: str, delta_seconds: int | None) -> Reason:
+    """A refusal of a code, with its Δ where it was of another time: seconds it was old, below nought ahead of us."""
+    return Reason(None, code, None if delta_seconds is None else {"delta_seconds": delta_seconds})
 
 
 NOT_ELIGIBLE = "not_eligible_member"
@@ -52,7 +65,7 @@ WORDS: Mapping[str, str] = {
     "wrong_audience": "这个码是给别的商户用的，请会员重新出示。",
     "wrong_challenge": "验证数字不对，请重新输入屏幕上的四位数字。",
     "replayed": "这个动态码已经用过，请会员出示新的动态码。",
-    "revoked": "这张卡已注销或已换新，请会员使用新卡。",
+    "revoked": "这个码已经停用：卡换新了、转到了别的手机，或已注销。请会员出示现在用的卡，或联网打开卡页。",
     "suspended": "这张卡已挂失，请会员致电职工援助服务中心。",
     "not_issued": "没有签发过这个码，不能使用，请报告职工援助服务中心。",
     "card_unknown": "没有找到这张卡。",
@@ -110,7 +123,28 @@ def _period(detail: Mapping[str, Any]) -> str:
     return "本项目"
 
 
+_UNITS = "秒", "分钟", "小时", "天"
+
+
+def _span(seconds: int) -> str:
+    number, unit = span(seconds, _UNITS)
+    return f"{number} {unit}"
+
+
+def _replayed(detail: Mapping[str, Any]) -> str:
+    at = datetime.fromisoformat(detail.get("used_at") or detail["shown_at"])
+    when = f"{at.month}月{at.day}日 {at:%H:%M}"
+    if "shown_at" in detail:
+        return f"这个动态码 {when} 已经在别的收银台出示过，请会员出示新的动态码。"
+    own = "terminal" in detail
+    where = f"在本商户门店 {detail['store']} 的收银台 {detail['terminal']} " if own else "在别的商户"
+    return f"这个动态码 {when} 已经{where}用过，请会员出示新的动态码。"
+
+
 _WITH_FIGURES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "stale_proof": lambda d: f"这是 {_span(d['delta_seconds'])}前的动态码，已过期，请会员出示现在的动态码。",
+    "future_proof": lambda d: f"会员手机的时间快了 {_span(d['delta_seconds'])}，请联网打开卡页后再试。",
+    "replayed": _replayed,
     "confirm_required": _confirm,
     "limit_count": lambda d: f"{_period(d)}已享受 {d['used']} 次，限 {d['max']} 次。",
     "limit_amount": lambda d: f"{_period(d)}已享受 {yuan(d['used_fen'])} 元，限 {yuan(d['max_fen'])} 元。",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
-from cardnet.benefits.reasons import Reason
+from cardnet.benefits.reasons import Reason, of_clock
 from cardnet.benefits.terms import (
     Case,
     Count,
@@ -405,14 +405,19 @@ _CARD = {
 }
 
 
-def judge_card(code: Accepted | Rejected, standing: Standing | None, on: date) -> str | None:
-    """Why this card may not be used on `on`, as a reason code; None when it may.
+def judge_card(code: Accepted | Rejected, standing: Standing | None, on: date) -> Reason | None:
+    """Why this card may not be used on `on`; None when it may. A code of another time says how old it is (Δ).
 
     A good signature over an index nobody was given, or over a key other than the one bound to it, is `not_issued`:
     that is how a stolen issuer key would look.
     """
     if isinstance(code, Rejected):
-        return code.outcome.value
+        return of_clock(code.outcome.value, code.delta_seconds)
+    refused = _judge_standing(code, standing, on)
+    return Reason(None, refused) if refused else None
+
+
+def _judge_standing(code: Accepted, standing: Standing | None, on: date) -> str | None:
     if standing is None or standing.binding_key != code.device_key:
         return "not_issued"
     if refused := _BINDING.get(standing.binding_state) or _CARD.get(standing.card_state):

@@ -70,6 +70,22 @@ class AdviceOutcome(enum.StrEnum):
     HELD_FOR_REVIEW = "held_for_review"
 
 
+class ReviewKind(enum.StrEnum):
+    """What a person decides of a record held for review; `withdraw`: the till itself undid the sale."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+    WITHDRAW = "withdraw"
+
+
+class ReviewState(enum.StrEnum):
+    """`proposed → done | declined`; a refusal or a withdrawal is done at once."""
+
+    PROPOSED = "proposed"
+    DONE = "done"
+    DECLINED = "declined"
+
+
 class Scope(enum.StrEnum):
     """Whom a limit counts."""
 
@@ -78,6 +94,21 @@ class Scope(enum.StrEnum):
     ORG_UNIT = "org_unit"
     MERCHANT = "merchant"
     PROGRAM = "program"
+
+
+class Feeling(enum.StrEnum):
+    """What a member answers to 今年工会为我: 满意, 一般, 不满意."""
+
+    SATISFIED = "satisfied"
+    SO_SO = "so_so"
+    DISSATISFIED = "dissatisfied"
+
+
+class DenialOutcome(enum.StrEnum):
+    """What finance found of a “不是我”. `confirmed`: somebody else used the card. `explained`: it was the member's use."""
+
+    CONFIRMED = "confirmed"
+    EXPLAINED = "explained"
 
 
 class DecisionMode(enum.StrEnum):

@@ -206,7 +206,7 @@ def drill(username: str | None, *, start: bool, as_json: bool) -> None:
 @_OFFICER
 @_JSON
 def list_alarms(alarm: str | None, words: str, username: str | None, *, as_json: bool) -> None:
-    """待查的警报：没有签发过的码（签发密钥可能失窃）、疑似被复制的手机。"""
+    """待查的警报：没有签发过的码（签发密钥可能失窃）、疑似被复制的手机、伪造和套取的码、用得太快的卡。"""
     with transaction() as session:
         if alarm is not None:
             if not words.strip():
@@ -234,7 +234,8 @@ def said_of_pack(changes: store.PackChanges, *, online: bool) -> list[str]:
         return ["信任包将在下一次取用时自动更新。"]
     until = f"现行信任包有效至 {_moment(changes.expires_at)}" if changes.expires_at else "还没有信任包"
     return [
-        f"信任包待签名：新增 {len(changes.added)} 把，吊销 {len(changes.revoked)} 把；{until}。"
+        f"信任包待签名：新增 {len(changes.added)} 把，吊销 {len(changes.revoked)} 把"
+        f"{'，离线限额有变化' if changes.limits else ''}；{until}。"
         "请 cardnet keys sign-pack --out 文件，送保管人签名。"
     ]
 
@@ -255,14 +256,21 @@ def _standing(line: store.KeyLine) -> str:
     return ("可签" if line.signs else "未到或已过签发期") + ("" if line.published else "，未公布")
 
 
-_ALARMS = {store.NOT_ISSUED: "没有签发过的码（签发密钥可能失窃）", store.CLONE_SUSPECTED: "手机疑似被复制（已停用）"}
+_ALARMS = {
+    store.NOT_ISSUED: "没有签发过的码（签发密钥可能失窃）",
+    store.CLONE_SUSPECTED: "手机疑似被复制（已停用）",
+    store.FORGED_CODE: "伪造的码（已拒绝）",
+    store.HARVEST_SUSPECTED: "一分钟内收了同一手机的两个码（疑似套码）",
+    store.VELOCITY_SUSPECTED: "同一张卡用得太快，或两处相隔太短",
+}
 
 
 def _alarm(line: store.AlarmLine) -> dict[str, Any]:
     one = line.alarm
     return {
         "id": str(line.id), "kind": one.kind, "card_index": one.card_index, "kid": one.kid.hex(),
-        "redemption": str(one.redemption_id), "terminal": one.terminal, "raised_at": local(one.raised_at).isoformat(),
+        "redemption": one.redemption_id and str(one.redemption_id), "advice": one.advice_id and str(one.advice_id),
+        "terminal": one.terminal, "raised_at": local(one.raised_at).isoformat(),
     }  # fmt: skip
 
 

@@ -35,6 +35,13 @@ def bound_nonce(merchant: str, terminal: str, amount_fen: int, nonce: bytes) -> 
     return hashlib.sha256("\n".join(parts).encode()).digest()[:16]
 
 
+def asked_nonce(merchant: str, terminal: str, amount_fen: int, digits: str | None, nonce: str | None) -> bytes | None:
+    """The `cnonce` that answers what a till asked: its four digits, or its nonce (hex) for one purchase; None for neither."""
+    if nonce is not None:
+        return bound_nonce(merchant, terminal, amount_fen, bytes.fromhex(nonce))
+    return challenge_nonce(digits) if digits else None
+
+
 @dataclass
 class DeviceKey:
     """A phone's key and its counter of codes."""

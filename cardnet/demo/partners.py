@@ -158,33 +158,6 @@ OFFERS = (
 )
 
 
-def sign_contracts(at: Step) -> dict[str, NewTerminal]:
-    """Partners, stores and tills; returns each partner's till by merchant code."""
-    tills = {}
-    for partner in PARTNERS:
-        # 影城 signed a day late: the auditor of the story finds it.
-        signed = date(2026, 4, 2) if partner is CINEMA else date(2026, 4, 1)
-        merchant = merchants.make_merchant(
-            at.session,
-            at.world,
-            merchants.MakeMerchant(
-                partner.code,
-                partner.name,
-                partner.category,
-                contract_number=f"云工合〔2026〕{partner.code[-1]}号",
-                contract_signed_on=signed,
-                contract_from=date(2026, 4, 1),
-            ),
-        )
-        store = merchants.make_store(
-            at.session, at.world, merchants.MakeStore(merchant.id, f"{partner.code}-01", partner.store)
-        )
-        tills[partner.code] = merchants.make_terminal(
-            at.session, at.world, merchants.MakeTerminal(store.id, f"{partner.code}-T1", "收银台 1")
-        )
-    return tills
-
-
 def decide_offers() -> None:
     """Each offer is drafted by the service centre and approved by the vice-chair, its money set aside first."""
     with step("2026-03-24 10:00") as at:

@@ -23,6 +23,11 @@ DATABASE = "cardnet_demo"
 DEMO_DATA = "demo-data.json"
 """What `cardnet demo-data` prints; in the data folder, readable by its owner only."""
 
+SMS_SIGN = "云间区总工会"
+"""Who signs the demonstration's messages, those of the story and those of today."""
+
+GRACE_SECONDS = 10
+"""How long a web process may finish what it is at."""
 _START_SECONDS = 60
 _REAL_GATEWAYS = ("CARDNET_SMS_", "CARDNET_WECHAT_")
 """What an operator may have set for the real service: invented people must not be sent real messages."""
@@ -85,10 +90,16 @@ def served(settings: Settings, place: Place, port: int) -> Iterator[Running]:
     """The web server and the worker as child processes; both are stopped when the block ends."""
     url = f"http://127.0.0.1:{port}"
     env = {name: value for name, value in os.environ.items() if not name.startswith(_REAL_GATEWAYS)}
-    env |= {"CARDNET_DATABASE_URL": place.url, "CARDNET_DATA": str(settings.data), "CARDNET_SIMULATED_PHONE": "on"}
+    env |= {
+        "CARDNET_DATABASE_URL": place.url,
+        "CARDNET_DATA": str(settings.data),
+        "CARDNET_SIMULATED_PHONE": "on",
+        "CARDNET_SMS_SIGN": SMS_SIGN,
+    }
+    # In groups of their own: Ctrl-C reaches us alone, and what is left of a group can be ended as a whole.
     children = [
-        subprocess.Popen(web_command(port), env=env),  # noqa: S603 - our own command line
-        subprocess.Popen([sys.executable, "-m", "cardnet.cli", "worker"], env=env),
+        subprocess.Popen(command, env=env, start_new_session=True)  # noqa: S603 - our own command lines
+        for command in (web_command(port, log_level="error"), [sys.executable, "-m", "cardnet.cli", "worker"])
     ]
     note = settings.data / RUNNING_DEMO
     _write_private(note, {"pid": os.getpid(), "url": url, "database_url": place.url})
@@ -101,22 +112,32 @@ def served(settings: Settings, place: Place, port: int) -> Iterator[Running]:
             child.send_signal(signal.SIGTERM)
         for child in children:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(10)
-            if child.poll() is None:
-                child.kill()
+                child.wait(GRACE_SECONDS + 5)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
 
 
-def web_command(port: int, host: str = "127.0.0.1", workers: int = 2) -> list[str]:
+def web_command(port: int, host: str = "127.0.0.1", workers: int = 2, log_level: str = "warning") -> list[str]:
     """The gunicorn command that serves cardnet."""
     return [
         *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", str(workers), "--threads", "8"),
-        *("--bind", f"{host}:{port}", "--log-level", "warning", "--timeout", "90", "--graceful-timeout", "10"),
+        *(
+            "--bind",
+            f"{host}:{port}",
+            "--log-level",
+            log_level,
+            "--timeout",
+            "90",
+            "--graceful-timeout",
+            str(GRACE_SECONDS),
+        ),
         "cardnet:create_app()",
     ]
 
 
 def wait_for_interrupt(children: Iterable[subprocess.Popen[bytes]]) -> None:
-    """Sleep until Ctrl-C or SIGTERM. Raises Unavailable("child_ended") when one of `children` ends by itself."""
+    """Sleep until Ctrl-C, SIGTERM or the end of the terminal. Raises Unavailable("child_ended") when one of `children` ends by itself."""
 
     def stop(_signal: int, _frame: object) -> None:
         raise KeyboardInterrupt
@@ -124,6 +145,8 @@ def wait_for_interrupt(children: Iterable[subprocess.Popen[bytes]]) -> None:
     # A shell that starts us in the background makes us ignore Ctrl-C; whoever sends it means it.
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` asks
+        signal.signal(signal.SIGHUP, stop)
     with contextlib.suppress(KeyboardInterrupt):
         while all(child.poll() is None for child in children):
             time.sleep(0.5)
@@ -139,7 +162,10 @@ def demo_data(data: Path) -> dict[str, Any]:
     """What the demonstration union holds. Raises NotFound before the first `cardnet demo` in this folder."""
     document = _read(data / DEMO_DATA)
     if document is None:
-        raise NotFound("no_demo", "还没有演示数据：请先运行 cardnet demo。")
+        raise NotFound(
+            "no_demo",
+            f"{data} 里没有演示数据：请先运行 cardnet demo；演示用了别的数据目录的，请同样设置 CARDNET_DATA。",
+        )
     return document
 
 

@@ -14,7 +14,7 @@ from cardnet.access.services import principal_of_username
 from cardnet.benefits import services as benefits
 from cardnet.config import Settings
 from cardnet.credential.store import ensure_keys
-from cardnet.demo import handing, issuing, officers, partners, running, telling, trading
+from cardnet.demo import decisions, handing, issuing, officers, partners, running, shops, telling, trading, voices
 from cardnet.demo.issuing import Holder
 from cardnet.demo.people import UNITS, members
 from cardnet.demo.stage import step, world_at
@@ -52,15 +52,17 @@ class Prepared:
             f"  工会干部   {url}/console",
             f"  财务经审   {url}/finance",
             f"  主席一页   {url}/overview",
+            f"  商户管理   {url}/merchant",
             f"  演示手机   {url}/phone",
             "",
             f"  账号（密码都是 {officers.PASSWORD}；此刻的动态口令见 cardnet demo-data）：",
             *(f"    {officer.username:<12}{officer.duty}" for officer in officers.OFFICERS),
+            *(f"    {shop.username:<12}{shop.partner.name} 管理员" for shop in shops.SHOPS),
             "",
             "试一试：",
             f"  1. 以 songjia 登录 {url}/console，上传 {self.data / _SAMPLES / '松嘉环卫新进人员.csv'}",
             f"  2. 打开 {url}/wallet，卡号 {card['number']}，激活码 {card['activation_code']}，证件后四位 {card['id_last4']}",
-            f"  3. 打开 {url}/till，配对时粘贴终端密钥 {till['terminals'][0]['token']}，体检 380 元，扫会员的码",
+            f"  3. 打开 {url}/till，配对时粘贴终端令牌 {till['terminals'][0]['token']}，体检 380 元，扫会员的码",
             f"  4. 以 jingban 登录 {url}/finance，看百禾超市 10 月为什么差 5.00 元",
             f"  5. 以 zhuxi 登录 {url}/overview，一页看全年",
             "",
@@ -114,8 +116,10 @@ def _tell(data: Path) -> dict[str, Any]:
     trading.sell(trading.forwarded_screenshot(holders), tills)
     # A printed card is in use from its first sale on.
     holders = [replace(holder, state="active") if holder.printed else holder for holder in holders]
+    voices.say(holders)
     _close_the_books(data)
     telling.ask_for_a_new_card(holders)
+    shops.synchronise(tills)
     _write_samples(data, holders)
     document = _document(holders, tills)
     running.save_demo_data(data, document)
@@ -146,8 +150,10 @@ def _spring() -> list[Holder]:
 
 def _contracts() -> dict[str, NewTerminal]:
     with step("2026-03-20 10:00") as at:
-        tills = partners.sign_contracts(at)
+        tills = shops.take_on(at)
     partners.decide_offers()
+    decisions.put_on_record()
+    shops.open_shops()
     return tills
 
 
@@ -214,11 +220,13 @@ def _document(holders: Sequence[Holder], tills: dict[str, NewTerminal]) -> dict[
                 "union": officer.union,
             }
             for officer in officers.OFFICERS
-        ],
+        ]
+        + shops.sign_ins(),
         "merchants": [
             {
                 "code": partner.code,
                 "name": partner.name,
+                "manager": shops.manager_of(partner.code),
                 "terminals": [{"id": str(tills[partner.code].terminal_id), "token": tills[partner.code].token}],
             }
             for partner in partners.PARTNERS

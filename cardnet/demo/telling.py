@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from cardnet.access.services import principal_of_username
 from cardnet.demo.issuing import Holder
+from cardnet.demo.running import SMS_SIGN
 from cardnet.demo.stage import step, world_at
 from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import ReplacementReason
@@ -23,19 +24,17 @@ def remind(holders: Sequence[Holder]) -> None:
         officer = principal_of_username(at.session, _OFFICER)
         people = tuple(one.person_id for one in waiting[:_PHONES])
         notices.confirm_phones(at.session, at.world, notices.ConfirmPhones(officer, people))
-        phone = notices.SetUnionPhone(officer, officer.union_id, "021-6780 1102")
-        notices.set_union_phone(at.session, at.world, phone)
     with step(_MORNING, "remind") as at:
         officer = principal_of_username(at.session, _OFFICER)
         issuance.remind(at.session, at.world, issuance.Remind(officer, "notice", path=officer.scope_path))
     world = world_at(_MORNING, "send")
-    jobs.send_due(world, {Way.SMS: SimulatedPhone(world, "云间区总工会")})
+    jobs.send_due(world, {Way.SMS: SimulatedPhone(world, SMS_SIGN)})
 
 
 def ask_for_a_new_card(holders: Sequence[Holder]) -> None:
     """周桂林's printed card is worn: an officer of his unit applies, and it waits for the unit's own approval."""
     worn = next(holder for holder in holders if holder.printed)
-    with step("2026-11-23 15:20", "worn card") as at:
+    with step("2026-11-20 15:20", "worn card") as at:
         officer = principal_of_username(at.session, "songjia")
         card = issuance.card_of_number(at.session, worn.number)
         words = "卡面磨损，有的商户扫不出来"

@@ -9,7 +9,7 @@ What `--json` prints, one document each; amounts in fen, days as ISO dates. Fiel
                       "sha256", "key_id", "sealed_at", "sealed_before": false}, …],
      "carried_over": [{"merchant": {"code", "name"}, "lines", "net_fen", "reason": "cycle_not_over | below_minimum | negative"}]}
 
-`cardnet reconcile --merchant CODE --file FILE (--day D | --from D --to D)`
+`cardnet reconcile --merchant CODE --file FILE (--day D | --from D --to D) [--force]`
     {"run_id", "file_id", "result_sha256", "schema", "merchant", "first_on", "last_on", "ruleset", "basis", "files",
      "refused", "ours": {"lines", "amount_fen"}, "theirs": {"lines", "amount_fen", "unreadable", "outside_period"},
      "difference_fen", "matched": {"lines", "amount_fen", "by_pass": {"P1", "P2", "P4"}, "sha256"},
@@ -17,14 +17,22 @@ What `--json` prints, one document each; amounts in fen, days as ISO dates. Fiel
      "differences": [{"no", "code", "title", "group", "group_words", "whose_move", "ours": […], "theirs": […],
                       "related": {"ours", "theirs"}, "our_fen", "their_fen", "difference_fen", "clears_on",
                       "explanation"}, …]}
-    All but the first two are a pure function of both sides' lines: the same inputs print the same.
+    All but the first two are a pure function of both sides' lines: the same inputs print the same. A file that looks
+    like another merchant's or another day's and would take the place of a run that counts is refused, `file_doubtful`,
+    unless `--force` is given.
+
+`cardnet reconciliations list [--merchant CODE] [--all]`, `cardnet reconciliations set-aside RUN --reason WHY`
+    {"reconciliations": [{"run_id", "merchant", "first_on", "last_on", "files", "differences", "counts": true,
+                          "set_aside_at", "set_aside_words"}, …]}; the second: those that count again, and "set_aside"
 
 `cardnet audit`
     {"held": true, "asked": 23, "breaches": [{"code", "sentence", "count", "rows": […]}]}, exit code 1 when not held.
 """
 
+import contextlib
 import json
 import uuid
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -35,10 +43,11 @@ from sqlalchemy.orm import Session
 from cardnet.access import services as access
 from cardnet.finance import services
 from cardnet.finance.closing import close_until
-from cardnet.finance.rules import CARRY_WORDS
-from cardnet.finance.services import Reconcile, RunReconciliation, Settle, SettlementView
+from cardnet.finance.rules import CARRY_WORDS, DOUBT_WORDS, TYPE_WORDS, doubt_of
+from cardnet.finance.services import Reconcile, RunReconciliation, RunView, SetAside, Settle, SettlementView
 from cardnet.kernel.calendar import local
 from cardnet.kernel.db import transaction
+from cardnet.kernel.errors import Conflict
 from cardnet.kernel.money import yuan
 from cardnet.merchants import services as merchants
 from cardnet.wiring import current_world
@@ -109,6 +118,7 @@ def settle(day: date, everyone: bool, username: str | None, as_json: bool) -> No
 @click.option("--from", "first_on", type=_DAY, help="起始日（含）。")
 @click.option("--to", "last_on", type=_DAY, help="截止日（含）。")
 @click.option("--again", is_flag=True, help="文件上传过：不再上传，用现在的明细重新核对。")
+@click.option("--force", is_flag=True, help="确认就是这家商户、这段日期的文件，取代已有的对账。")
 @_AS
 @_JSON
 def reconcile(
@@ -118,13 +128,14 @@ def reconcile(
     first_on: date | None,
     last_on: date | None,
     again: bool,  # noqa: FBT001
+    force: bool,  # noqa: FBT001
     username: str | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """与商户对账：读入商户的文件，逐笔核对，列出每一处差异。"""
     first_on, last_on = _period(day, first_on, last_on)
     content = path.read_bytes()
-    with transaction() as session:
+    with _asking_for_force(), transaction() as session:
         merchant_id = merchants.merchant_of_code(session, code).id
         actor_id = _actor_in(session, username)
         if again:
@@ -133,9 +144,8 @@ def reconcile(
                 session, current_world(), RunReconciliation(merchant_id, (file_id,), first_on, last_on, actor_id)
             )
         else:
-            run, result = services.reconcile(
-                session, current_world(), Reconcile(merchant_id, content, path.name, first_on, last_on, actor_id)
-            )
+            command = Reconcile(merchant_id, content, path.name, first_on, last_on, actor_id, may_replace=force)
+            run, result = services.reconcile(session, current_world(), command)
     if as_json:
         _print(
             {
@@ -149,13 +159,104 @@ def reconcile(
     _say(json.loads(result))
 
 
+@contextlib.contextmanager
+def _asking_for_force() -> Iterator[None]:
+    """A file that looks wrong and would take a good result's place is refused, and how to insist is said."""
+    try:
+        yield
+    except Conflict as error:
+        if error.code != "file_doubtful":
+            raise
+        hint = "原来的结果没有变；确认无误的，加 --force 再来一次。"
+        raise Conflict(error.code, f"{error.message}{hint}", error.detail) from None
+
+
 def _say(result: dict[str, Any]) -> None:
     ours, theirs = result["ours"], result["theirs"]
     click.echo(f"我方 {ours['lines']} 笔 {yuan(ours['amount_fen'])} 元")
     click.echo(f"商户 {theirs['lines']} 笔 {yuan(theirs['amount_fen'])} 元，相差 {yuan(result['difference_fen'])} 元")
     click.echo(f"一致 {result['matched']['lines']} 笔")
+    if theirs["outside_period"]:
+        first, last = theirs["outside_first_on"], theirs["outside_last_on"]
+        click.echo(f"不在这段日期内 {theirs['outside_period']} 行（{first} 至 {last}），没有计入")
+    if not result["refused"] and (doubt := doubt_of(theirs["lines"], theirs["known"], theirs["outside_period"])):
+        told = {"first": theirs["outside_first_on"], "last": theirs["outside_last_on"], **theirs}
+        click.echo(DOUBT_WORDS[doubt] % told, err=True)
     for one in result["differences"]:
         click.echo(f"{one['group_words']} {one['code']} {one['title']}：{one['explanation']}")
+        for side, word in (("ours", "我方"), ("theirs", "商户")):
+            for line in one[side]:
+                click.echo(f"    {word}  {_named(line)}")
+            for line in one["related"][side]:
+                click.echo(f"    {word}（相关）  {_named(line)}")
+
+
+def _named(line: Mapping[str, Any]) -> str:
+    """One line of either side, by everything it can be found by."""
+    amount = line["amount_fen"]
+    parts = (
+        f"第 {line['line']} 行" if line.get("line") else "",
+        TYPE_WORDS.get(line["type"], ""),
+        "金额无法识别" if amount is None else f"{yuan(amount)} 元",
+        line["business_date"] or "",
+        f"商户单号 {line['merchant_ref']}" if line["merchant_ref"] else "没有商户单号",
+        f"核销编号 {line['redemption_id']}" if line["redemption_id"] else "",
+    )
+    return "  ".join(part for part in parts if part)
+
+
+@click.group()
+def reconciliations() -> None:
+    """对账结果：列出、作废。"""
+
+
+@reconciliations.command("list")
+@click.option("--merchant", "code", help="只列这家商户。")
+@click.option("--all", "everything", is_flag=True, help="作废的和被取代的也列出来。")
+@_JSON
+def list_reconciliations(code: str | None, everything: bool, as_json: bool) -> None:  # noqa: FBT001
+    """列出对账，新的在前。"""
+    with transaction() as session:
+        one = merchants.merchant_of_code(session, code).id if code else None
+        found = services.runs(session, limit=1_000, everything=everything, merchant_id=one)
+    if as_json:
+        _print({"reconciliations": [_run(run) for run in found]})
+        return
+    for run in found:
+        state = "已作废" if run.set_aside_at else "不计入" if run.superseded else f"{run.differences} 处差异"
+        click.echo(f"{run.id}  {run.merchant_name}  {run.first_on} 至 {run.last_on}  {state}")
+
+
+@reconciliations.command("set-aside")
+@click.argument("run_id", type=click.UUID)
+@click.option("--reason", required=True, help="作废的原因。")
+@_AS
+@_JSON
+def set_aside_reconciliation(run_id: uuid.UUID, reason: str, username: str | None, as_json: bool) -> None:  # noqa: FBT001
+    """作废一次传错的对账；被它取代的重新计入。"""
+    with transaction() as session:
+        command = SetAside(run_id, reason, _actor_in(session, username))
+        run, counted = services.set_aside(session, current_world(), command)
+    if as_json:
+        _print({"set_aside": _run(run), "reconciliations": [_run(one) for one in counted]})
+        return
+    click.echo(f"已作废 {run.merchant_name} {run.first_on} 至 {run.last_on} 的对账。")
+    for one in counted:
+        click.echo(f"重新计入 {one.first_on} 至 {one.last_on}，{one.differences} 处差异。")
+
+
+def _run(run: RunView) -> dict[str, Any]:
+    return {
+        "run_id": str(run.id),
+        "merchant": run.merchant_code,
+        "first_on": run.first_on.isoformat(),
+        "last_on": run.last_on.isoformat(),
+        "files": [file.filename for file in run.files],
+        "differences": run.differences,
+        "counts": not run.superseded,
+        "set_aside_at": None if run.set_aside_at is None else local(run.set_aside_at).isoformat(timespec="seconds"),
+        "set_aside_words": run.set_aside_words,
+    }
 
 
 @click.command("audit")
@@ -280,4 +381,4 @@ def _print(document: dict[str, Any]) -> None:
     click.echo(json.dumps(document, ensure_ascii=False))
 
 
-COMMANDS = [settle, reconcile, audit, settlements]
+COMMANDS = [settle, reconcile, reconciliations, audit, settlements]

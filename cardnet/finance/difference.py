@@ -11,6 +11,7 @@ from cardnet.finance.rules import (
     GROUP_WORDS,
     MOVER_OF,
     TITLES,
+    UNREAD_EXPLANATION,
     DifferenceCode,
     DifferenceGroup,
     Mover,
@@ -27,6 +28,10 @@ class FileFacts:
     lines: int
     faults: Sequence[Mapping[str, Any]]
     refusal: Mapping[str, str] | None = None
+    unproved_fen: int | None = None
+    """The total the file declares, where lines that could not be read keep it from being checked."""
+    readable_fen: int = 0
+    """What its readable lines come to, of whatever day."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,13 @@ class Difference:
 
 def explain(code: DifferenceCode, words: Mapping[str, Any], template: str | None = None) -> str:
     """Why, and what to do, in Chinese; `template` is the same sentence in another language."""
-    return (template or EXPLANATIONS[code]) % words
+    own = UNREAD_EXPLANATION if is_unread(words) else EXPLANATIONS[code]
+    return (template or own) % words
+
+
+def is_unread(words: Mapping[str, Any]) -> bool:
+    """Whether a line of ours that nothing of theirs matches (E01) has its number on a line that could not be read."""
+    return "unread_line" in words
 
 
 def differences_of_files(files: Sequence[FileFacts]) -> list[Difference]:
@@ -85,19 +96,24 @@ def differences_of_files(files: Sequence[FileFacts]) -> list[Difference]:
     return [*unreadable, *wrong]
 
 
-def _of_file(code: DifferenceCode, file: FileFacts, line: int, words: dict[str, Any]) -> Difference:
-    their = {
-        "file": file.sha256,
-        "line": line or None,
-        "redemption_id": None,
-        "merchant_ref": None,
+def unread_line(file: str, line: int | None, fault: Mapping[str, Any]) -> dict[str, Any]:
+    """A line nobody could read as it stands beside ours: its place, the numbers it names, its cells."""
+    return {
+        "file": file,
+        "line": line,
+        "redemption_id": fault.get("redemption_id"),
+        "merchant_ref": fault.get("merchant_ref"),
         "type": None,
         "business_date": None,
         "occurred_at": None,
         "store": None,
         "terminal": None,
         "amount_fen": None,
-        "cells": words.get("cells", []),
+        "cells": list(fault.get("cells", [])),
     }
+
+
+def _of_file(code: DifferenceCode, file: FileFacts, line: int, words: dict[str, Any]) -> Difference:
+    their = unread_line(file.sha256, line or None, words)
     key = hashlib.sha256(f"{code.value}\nt:{file.sha256}:{line}".encode()).digest()
     return Difference(key, code, [], [their], [], [], 0, 0, None, words)

@@ -29,10 +29,18 @@ INVARIANTS: dict[str, tuple[str, str]] = {
           join posting p on p.account_id = a.id
           join entry e on e.id = p.entry_id and e.kind in ('capture', 'reversal', 'refund') and e.business_date <= u.last_on
           group by 1),
+        waiting as (
+          select distinct on (id, type) * from (
+            select merchant_id, redemption_id as id, type, business_date, net_fen from held_back
+            union all
+            select f.merchant_id, f.id, f.kind, f.business_date, -f.union_fen from refund f
+            where f.kind in ('reversal', 'refund')
+              and exists (select from held_back h where h.redemption_id = f.redemption_id and h.type = 'capture')) w
+          order by id, type),
         held as (
-          select h.merchant_id, sum(h.net_fen) as fen from held_back h join until u using (merchant_id)
+          select h.merchant_id, sum(h.net_fen) as fen from waiting h join until u using (merchant_id)
           where h.business_date <= u.last_on
-            and not exists (select from settlement_line l where l.redemption_id = h.redemption_id and l.type = h.type)
+            and not exists (select from settlement_line l where l.redemption_id = h.id and l.type = h.type)
           group by 1)
         select u.merchant_id, b.fen as booked, u.net as settled, coalesce(h.fen, 0) as held_back
         from until u left join booked b using (merchant_id) left join held h using (merchant_id)

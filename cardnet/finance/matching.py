@@ -9,6 +9,7 @@ The passes, each consuming its lines (docs: finance, "Reconciliation"):
     P2  merchant reference, type, amount, business date equal
     P3  key and type equal, amount differs                        -> E06
     P4  key, type and amount equal, dates apart by the cut-off    -> E08
+        (also when the run of the day, month or file before has paired them: then E08 again, and no second match)
     P6  terminal and amount equal, 120 s apart: only a suggestion
 
 A line with more than one candidate is never given to one of them (E14). Amounts are compared to the fen.
@@ -39,6 +40,7 @@ OURS = pa.schema(
         ("gross_fen", pa.int64()),
         ("in_period", pa.bool_()),  # false: a neighbouring day, only there for P4
         ("foreign", pa.bool_()),  # another merchant's line, only there for E10
+        ("paired_day", pa.int32()),  # another run has paired it (P4) with their line of this day: never paired again
     ]
 )
 """What one line of ours is made of."""
@@ -213,7 +215,7 @@ class _Run:
         Where several lines are equal in everything, they are interchangeable: the n-th of ours goes with the n-th of
         theirs, provided theirs has as many; what theirs has more is a copy (E03).
         """
-        ours = self.free_ours.filter(self.free_ours.in_period)
+        ours = self.free_ours.filter(self.free_ours.in_period, self.free_ours.paired_day.isnull())
         theirs = self.free_theirs.filter(self.free_theirs.in_period)
         joined = ours.join(
             theirs, [ours[our_key] == theirs[their_key], ours.amount == theirs.amount_fen], rname="their_{name}"
@@ -278,7 +280,7 @@ class _Run:
         verdict = self.keep(single.mutate(code=_code_of_pair(single, self.rules)).filter(ibis._.code.notnull()))
         for code in ("E06", "E07", "E08"):
             self._find(code, verdict.filter(verdict.code == code))
-        cleared = verdict.filter(verdict.code == "E08")
+        cleared = verdict.filter(verdict.code == "E08", ~verdict.paired)
         self.pairs.append(cleared.select(ibis.literal("P4").name("pass"), "our_no", "their_no"))
         if not _empty(shared):
             self._find_groups(shared)
@@ -294,7 +296,11 @@ class _Run:
             near = (joined.amount == joined.amount_fen) & (apart <= self.rules.cut_off_days)
             both = joined.in_period & joined.their_in_period
             either = joined.in_period | joined.their_in_period
-            allowed = joined.filter(type_rule(joined), both | (either & near & _same_type(joined)))
+            allowed = joined.filter(
+                type_rule(joined),
+                both | (either & near & _same_type(joined)),
+                joined.paired_day.isnull() | (near & (joined.their_day == joined.paired_day)),
+            )
             parts.append(
                 allowed.select(
                     our_no=allowed.no,
@@ -303,6 +309,7 @@ class _Run:
                     same_amount=allowed.amount == allowed.amount_fen,
                     opposite=allowed.amount == -allowed.amount_fen,
                     apart=(allowed.their_day - allowed.day).abs(),
+                    paired=allowed.paired_day.notnull(),
                 )
             )
         return ibis.union(*parts, distinct=True) if parts else None
@@ -338,7 +345,9 @@ class _Run:
 
     def _reversed_here_only(self) -> None:
         """E09: they count a redemption that was taken back here."""
-        free = self.free_ours.filter(self.free_ours.type == "reversal", self.free_ours.in_period)
+        free = self.free_ours.filter(
+            self.free_ours.type == "reversal", self.free_ours.in_period, self.free_ours.paired_day.isnull()
+        )
         if _empty(free):
             return
         captures = self.ours.filter(self.ours.type == "capture").select("no", "redemption_id")
@@ -386,7 +395,7 @@ class _Run:
 
         One of ours and one of theirs in an island suggest each other; a line without any key among several is E14.
         """
-        ours = self.free_ours.filter(self.free_ours.in_period)
+        ours = self.free_ours.filter(self.free_ours.in_period, self.free_ours.paired_day.isnull())
         theirs = self.free_theirs.filter(self.free_theirs.in_period & self.free_theirs.at.notnull())
         if _empty(theirs):
             return
@@ -439,7 +448,9 @@ class _Run:
             self._use(several.filter(several.their_no.notnull()).select("their_no"))
 
     def _rest(self) -> None:
-        ours = self.free_ours.filter(self.free_ours.in_period).select(our_no="no")
+        inside = self.free_ours.filter(self.free_ours.in_period)
+        self._find("E08", inside.filter(inside.paired_day.notnull()).select(our_no="no"))
+        ours = inside.filter(inside.paired_day.isnull()).select(our_no="no")
         theirs = self.free_theirs.filter(self.free_theirs.in_period).select(their_no="no")
         if self.suggested is not None:
             hint = self.suggested

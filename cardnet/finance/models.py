@@ -1,6 +1,5 @@
 """Tables of finance: settlements, merchants' files, reconciliation runs with their matches and exceptions."""
 
-import enum
 import uuid
 from datetime import date, datetime
 from typing import Any
@@ -10,11 +9,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cardnet.finance.rules import DifferenceCode, DifferenceGroup, ExceptionState, SettlementState
-from cardnet.kernel.db import Base
-
-
-def _one_of(column: str, words: type[enum.StrEnum], name: str | None = None) -> CheckConstraint:
-    return CheckConstraint(f"{column} in ({', '.join(repr(str(word)) for word in words)})", name=name or column)
+from cardnet.kernel.db import Base, one_of
 
 
 class Settlement(Base):
@@ -31,7 +26,7 @@ class Settlement(Base):
         UniqueConstraint("merchant_id", "last_on"),
         # The chain of statements has no fork.
         UniqueConstraint("previous_id"),
-        _one_of("state", SettlementState),
+        one_of("state", SettlementState),
         CheckConstraint("first_on <= last_on", name="period"),
         CheckConstraint("net_fen = captured_fen - reversed_fen - refunded_fen and net_fen >= 0", name="net"),
         Index(None, "last_on"),
@@ -91,7 +86,7 @@ class SettlementEvent(Base):
     """Every state a settlement reached: who, when, and in what words. Append-only."""
 
     __tablename__ = "settlement_event"
-    __table_args__ = (_one_of("state", SettlementState), Index(None, "settlement_id"))
+    __table_args__ = (one_of("state", SettlementState), Index(None, "settlement_id"))
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     settlement_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("settlement.id"))
@@ -181,12 +176,15 @@ class StatementFault(Base):
     text: Mapped[str]
     problem: Mapped[str]
     cells: Mapped[list[Any]]
+    redemption_id: Mapped[str | None]
+    merchant_ref: Mapped[str | None]
 
 
 class ReconciliationRun(Base):
     """One comparison of a merchant's files with our lines. A pure function of `inputs`; `result_sha256` proves it.
 
-    Live runs of one merchant never overlap: a new run takes the place of those whose days it covers.
+    Live runs of one merchant never overlap: a new run takes the place of those whose days it covers. A run that was
+    set aside (a wrong file, a wrong period) counts no more, and the ones it had taken the place of count again.
     """
 
     __tablename__ = "reconciliation_run"
@@ -199,6 +197,12 @@ class ReconciliationRun(Base):
             where=text("superseded_by is null"),
         ),
         CheckConstraint("first_on <= last_on", name="period"),
+        CheckConstraint(
+            "(set_aside_at is null) = (set_aside_words is null) "
+            "and (set_aside_at is null or superseded_by is not null) "
+            "and (set_aside_by is null or set_aside_at is not null)",
+            name="set_aside",
+        ),
         Index(None, "merchant_id", "first_on"),
         Index(None, "created_at"),
     )
@@ -218,6 +222,9 @@ class ReconciliationRun(Base):
     superseded_by: Mapped[uuid.UUID | None] = mapped_column(
         ForeignKey("reconciliation_run.id", deferrable=True, initially="DEFERRED")
     )
+    set_aside_at: Mapped[datetime | None]
+    set_aside_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("account.id"))
+    set_aside_words: Mapped[str | None]
 
 
 class ReconciliationRunFile(Base):
@@ -276,9 +283,9 @@ class ReconciliationException(Base):
     __tablename__ = "reconciliation_exception"
     __table_args__ = (
         UniqueConstraint("merchant_id", "key"),
-        _one_of("code", DifferenceCode),
-        _one_of('"group"', DifferenceGroup, "group"),
-        _one_of("state", ExceptionState),
+        one_of("code", DifferenceCode),
+        one_of('"group"', DifferenceGroup, "group"),
+        one_of("state", ExceptionState),
         CheckConstraint("maker_id <> checker_id", name="four_eyes"),
         CheckConstraint(
             "state not in ('proposed', 'approved', 'posted') or (maker_id is not null and resolution is not null)",

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import rfc8785
 
-from cardnet.finance.difference import Difference, FileFacts, differences_of_files
+from cardnet.finance.difference import Difference, FileFacts, differences_of_files, unread_line
 from cardnet.finance.matching import Matching, Ruleset
 from cardnet.finance.rules import (
     GROUP_WORDS,
@@ -42,6 +42,15 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Outside:
+    """Lines of their files on days that were not asked for: how many, and their first and last day since 1970-01-01."""
+
+    lines: int = 0
+    first: int | None = None
+    last: int | None = None
+
+
+@dataclass(frozen=True)
 class Result:
     """The whole answer. `content` is canonical JSON: the same inputs give the same bytes."""
 
@@ -55,16 +64,32 @@ class Result:
         return hashlib.sha256(self.content).digest()
 
 
-def build(asked: Asked, matching: Matching, ours: pa.Table, theirs: pa.Table, files: Sequence[FileFacts]) -> Result:
-    """Put the answer together.
+@dataclass(frozen=True)
+class Offline:
+    """What is known of a line of theirs that has none of ours: the class it belongs to (E11, E12), and its words."""
+
+    code: DifferenceCode
+    words: Mapping[str, Any]
+
+
+def build(
+    asked: Asked,
+    matching: Matching,
+    ours: pa.Table,
+    theirs: pa.Table,
+    files: Sequence[FileFacts],
+    offline: Mapping[int, Offline] | None = None,
+    outside: Outside | None = None,
+) -> Result:
+    """Put the answer together. `offline` says of some of their lines, by `no`, that they were sold without a network.
 
     `ours` has the columns of `matching.OURS` and `store`; `theirs` those of `matching.THEIRS`, `file` (an index into
-    `files`), `line` and `store`.
+    `files`), `line` and `store`. `outside` are all lines of other days, those that are not in `theirs` too.
     """
-    lookup = _Lookup(asked, matching, ours, theirs, files)
+    lookup = _Lookup(asked, matching, ours, theirs, files, offline or {})
     differences = [*lookup.differences(), *differences_of_files(files)]
     differences.sort(key=lambda one: (one.code, *_first(one.ours), *_first(one.theirs)))
-    summary = _summary(asked, matching, ours, theirs, files, differences)
+    summary = _summary(asked, matching, ours, theirs, files, differences, outside or Outside())
     told = {**summary, "differences": [one.as_document(no) for no, one in enumerate(differences, 1)]}
     return Result(summary, tuple(differences), rfc8785.dumps(told))
 
@@ -84,6 +109,7 @@ def _summary(
     theirs: pa.Table,
     files: Sequence[FileFacts],
     differences: Sequence[Difference],
+    outside: Outside,
 ) -> dict[str, Any]:
     our_lines = ours.filter(pc.and_(ours["in_period"], pc.invert(ours["foreign"])))
     their_lines = theirs.filter(theirs["in_period"])
@@ -99,14 +125,19 @@ def _summary(
         "last_on": asked.last_on.isoformat(),
         "ruleset": asked.ruleset.version,
         "basis": matching.basis,
-        "files": [{"sha256": file.sha256, "filename": file.filename, "lines": file.lines} for file in files],
+        "files": [_file(file) for file in files],
         "refused": any(file.refusal for file in files),
         "ours": {"lines": our_lines.num_rows, "amount_fen": our_fen},
         "theirs": {
             "lines": their_lines.num_rows,
             "amount_fen": their_fen,
             "unreadable": faults,
-            "outside_period": theirs.num_rows - their_lines.num_rows,
+            "outside_period": outside.lines,
+            # Those of the next day or the day before that are the other half of a line of ours (E08).
+            "outside_paired": _paired_outside(matching, theirs),
+            "outside_first_on": _day(outside.first),
+            "outside_last_on": _day(outside.last),
+            "known": _known(matching, theirs),
         },
         "difference_fen": our_fen - their_fen,
         "matched": {
@@ -118,6 +149,28 @@ def _summary(
         "counts": _counts(differences),
         "groups": [_group(group, differences) for group in DifferenceGroup],
     }
+
+
+def _file(file: FileFacts) -> dict[str, Any]:
+    told: dict[str, Any] = {"sha256": file.sha256, "filename": file.filename, "lines": file.lines}
+    if file.unproved_fen is not None:
+        told |= {"declared_fen": file.unproved_fen, "readable_fen": file.readable_fen}
+    return told
+
+
+def _paired_outside(matching: Matching, theirs: pa.Table) -> int:
+    paired = theirs.take(pc.unique(matching.matches["their_no"]))
+    return int(pc.sum(pc.invert(paired["in_period"])).as_py() or 0)
+
+
+def _known(matching: Matching, theirs: pa.Table) -> int:
+    """How many lines of theirs in the period have a counterpart of ours, whether they agree with it or not."""
+    found = matching.findings
+    strangers = pa.array([DifferenceCode.THEIRS_ONLY.value, DifferenceCode.WRONG_PLACE.value])
+    apart = found.filter(pc.invert(pc.is_in(found["code"], value_set=strangers)))["their_no"].drop_null()
+    numbers = pa.chunked_array([*matching.matches["their_no"].chunks, *apart.chunks], pa.int64())
+    known = theirs.take(pc.unique(numbers))
+    return int(pc.sum(known["in_period"]).as_py() or 0)
 
 
 def _counts(differences: Sequence[Difference]) -> dict[str, int]:
@@ -169,14 +222,27 @@ class _Lookup:
     """Fetches the few lines that differences are about, and puts them into words."""
 
     def __init__(
-        self, asked: Asked, matching: Matching, ours: pa.Table, theirs: pa.Table, files: Sequence[FileFacts]
+        self,
+        asked: Asked,
+        matching: Matching,
+        ours: pa.Table,
+        theirs: pa.Table,
+        files: Sequence[FileFacts],
+        offline: Mapping[int, Offline],
     ) -> None:
-        self.asked, self.files, self.findings = asked, files, matching.findings
+        self.asked, self.files, self.findings, self.offline = asked, files, matching.findings, offline
         our_nos = pc.unique(self.findings["our_no"].drop_null())
         their_nos = pc.unique(self.findings["their_no"].drop_null())
         amounts = ours.append_column("amount_fen", _basis_column(ours, matching.basis))
         self.ours = {row["no"]: row for row in amounts.take(our_nos).to_pylist()}
         self.theirs = {row["no"]: row for row in theirs.take(their_nos).to_pylist()}
+        self.unread = {
+            (name, fault[name]): unread_line(file.sha256, fault["line"], fault)
+            for file in files
+            for fault in file.faults
+            for name in ("merchant_ref", "redemption_id")
+            if fault.get(name)
+        }
 
     def differences(self) -> list[Difference]:
         grouped: dict[int, list[dict[str, Any]]] = {}
@@ -186,6 +252,8 @@ class _Lookup:
 
     def _difference(self, rows: Sequence[Mapping[str, Any]]) -> Difference:
         code = DifferenceCode(rows[0]["code"])
+        sold_offline = self.offline.get(rows[0]["their_no"]) if code is DifferenceCode.THEIRS_ONLY else None
+        code = sold_offline.code if sold_offline else code
         sides: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for row in rows:
             side, line = (
@@ -198,18 +266,32 @@ class _Lookup:
         near_ours, near_theirs = sides.get(("related", "ours"), []), sides.get(("related", "theirs"), [])
         names = [f"o:{line['type']}:{line['redemption_id']}" for line in own_ours or ([] if own_theirs else near_ours)]
         names += [self._name(line) for line in own_theirs or ([] if own_ours else near_theirs)]
+        # Another run has paired it and told of it: told here it is a difference of its own.
+        names += ["paired" for line in own_ours if line["paired_day"] is not None]
+        related_theirs = [self._their(line) for line in near_theirs]
+        words = self._words(own_ours, own_theirs) | dict(sold_offline.words if sold_offline else {})
+        if code is DifferenceCode.OTHER_DAY and not own_theirs:
+            words["their_day"] = _day(own_ours[0]["paired_day"]) or ""
+        if code is DifferenceCode.OURS_ONLY and (unread := self._unread(own_ours[0])):
+            related_theirs.append(unread)
+            words["unread_line"] = unread["line"]
         return Difference(
             key=hashlib.sha256("\n".join([code.value, *names]).encode()).digest(),
             code=code,
             ours=[self._our(line) for line in own_ours],
             theirs=[self._their(line) for line in own_theirs],
             related_ours=[self._our(line) for line in near_ours],
-            related_theirs=[self._their(line) for line in near_theirs],
+            related_theirs=related_theirs,
             our_fen=sum(_signed(line) for line in own_ours if line["in_period"]),
             their_fen=sum(_signed(line) for line in own_theirs if line["in_period"]),
             clears_on=_later(own_ours, own_theirs) if code is DifferenceCode.OTHER_DAY else None,
-            words=self._words(own_ours, own_theirs),
+            words=words,
         )
+
+    def _unread(self, line: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The line of theirs that names this one of ours and could not be read."""
+        keys = ("merchant_ref", line["merchant_ref"]), ("redemption_id", line["redemption_id"])
+        return next((self.unread[key] for key in keys if key in self.unread), None)
 
     def _name(self, line: Mapping[str, Any]) -> str:
         return f"t:{self.files[line['file']].sha256}:{line['line']}"
@@ -273,7 +355,8 @@ def _signed(line: Mapping[str, Any]) -> int:
 
 
 def _later(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> date:
-    return _EPOCH + timedelta(days=max(line["day"] for line in (*ours, *theirs)))
+    days = [line["day"] for line in (*ours, *theirs)]
+    return _EPOCH + timedelta(days=max([*days, *(line["paired_day"] for line in ours if not theirs)]))
 
 
 def _day(number: int | None) -> str | None:

@@ -52,6 +52,8 @@ _GROUPS = {
     DifferenceCode.OURS_ONLY: DifferenceGroup.OURS_ONLY,
     DifferenceCode.THEIRS_ONLY: DifferenceGroup.THEIRS_ONLY,
     DifferenceCode.TWICE_IN_THEIRS: DifferenceGroup.THEIRS_ONLY,
+    DifferenceCode.OFFLINE_OVER_LIMIT: DifferenceGroup.THEIRS_ONLY,
+    DifferenceCode.SEQUENCE_GAP: DifferenceGroup.THEIRS_ONLY,
     DifferenceCode.AMOUNT: DifferenceGroup.AMOUNT,
 }
 
@@ -83,6 +85,8 @@ MOVER_OF = {
     DifferenceCode.OTHER_DAY: Mover.NOBODY,
     DifferenceCode.STATE: Mover.MERCHANT,
     DifferenceCode.WRONG_PLACE: Mover.OPERATIONS,
+    DifferenceCode.OFFLINE_OVER_LIMIT: Mover.FINANCE,
+    DifferenceCode.SEQUENCE_GAP: Mover.MERCHANT,
     DifferenceCode.SEVERAL_CANDIDATES: Mover.FINANCE,
     DifferenceCode.FILE_TOTAL: Mover.MERCHANT,
 }
@@ -98,6 +102,8 @@ TITLES = {
     DifferenceCode.OTHER_DAY: "记在不同的日子",
     DifferenceCode.STATE: "已撤销的一笔商户仍计入",
     DifferenceCode.WRONG_PLACE: "商户或终端不一致",
+    DifferenceCode.OFFLINE_OVER_LIMIT: "离线补传没有核销",
+    DifferenceCode.SEQUENCE_GAP: "终端还有没上传的离线记录",
     DifferenceCode.SEVERAL_CANDIDATES: "有不止一笔可以对应",
     DifferenceCode.FILE_TOTAL: "文件合计不符",
 }
@@ -113,10 +119,48 @@ EXPLANATIONS = {
     DifferenceCode.OTHER_DAY: "同一笔 %(our_amount)s 元，我方记在 %(our_day)s，商户记在 %(their_day)s：跨日记账，金额一致，次日自动消除。",
     DifferenceCode.STATE: "这一笔 %(our_amount)s 元我方已%(our_type)s，商户文件里还算着原来的核销。请商户把它去掉。",
     DifferenceCode.WRONG_PLACE: "商户文件第 %(line)s 行这一笔不属于这家商户或这台终端。请服务中心查明在哪里核销的。",
+    DifferenceCode.OFFLINE_OVER_LIMIT: "商户文件第 %(line)s 行 %(their_amount)s 元是终端 %(offline_terminal)s 断网时办理的，补传后没有核销（%(offline_why)s）。请财务按承担规则处理：没有核定的先核定。",
+    DifferenceCode.SEQUENCE_GAP: "商户文件第 %(line)s 行 %(their_amount)s 元在终端 %(offline_terminal)s 缺少的离线记录（序号 %(offline_first)s 至 %(offline_last)s）那段时间。请商户让终端联网补传。",
     DifferenceCode.SEVERAL_CANDIDATES: "我方 %(of_ours)s 笔与商户 %(of_theirs)s 笔都可能对应，系统不替人选择。请财务写明理由后指定。",
     DifferenceCode.FILE_TOTAL: "商户文件写明合计%(declared)s，逐行相加是%(counted)s。文件不予采用，请商户核对后重新发送。",
 }
 """Why, and what to do, in one or two sentences; the page translates them, the CLI prints them."""
+
+UNREAD_EXPLANATION = "我方在 %(our_day)s 记有这一笔 %(our_amount)s 元；商户文件第 %(unread_line)s 行写着这个单号，但那一行无法识别。请商户改好那一行重新发送，这一笔会随之核对。"
+"""The same for an E01 whose number stands on a line that could not be read (E05)."""
+
+DOUBTED_FROM_LINES = 5
+"""A file with fewer lines of the period is never doubted for agreeing with nothing: one odd line is a difference."""
+
+
+class Doubt(enum.StrEnum):
+    """Why a file may not be what was asked for."""
+
+    PERIOD = "period"
+    STRANGE = "strange"
+    WORSE = "worse"
+
+
+DOUBT_WORDS = {
+    Doubt.PERIOD: "文件的日期是 %(first)s 至 %(last)s，与所选期间不符：没有一行在这段日期内。请核对日期，或确认仍按这段日期核对。",
+    Doubt.STRANGE: "文件里这段日期的 %(lines)s 行，只有 %(known)s 行与我方对得上：可能选错了商户，或者是别的日期的文件。请核对，或确认仍要核对。",
+    Doubt.WORSE: "这段日期已经核对过，那一次有 %(before)s 行与我方对得上，这个文件只有 %(known)s 行：用它会取代原来的结果。请核对商户和日期，或确认仍要核对。",
+}
+"""Said before anything is stored; the page translates them."""
+
+
+def doubt_of(lines: int, known: int, outside: int, before: int = 0) -> Doubt | None:
+    """Whether a file looks like another merchant's or another period's.
+
+    `lines` of the period that could be read, `known` of them that have a counterpart of ours, and `outside` lines of
+    other days; `before`: the known lines of the runs whose place it would take.
+    """
+    if not lines and outside:
+        return Doubt.PERIOD
+    if lines >= DOUBTED_FROM_LINES and known * 10 <= lines:
+        return Doubt.STRANGE
+    return Doubt.WORSE if known * 10 <= before and before else None
+
 
 MORE, LESS = "多", "少"
 TYPE_WORDS = {"capture": "核销", "reversal": "撤销", "refund": "退款", "back": "撤销或退款"}
@@ -215,6 +259,13 @@ def cycle_ends_with(cycle: str, day: date) -> bool:
             return day.isoweekday() == 7
         case _:
             return (day + timedelta(days=1)).day == 1
+
+
+def cycle_end(cycle: str, day: date) -> date:
+    """The last day of the settlement cycle that `day` is in."""
+    while not cycle_ends_with(cycle, day):
+        day += timedelta(days=1)
+    return day
 
 
 class CarryReason(enum.StrEnum):

@@ -148,15 +148,19 @@ def faults(download: bytes, public_key_of: Callable[[bytes], bytes | None]) -> l
         declared = sealed["sha256"]
     except (ValueError, KeyError, TypeError, binascii.Error, rfc8785.CanonicalizationError):
         return ["unreadable"]
+    return seal_faults(content, declared, signature, public_key_of(kid)) + _totals_faults(statement)
+
+
+def seal_faults(content: bytes, declared: str, signature: bytes, public: bytes | None) -> list[str]:
+    """The same of a document as it was sealed, byte for byte: its hash in hexadecimal and its signature, nothing read."""
     found = [] if digest(content).hex() == declared else ["hash_differs"]
-    public = public_key_of(kid)
     if public is None:
         return [*found, "key_unknown"]
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, content)
     except InvalidSignature:
         found.append("signature_wrong")
-    return found + _totals_faults(statement)
+    return found
 
 
 def agrees(content: bytes, number: str, net_fen: int, lines: int) -> bool:

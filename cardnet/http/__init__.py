@@ -21,6 +21,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.routing import RequestRedirect
 
+from cardnet.http import maintenance
+from cardnet.http.speech import told
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, FieldError, InvalidInput, TooManyRequests, Unavailable
 from cardnet.wiring import current_world
@@ -40,6 +42,7 @@ def install(app: Flask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.session_interface = _PageSessions()
     app.before_request(_name_the_request)
+    maintenance.install(app)
     app.after_request(_add_headers)
     app.register_error_handler(CardnetError, _cardnet_error)
     app.register_error_handler(HTTPException, _http_error)
@@ -100,19 +103,21 @@ def problem(
     headers: dict[str, str] | None = None,
     **members: Any,
 ) -> Response:
-    """A problem document (RFC 9457) with our members `code`, `retry`, `request_id` and `errors`."""
+    """A problem document (RFC 9457) with our members `code`, `retry`, `request_id` and `errors`, in the language asked for."""
+    title, findings, language = told(code, message, list(errors))
     body: dict[str, Any] = {
         "type": f"/problems/{code}",
-        "title": message,
+        "title": title,
         "status": status,
         "code": code,
         "retry": retry,
         "request_id": g.get("request_id", ""),
         **members,
     }
-    if found := [vars(error) for error in errors]:
-        body["errors"] = found
+    if findings:
+        body["errors"] = [vars(finding) for finding in findings]
     answer = Response(json.dumps(body, ensure_ascii=False), status, content_type="application/problem+json")
+    answer.headers["Content-Language"] = language
     answer.headers.update(headers or {})
     return answer
 
@@ -139,7 +144,7 @@ def _add_headers(answer: Response) -> Response:
 def _cardnet_error(error: CardnetError) -> Response:
     headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, TooManyRequests) else {}
     if isinstance(error, Unavailable) or error.retry == "same_key":
-        headers["Retry-After"] = "1"
+        headers["Retry-After"] = str(getattr(error, "retry_after_seconds", 1))
     if error.status == 401 and is_api(request.path):
         headers["WWW-Authenticate"] = "Bearer"
     errors = error.errors if isinstance(error, InvalidInput) else ()

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from cardnet.kernel import calendar
+from cardnet.kernel.calendar import EARLIEST, LATEST
 from cardnet.kernel.errors import CardnetError, FieldError, InvalidInput
 
 REQUIRED = "缺少这个字段。"
@@ -178,12 +179,14 @@ class Flag(_Saying, fields.Boolean):
 
 
 class Day(_Saying, fields.Date):
-    """A day as YYYY-MM-DD."""
+    """A day as YYYY-MM-DD, one that somebody can mean."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> date:  # noqa: ARG002
         try:
             if isinstance(value, str) and _DAY.fullmatch(value):
-                return date.fromisoformat(value)
+                day = date.fromisoformat(value)
+                if EARLIEST <= day <= LATEST:
+                    return day
         except ValueError:
             pass
         raise ValidationError("应为日期，如 2026-11-21。")

@@ -7,15 +7,29 @@ from typing import Any
 import click
 
 from cardnet.access.services import principal_of_username
-from cardnet.issuance import services
+from cardnet.issuance import (
+    cli_activation,  # noqa: F401 - hangs its commands below the groups of others
+    cli_chair,  # noqa: F401
+    cli_kin,  # noqa: F401
+    cli_loss_policy,  # noqa: F401
+    cli_names,  # noqa: F401
+    services,
+)
 from cardnet.issuance.cli_cards import cards_group
+from cardnet.issuance.cli_confirmation import confirmation_group
+from cardnet.issuance.cli_handouts import handouts_group
 from cardnet.issuance.cli_members import members_group
-from cardnet.issuance.cli_parts import FILE, OUT, json_option, officer_option, say
+from cardnet.issuance.cli_parts import FILE, OUT, json_option, language_option, officer_option, refused_in
+from cardnet.issuance.cli_parts import say as print_json
 from cardnet.issuance.cli_quota import QUOTA_COMMANDS
+from cardnet.issuance.cli_raises import RAISE_COMMANDS
 from cardnet.issuance.cli_review import applications_group, review_group
+from cardnet.issuance.cli_self_fill import self_fill_group
+from cardnet.issuance.cli_transfers import transfers_group
 from cardnet.issuance.rules import RosterMode
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
+from cardnet.membership.english import Say
 from cardnet.membership.result_workbook import result_workbook
 from cardnet.membership.roster import RosterCheck, Severity
 from cardnet.wiring import current_world
@@ -31,24 +45,26 @@ def roster_group() -> None:
 @roster_group.command("check")
 @click.argument("file", type=FILE)
 @click.option("--unit", "unit_code", required=True, help="工会编码；名单里的人须属于它或它的下级。")
-@click.option("--report", type=OUT, help="把检查结果写进这个 XLSX：原表加“状态”“原因”两列。")
+@click.option("--report", type=OUT, help="把检查结果写进这个 XLSX：原表加“状态”“原因”“代码”三列。")
+@language_option
 @json_option
-def check_roster(file: Path, unit_code: str, report: Path | None, *, as_json: bool) -> None:
+def check_roster(file: Path, unit_code: str, report: Path | None, say: Say, *, as_json: bool) -> None:
     """检查名单，不存任何东西；逐行写明哪里要改、怎么改。"""
-    with transaction() as session:
+    with refused_in(say), transaction() as session:
         command = services.CheckRoster(file.read_bytes(), file.name, unit_code)
         checked = services.check_roster(session, current_world(), command)
     if report is not None:
-        report.write_bytes(result_workbook(checked))
+        report.write_bytes(result_workbook(checked, say=say))
     if as_json:
-        say(_checked(checked))
+        print_json(_checked(checked, say))
         return
-    click.echo(
-        f"共 {len(checked.rows)} 行：可以提交 {checked.valid}，暂不办 {checked.declined}，需要修改 {checked.invalid}。"
+    counted = (
+        f"共 {len(checked.rows)} 行：可以提交 {checked.valid}，暂不办 {checked.declined}，需要修改 {checked.to_mend}"
     )
-    _say_findings(checked)
+    click.echo(say(counted + (f"，已在办理 {checked.running}。" if checked.running else "。")))
+    _say_findings(checked, say)
     if report is not None:
-        click.echo(f"检查结果已写入 {report}")
+        click.echo(say(f"检查结果已写入 {report}"))
 
 
 @roster_group.command("submit")
@@ -62,29 +78,36 @@ def check_roster(file: Path, unit_code: str, report: Path | None, *, as_json: bo
     show_default=True,
     help="valid_rows_only：只提交没有错误的行；all_or_nothing：有一行错就都不提交。",
 )
+@language_option
 @json_option
-def submit_roster(file: Path, unit_code: str, username: str, mode: str, *, as_json: bool) -> None:
+def submit_roster(file: Path, unit_code: str, username: str, mode: str, say: Say, *, as_json: bool) -> None:
     """提交名单；同一个文件再次提交不会重复。"""
-    with transaction() as session:
+    with refused_in(say), transaction() as session:
         officer = principal_of_username(session, username)
         command = services.SubmitRoster(file.read_bytes(), file.name, unit_code, officer, RosterMode(mode))
         receipt = services.submit_roster(session, current_world(), command)
     if as_json:
         numbers = {f.name: getattr(receipt, f.name) for f in dataclasses.fields(receipt) if f.name != "check"}
-        findings = _checked(receipt.check)["findings"] if receipt.check else []
-        say({"batch": str(numbers.pop("batch_id")), **numbers, "findings": findings})
+        findings = _checked(receipt.check, say)["findings"] if receipt.check else []
+        print_json({"batch": str(numbers.pop("batch_id")), **numbers, "findings": findings})
         return
-    before = "这份名单以前已经提交过，没有重复生成。" if receipt.resumed else ""
+    if receipt.resumed:
+        click.echo(say("这份名单以前已经提交过，没有重复生成。"))
     click.echo(
-        f"{before}批次 {receipt.batch_id}：共 {receipt.rows} 行，已提交 {receipt.submitted}，候补 {receipt.waitlisted}，"
-        f"暂不办 {receipt.declined}，需要修改 {receipt.invalid}。"
+        say(
+            f"批次 {receipt.batch_id}：共 {receipt.rows} 行，已提交 {receipt.submitted}，候补 {receipt.waitlisted}，"
+            f"暂不办 {receipt.declined}，需要修改 {receipt.invalid}。"
+        )
     )
     if receipt.check:
-        _say_findings(receipt.check)
+        _say_findings(receipt.check, say)
 
 
-def _checked(checked: RosterCheck) -> dict[str, Any]:
-    findings = [{slot: getattr(found, slot) for slot in found.__slots__} for found in checked.findings]
+def _checked(checked: RosterCheck, say: Say) -> dict[str, Any]:
+    findings = [
+        {slot: getattr(found, slot) for slot in found.__slots__} | {"message": say(found.message)}
+        for found in checked.findings
+    ]
     return {
         "rows": len(checked.rows),
         "valid": checked.valid,
@@ -94,12 +117,12 @@ def _checked(checked: RosterCheck) -> dict[str, Any]:
     }
 
 
-def _say_findings(checked: RosterCheck) -> None:
+def _say_findings(checked: RosterCheck, say: Say) -> None:
     for found in checked.findings:
         if found.severity is not Severity.NOTE:
-            click.echo(f"第 {found.line} 行 {found.column}：{found.message}")
+            click.echo(say(f"第 {found.line} 行 {found.column}：") + say(found.message))
     for notice in checked.notices:
-        click.echo(notice)
+        click.echo(say(notice))
 
 
 # ---- quota ----
@@ -110,7 +133,7 @@ def quota_group() -> None:
     """办卡名额：核定、下达、调剂、交回。"""
 
 
-for _command in QUOTA_COMMANDS:
+for _command in (*QUOTA_COMMANDS, *RAISE_COMMANDS):
     quota_group.add_command(_command)
 
 _year = click.option("--year", type=click.IntRange(2000, 2999), default=None, help="年度，不写为今年。")
@@ -126,7 +149,7 @@ def show_quota(year: int | None, *, as_json: bool) -> None:
     with transaction() as session:
         lines = services.quota_tree(session, year)
     if as_json:
-        say({"year": year, "nodes": [_line(line) for line in lines]})
+        print_json({"year": year, "nodes": [_line(line) for line in lines]})
         return
     if not lines:
         click.echo(f"{year} 年还没有核定名额。")
@@ -200,7 +223,9 @@ def spread_quota(year: int, by: str, *, as_json: bool) -> None:
     with transaction() as session:
         spread = services.spread_quota(session, current_world(), services.SpreadQuota(year))
     if as_json:
-        say({"year": year, "by": "units" if spread.evenly else by, "places": spread.places, "nodes": spread.nodes})
+        print_json(
+            {"year": year, "by": "units" if spread.evenly else by, "places": spread.places, "nodes": spread.nodes}
+        )
         return
     note = "名册中还没有会员，已按基层工会数平均分配。" if spread.evenly else ""
     click.echo(f"{note}已把 {spread.places} 个名额逐级下达，共 {spread.nodes} 笔。")
@@ -228,7 +253,7 @@ def _line(line: services.QuotaLine) -> dict[str, Any]:
 
 def _say_line(line: services.QuotaLine, year: int, *, as_json: bool) -> None:
     if as_json:
-        say({"year": year, **_line(line)})
+        print_json({"year": year, **_line(line)})
         return
     click.echo(f"{line.union.name} {year} 年：收到 {line.received}，已下达 {line.passed_down}，空闲 {line.free}。")
 
@@ -237,4 +262,15 @@ def _this_year() -> int:
     return day_of(current_world().now()).year
 
 
-COMMANDS = [roster_group, applications_group, review_group, cards_group, quota_group, members_group]
+COMMANDS = [
+    roster_group,
+    applications_group,
+    review_group,
+    cards_group,
+    quota_group,
+    members_group,
+    transfers_group,
+    confirmation_group,
+    self_fill_group,
+    handouts_group,
+]

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,27 @@ from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal
 from cardnet.access.services import principal_of_username
-from cardnet.issuance import services
-from cardnet.issuance.cli_parts import OUT, batch_id, batch_option, json_option, officer_option, say, written_whole
-from cardnet.issuance.papers import SignList, SignRow, letter_sheets, poster, sign_sheets
+from cardnet.issuance import services, sign_lists
+from cardnet.issuance.cli_parts import (
+    OUT,
+    batch_id,
+    batch_option,
+    json_option,
+    officer_option,
+    say,
+    tell,
+    written_whole,
+)
+from cardnet.issuance.papers import letter_sheets, poster
 from cardnet.issuance.rules import CARD_WORDS, ReplacementReason
 from cardnet.issuance.services import desk
 from cardnet.issuance.sheets import Layout, write_card_sheets
-from cardnet.kernel import fonts, masking
+from cardnet.kernel import fonts
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
+from cardnet.kernel.errors import NotFound
 from cardnet.membership import services as membership
+from cardnet.membership.cli_parts import SITE
 from cardnet.wiring import current_world
 
 
@@ -31,12 +43,16 @@ def cards_group() -> None:
 @cards_group.command("issue")
 @batch_option
 @officer_option
+@click.option(
+    "--valid-to", type=click.DateTime(["%Y-%m-%d"]), default=None, help="最后一天；不写是第五年的 12 月 31 日。"
+)
 @json_option
-def issue_cards(batch: str, username: str, *, as_json: bool) -> None:
+def issue_cards(batch: str, username: str, valid_to: datetime | None, *, as_json: bool) -> None:
     """为批次中审核通过的人发卡；激活码只显示这一次。"""
     with transaction() as session:
         officer = principal_of_username(session, username)
-        done = services.issue(session, current_world(), services.IssueCards(batch_id(batch), officer))
+        command = services.IssueCards(batch_id(batch), officer, valid_to and valid_to.date())
+        done = services.issue(session, current_world(), command)
     cards = done.cards
     if as_json:
         say(
@@ -112,14 +128,14 @@ def void_print(numbers: tuple[str, ...], reason: str, username: str, *, as_json:
     with transaction() as session:
         command = services.VoidPrints(principal_of_username(session, username), reason, numbers)
         count = services.void_prints(session, current_world(), command)
-    _tell({"voided": count}, f"已作废 {count} 张实体卡的码。", as_json=as_json)
+    tell({"voided": count}, f"已作废 {count} 张实体卡的码。", as_json=as_json)
 
 
 @cards_group.command("letters")
 @click.option("--batch", default=None, help="批次号。")
 @click.option("--unit", default=None, help="工会编码：它和它的下级未激活的卡。")
 @click.option("--number", "numbers", multiple=True, help="只做这些卡号的，可多个。")
-@click.option("--site", required=True, help="会员打开的网址，例如 https://card.example.org；印进二维码。")
+@click.option("--site", required=True, type=SITE, help="会员打开的网址，例如 https://card.example.org；印进二维码。")
 @click.option("--out", required=True, type=OUT, help="写进这个 PDF，A4 每页八张。")
 @officer_option
 @json_option
@@ -134,12 +150,12 @@ def make_letters(
         letters = services.make_letters(session, current_world(), command)
         # Before the commit: letters that could not be written must not make the earlier slips void.
         unfinished.write_bytes(letter_sheets(letters, site))
-    _tell({"letters": len(letters), "file": str(out)}, f"已生成 {len(letters)} 张激活单：{out}", as_json=as_json)
+    tell({"letters": len(letters), "file": str(out)}, f"已生成 {len(letters)} 张激活单：{out}", as_json=as_json)
 
 
 @cards_group.command("poster")
 @click.option("--unit", required=True, help="工会编码。")
-@click.option("--site", required=True, help="会员打开的网址，例如 https://card.example.org。")
+@click.option("--site", required=True, type=SITE, help="会员打开的网址，例如 https://card.example.org。")
 @click.option("--out", required=True, type=OUT, help="写进这个 PDF。")
 def make_poster(unit: str, site: str, out: Path) -> None:
     """一个单位的激活海报（A4）。"""
@@ -157,19 +173,11 @@ def make_poster(unit: str, site: str, out: Path) -> None:
 def write_sign_list(batch: str, out: Path, username: str) -> None:
     """一个批次的发放签领表。"""
     with transaction() as session:
-        line = desk.batch_of(session, principal_of_username(session, username), batch_id(batch))
         officer = principal_of_username(session, username)
-        cards = desk.find_cards(session, officer, desk.CardFilter(batch_id=line.batch_id), limit=1_000_000).items
-    rows = [
-        SignRow(
-            card.union.name, card.person.name, masking.id_number_for_office(card.person.id_number), card.number,
-            "已签领" if card.delivered_at else "",
-        )
-        for card in sorted(cards, key=lambda card: (card.union.path, card.row or 0))
-    ]  # fmt: skip
+        content = sign_lists.of_batch(session, officer, batch_id(batch), day_of(current_world().now()))
     with written_whole(out) as unfinished:
-        unfinished.write_bytes(sign_sheets(rows, SignList("会员服务卡", "", day_of(current_world().now()))))
-    click.echo(f"{len(rows)} 人的签领表已写入 {out}")
+        unfinished.write_bytes(content)
+    click.echo(f"签领表已写入 {out}")
 
 
 @cards_group.command("hand-out")
@@ -186,7 +194,7 @@ def hand_out(
         officer = principal_of_username(session, username)
         command = services.HandOutCards(officer, batch_id(batch) if batch else None, numbers or None, but)
         count = services.hand_out_cards(session, current_world(), command)
-    _tell({"handed_out": count}, f"已登记 {count} 张签领。", as_json=as_json)
+    tell({"handed_out": count}, f"已登记 {count} 张签领。", as_json=as_json)
 
 
 @cards_group.command("inactive")
@@ -242,6 +250,7 @@ def show(number: str, username: str, *, as_json: bool) -> None:
                 "valid_from": line.valid_from.isoformat(),
                 "valid_to": line.valid_to.isoformat(),
                 "union": line.union.code if line.union else None,
+                "phones": [{"index": one.index, "bound_at": one.bound_at.isoformat()} for one in more.phones],
                 "replaces": more.before[1] if more.before else None,
                 "replaced_by": more.after[1] if more.after else None,
                 "history": [
@@ -252,6 +261,8 @@ def show(number: str, username: str, *, as_json: bool) -> None:
         )
         return
     click.echo(f"{line.number}  {CARD_WORDS[line.state]}  有效期 {line.valid_from} 至 {line.valid_to}")
+    for one in more.phones:
+        click.echo(f"手机 {one.index}  {one.bound_at:%Y-%m-%d %H:%M} 绑定")
     for event in history:
         click.echo(f"{event.at:%Y-%m-%d %H:%M}  {event.action}  {event.actor}  {event.words}")
 
@@ -267,7 +278,7 @@ def _change_command(name: str, words: str, change: Callable[[Session, Principal,
             officer = principal_of_username(session, username)
             change(session, officer, _line(session, officer, number), reason)
             line = _line(session, officer, number)
-        _tell(
+        tell(
             {"number": line.number, "state": line.state},
             f"{line.number} 现为“{CARD_WORDS[line.state]}”。",
             as_json=as_json,
@@ -305,6 +316,47 @@ def replace(number: str, reason: str, username: str, *, as_json: bool) -> None:
     _say_made([made], as_json=as_json)
 
 
+@cards_group.command("phones")
+@click.option("--set", "phones", type=click.Choice(["1", "2"]), default=None, help="每张卡可以绑定几部手机；不写只看。")
+@click.option("--reason", default="", help="为什么改，例如会议纪要的文号。")
+@click.option("--as", "username", default=None, help="区总工会经办人员的账号；不写则由服务中心修改。")
+@json_option
+def phones(phones: str | None, reason: str, username: str | None, *, as_json: bool) -> None:
+    """每张卡可以绑定几部手机。从两部改为一部，每张卡只留最后绑定的那部，另一部立即停用。"""
+    stopped = 0
+    with transaction() as session:
+        if phones is not None:
+            officer = principal_of_username(session, username) if username else None
+            command = services.SetPhonePolicy(int(phones), reason, officer)
+            stopped = services.set_phone_policy(session, current_world(), command)
+        view = services.phone_policy(session)
+    said = f"每张卡可以绑定 {view.phones} 部手机，现有 {view.two_bound} 张卡绑定了两部。"
+    if stopped:
+        said += f"停用了 {stopped} 部手机。"
+    document = {"phones": view.phones, "reason": view.reason, "two_bound": view.two_bound, "stopped": stopped}
+    tell(document, said, as_json=as_json)
+
+
+@cards_group.command("stop-phone")
+@click.argument("number")
+@click.option("--phone", "index", type=int, required=True, help="手机的序号，见 cardnet cards show。")
+@click.option("--reason", required=True, help="原因，会记入这张卡的履历。")
+@officer_option
+@json_option
+def stop_phone(number: str, index: int, reason: str, username: str, *, as_json: bool) -> None:
+    """停用绑定在这张卡上的一部手机；另一部手机和实体卡照常使用。"""
+    with transaction() as session:
+        officer = principal_of_username(session, username)
+        line = _line(session, officer, number)
+        if index not in {one.index for one in services.phones_of(session, line.card_id)}:
+            raise NotFound(
+                "phone_unknown", f"卡 {number} 没有绑定序号为 {index} 的手机，请用 cardnet cards show 核对。"
+            )
+        services.stop_phone(session, current_world(), services.StopPhone(index, reason, officer))
+        left = len(services.phones_of(session, line.card_id))
+    tell({"number": number, "phones": left}, f"已停用，这张卡还绑定 {left} 部手机。", as_json=as_json)
+
+
 @cards_group.command("apply-replacement")
 @click.argument("number")
 @click.option(
@@ -323,7 +375,7 @@ def apply_replacement(number: str, why: str, words: str, username: str, *, as_js
         line = _line(session, officer, number)
         command = services.ApplyForReplacement(line.card_id, ReplacementReason(why), words, officer)
         done = services.apply_for_replacement(session, current_world(), command)
-    _tell({"batch": str(done.batch_id), "rows": done.rows}, f"补卡申请已提交，批次 {done.batch_id}。", as_json=as_json)
+    tell({"batch": str(done.batch_id), "rows": done.rows}, f"补卡申请已提交，批次 {done.batch_id}。", as_json=as_json)
 
 
 @cards_group.command("apply-renewal")
@@ -339,7 +391,7 @@ def apply_renewal(unit: str | None, numbers: tuple[str, ...], username: str, *, 
         command = services.ApplyForRenewal(officer, numbers or None, path)
         done = services.apply_for_renewal(session, current_world(), command)
     said = f"{done.rows} 张卡的换卡申请已提交，批次 {done.batch_id}。"
-    _tell({"batch": str(done.batch_id), "rows": done.rows}, said, as_json=as_json)
+    tell({"batch": str(done.batch_id), "rows": done.rows}, said, as_json=as_json)
 
 
 @cards_group.command("renew")
@@ -363,13 +415,6 @@ def renew(unit: str | None, numbers: tuple[str, ...], username: str, *, as_json:
 def _line(session: Session, officer: Principal, number: str) -> desk.CardLine:
     found: uuid.UUID = services.card_of_number(session, number).id
     return desk.card_of_id(session, officer, found)
-
-
-def _tell(document: dict[str, Any], sentence: str, *, as_json: bool) -> None:
-    if as_json:
-        say(document)
-    else:
-        click.echo(sentence)
 
 
 def _say_made(cards: Sequence[services.IssuedCard], *, as_json: bool) -> None:

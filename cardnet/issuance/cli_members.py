@@ -7,18 +7,16 @@ the machine could see them.
 import sys
 import uuid
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy.orm import Session
 
 from cardnet.access.services import principal_of_username
 from cardnet.issuance import services
-from cardnet.issuance.cli_parts import json_option, officer_option, say
-from cardnet.issuance.rules import is_card_number, typed_number
+from cardnet.issuance.cli_parts import FILE, OUT, json_option, officer_option, person_typed, say, tell, written_whole
 from cardnet.kernel import masking
 from cardnet.kernel.db import transaction
-from cardnet.kernel.errors import NotFound
 from cardnet.membership import services as membership
 from cardnet.membership.member_rules import Ending
 from cardnet.membership.rules import IdType, MembershipKind, PersonView, TagKind
@@ -60,7 +58,7 @@ def show(who: str, username: str, *, as_json: bool) -> None:
     world = current_world()
     with transaction() as session:
         officer = principal_of_username(session, username)
-        file = membership.open_file(session, world, officer, _who(session, who))
+        file = membership.open_file(session, world, officer, person_typed(session, who))
         cards = [card for one in file.ids for card in services.cards_of_person(session, one)]
         applications = services.applications_of_people(session, file.ids)
         tags = [tag for one in file.ids for tag in membership.tags_of(session, one)]
@@ -82,7 +80,8 @@ def show(who: str, username: str, *, as_json: bool) -> None:
             for a in applications
         ],
         "tags": [
-            {"id": str(t.id), "kind": t.kind, "grade": t.grade, "from": t.from_.isoformat(), "to": t.to and t.to.isoformat()}
+            {"id": str(t.id), "kind": t.kind, "grade": t.grade, "from": t.from_.isoformat(), "to": t.to and t.to.isoformat(),
+             "document": t.document, "original": t.original or None}
             for t in tags
         ],
     }  # fmt: skip
@@ -111,13 +110,13 @@ def transfer(who: str, to_code: str, on: datetime | None, words: str, username: 
     """转到其他单位：卡、次数、待遇和在办的补换卡申请都跟着人走，不占名额。"""
     with transaction() as session:
         officer = principal_of_username(session, username)
-        person_id = _who(session, who)
+        person_id = person_typed(session, who)
         target = membership.union_of_code(session, to_code)
         command = membership.StartTransfer(person_id, target.id, officer, _day(on), words)
         done = services.transfer_member(session, current_world(), command)
     document = {"person": str(person_id), "to": to_code, "done": done is not None}
     said = f"已转到{target.name}。" if done else "转接已提出，等原单位答复；五个工作日不答复即自动转出。"
-    _tell(document, said, as_json=as_json)
+    tell(document, said, as_json=as_json)
 
 
 @members_group.command("retire")
@@ -129,10 +128,10 @@ def transfer(who: str, to_code: str, on: datetime | None, words: str, username: 
 def retire(who: str, on: datetime | None, words: str, username: str, *, as_json: bool) -> None:
     """登记退休：仍是会员，卡照常使用。"""
     with transaction() as session:
-        officer, person_id = principal_of_username(session, username), _who(session, who)
+        officer, person_id = principal_of_username(session, username), person_typed(session, who)
         command = membership.ChangeStanding(person_id, MembershipKind.RETIRED, officer, _day(on), words)
         membership.change_standing(session, current_world(), command)
-    _tell({"person": str(person_id), "kind": "retired"}, "已登记退休。", as_json=as_json)
+    tell({"person": str(person_id), "kind": "retired"}, "已登记退休。", as_json=as_json)
 
 
 @members_group.command("end")
@@ -145,10 +144,10 @@ def retire(who: str, on: datetime | None, words: str, username: str, *, as_json:
 def end(who: str, how: str, on: datetime | None, words: str, username: str, *, as_json: bool) -> None:
     """结束会籍；身故的，名下的卡立即停用。"""
     with transaction() as session:
-        officer, person_id = principal_of_username(session, username), _who(session, who)
+        officer, person_id = principal_of_username(session, username), person_typed(session, who)
         command = membership.EndMembership(person_id, Ending(how), officer, _day(on), words)
         stopped = services.end_membership(session, current_world(), command)
-    _tell({"person": str(person_id), "ended_as": how, "cards_stopped": stopped}, "会籍已结束。", as_json=as_json)
+    tell({"person": str(person_id), "ended_as": how, "cards_stopped": stopped}, "会籍已结束。", as_json=as_json)
 
 
 @members_group.command("tag")
@@ -158,18 +157,54 @@ def end(who: str, how: str, on: datetime | None, words: str, username: str, *, a
 @click.option("--document", required=True, help="依据文件和文号。")
 @click.option("--from", "first", type=_DAY, default=None, help="起始日期；不写就是今天。")
 @click.option("--to", "last", type=_DAY, default=None, help="最后一天；长期的不写。")
+@click.option(
+    "--original", type=FILE, default=None, help="依据文件的扫描件或照片（PDF、JPEG、PNG，8 MB 以内），加密保存。"
+)
 @officer_option
 @json_option
 def tag(
-    who: str, kind: str, grade: str, document: str, first: datetime | None, last: datetime | None, username: str, *,
-    as_json: bool,
+    who: str, kind: str, grade: str, document: str, first: datetime | None, last: datetime | None,
+    original: Path | None, username: str, *, as_json: bool,
 ) -> None:  # fmt: skip
     """登记身份：劳模、困难职工、一线职工、特殊岗位。"""
     with transaction() as session:
-        officer, person_id = principal_of_username(session, username), _who(session, who)
-        command = membership.GiveTag(person_id, TagKind(kind), officer, grade, document, _day(first), _day(last))
+        officer, person_id = principal_of_username(session, username), person_typed(session, who)
+        content = original.read_bytes() if original else None
+        command = membership.GiveTag(
+            person_id, TagKind(kind), officer, grade, document, _day(first), _day(last), original=content
+        )
         given = membership.give_tag(session, current_world(), command)
-    _tell({"person": str(person_id), "tag": str(given.id)}, f"身份已登记：{given.id}。", as_json=as_json)
+    tell({"person": str(person_id), "tag": str(given.id)}, f"身份已登记：{given.id}。", as_json=as_json)
+
+
+@members_group.command("keep-original")
+@click.argument("tag_id", type=click.UUID)
+@click.argument("file", type=FILE)
+@officer_option
+@json_option
+def keep_original(tag_id: uuid.UUID, file: Path, username: str, *, as_json: bool) -> None:
+    """补存一条身份的依据文件原件（PDF、JPEG、PNG，8 MB 以内），加密保存；再存一次以新的为准。"""
+    with transaction() as session:
+        command = membership.KeepTagOriginal(tag_id, principal_of_username(session, username), file.read_bytes())
+        kept = membership.keep_tag_original(session, current_world(), command)
+    document = {"tag": str(tag_id), "sha256": kept.document_sha256, "original": kept.original}
+    tell(document, "原件已加密保存。", as_json=as_json)
+
+
+@members_group.command("open-original")
+@click.argument("tag_id", type=click.UUID)
+@click.option("--out", type=OUT, required=True, help="写到哪个文件。")
+@officer_option
+@json_option
+def open_original(tag_id: uuid.UUID, out: Path, username: str, *, as_json: bool) -> None:
+    """取出一条身份的依据文件原件；打开会记录在案。"""
+    with transaction() as session:
+        officer = principal_of_username(session, username)
+        original = membership.open_tag_original(session, current_world(), officer, tag_id)
+        with written_whole(out) as unfinished:
+            unfinished.write_bytes(original.content)
+    document = {"tag": str(tag_id), "original": original.media_type, "out": str(out)}
+    tell(document, f"原件已写入 {out}。", as_json=as_json)
 
 
 @members_group.command("end-tag")
@@ -181,7 +216,7 @@ def end_tag(tag_id: uuid.UUID, username: str, *, as_json: bool) -> None:
     with transaction() as session:
         command = membership.EndTag(tag_id, principal_of_username(session, username))
         membership.end_tag(session, current_world(), command)
-    _tell({"tag": str(tag_id)}, "身份已结束。", as_json=as_json)
+    tell({"tag": str(tag_id)}, "身份已结束。", as_json=as_json)
 
 
 @members_group.command("correct-document")
@@ -200,10 +235,10 @@ def correct_document(who: str, id_type: str, evidence: str, username: str, *, as
     """更正证件号码（区总工会）；正确的号码从标准输入读一行。"""
     number = sys.stdin.readline().strip()
     with transaction() as session:
-        officer, person_id = principal_of_username(session, username), _who(session, who)
+        officer, person_id = principal_of_username(session, username), person_typed(session, who)
         command = membership.CorrectDocument(person_id, IdType(id_type), number, officer, evidence)
         membership.correct_document(session, current_world(), command)
-    _tell({"person": str(person_id)}, "证件号码已更正；卡、次数和待遇都不变。", as_json=as_json)
+    tell({"person": str(person_id)}, "证件号码已更正；卡、次数和待遇都不变。", as_json=as_json)
 
 
 @members_group.command("tie-card")
@@ -216,25 +251,13 @@ def tie_card(who: str, issuer: str, valid_to: datetime | None, username: str, *,
     """绑定已有工会卡，不占名额；卡号从标准输入读一行。"""
     number = sys.stdin.readline().strip()
     with transaction() as session:
-        officer, person_id = principal_of_username(session, username), _who(session, who)
+        officer, person_id = principal_of_username(session, username), person_typed(session, who)
         command = services.TieCard(person_id, officer, number, issuer, _day(valid_to))
         card = services.tie_card(session, current_world(), command)
-    _tell({"person": str(person_id), "card": card.number}, f"已绑定，系统卡号 {card.number}。", as_json=as_json)
+    tell({"person": str(person_id), "card": card.number}, f"已绑定，系统卡号 {card.number}。", as_json=as_json)
 
 
 # ---- pieces ----
-
-
-def _who(session: Session, typed: str) -> uuid.UUID:
-    """A person by card number or by id. Raises NotFound("person_unknown", "card_unknown")."""
-    number = typed_number(typed)
-    if is_card_number(number):
-        person_id: uuid.UUID = services.card_of_number(session, number).person_id
-        return person_id
-    try:
-        return uuid.UUID(typed)
-    except ValueError:
-        raise NotFound("person_unknown", "请用十三位卡号或档案编号指明是谁；按姓名查请用 members find。") from None
 
 
 def _day(at: datetime | None) -> date | None:
@@ -256,10 +279,3 @@ def _person(person: PersonView) -> dict[str, Any]:
 def _line(person: PersonView) -> str:
     unit = person.unit.name if person.unit else "会籍已结束"
     return f"{person.id}  {person.name}  {masking.id_number_for_office(person.id_number)}  {unit}"
-
-
-def _tell(document: dict[str, Any], sentence: str, *, as_json: bool) -> None:
-    if as_json:
-        say(document)
-    else:
-        click.echo(sentence)

@@ -7,9 +7,13 @@ from pathlib import Path
 import click
 
 from cardnet.access.services import principal_of_username
+from cardnet.issuance import card_english
 from cardnet.issuance.services import answers, cards_before
 from cardnet.kernel.db import transaction
+from cardnet.membership import english
 from cardnet.membership import services as membership
+from cardnet.membership.cli_parts import language_option, refused_in
+from cardnet.membership.english import Say
 from cardnet.wiring import current_world
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -41,21 +45,25 @@ def show_register(unit_code: str, *, as_json: bool) -> None:
 @click.option("--unit", "unit_code", required=True, help="工会编码；名单里的人须是它或它的下级的会员。")
 @click.option("--as", "username", required=True, help="经办人员的账号。")
 @click.option("--issuer", default="已有工会卡", show_default=True, help="发卡机构，表里没写时用。")
+@language_option(card_english.BOOK, english.BOOK)
 @_json
-def import_cards(file: Path, unit_code: str, username: str, issuer: str, *, as_json: bool) -> None:
+def import_cards(file: Path, unit_code: str, username: str, issuer: str, say: Say, *, as_json: bool) -> None:
     """导入以前已发的卡、绑定已有的市卡或银行卡：不占名额；有错的行不导入并逐条说明。"""
-    with transaction() as session:
+    with refused_in(say), transaction() as session:
         officer = principal_of_username(session, username)
         command = cards_before.ImportCards(file.read_bytes(), file.name, unit_code, officer, issuer)
         done = cards_before.import_cards(session, current_world(), command)
     if as_json:
-        _say({**dataclasses.asdict(done)})
+        document = dataclasses.asdict(done) | {"notices": [say(one) for one in done.notices]}
+        for finding in document["findings"]:
+            finding["message"] = say(finding["message"])
+        _say(document)
         return
-    click.echo(f"共 {done.rows} 行：新绑定 {done.tied}，以前已绑定 {done.known}，需要改正 {done.invalid}。")
+    click.echo(say(f"共 {done.rows} 行：新绑定 {done.tied}，以前已绑定 {done.known}，需要改正 {done.invalid}。"))
     for found in done.findings:
-        click.echo(f"第 {found.line} 行 {found.column}：{found.message}")
+        click.echo(say(f"第 {found.line} 行 {found.column}：") + say(found.message))
     for notice in done.notices:
-        click.echo(notice)
+        click.echo(say(notice))
 
 
 def _say(document: object) -> None:

@@ -8,7 +8,7 @@ import click
 
 from cardnet.access.services import principal_of_username
 from cardnet.issuance import services
-from cardnet.issuance.cli_parts import batch_id, batch_option, json_option, officer_option, say
+from cardnet.issuance.cli_parts import batch_id, batch_option, json_option, officer_option, say, typed_rows
 from cardnet.issuance.rules import APPLICATION_WORDS, REASON_WORDS, ReviewReason, Verdict
 from cardnet.kernel.calendar import SHANGHAI, published_through, start_of
 from cardnet.kernel.db import transaction
@@ -49,7 +49,7 @@ def _verdict_command(verdict: Verdict, words: str) -> None:
         with transaction() as session:
             officer = principal_of_username(session, username)
             behalf = principal_of_username(session, giver).account_id if giver else None
-            command = services.Review(batch_id(batch), officer, verdict, _rows(rows), reasons, note, behalf)
+            command = services.Review(batch_id(batch), officer, verdict, typed_rows(rows), reasons, note, behalf)
             receipt = services.review(session, current_world(), command)
         if as_json:
             say(
@@ -88,7 +88,7 @@ def withdraw(batch: str, username: str, rows: str | None, note: str, *, as_json:
     """撤回还没有审核通过的申请，名额让给候补。"""
     with transaction() as session:
         officer = principal_of_username(session, username)
-        command = services.Withdraw(batch_id(batch), officer, _rows(rows), note)
+        command = services.Withdraw(batch_id(batch), officer, typed_rows(rows), note)
         done = services.withdraw(session, current_world(), command)
     if as_json:
         say({"batch": batch, "rows": done.rows, "state": "withdrawn", "moved_up": done.moved_up})
@@ -215,15 +215,6 @@ def end_delegation(delegation: str, username: str, *, as_json: bool) -> None:
         by = principal_of_username(session, username)
         services.end_delegation(session, current_world(), services.EndDelegation(_id(delegation), by))
     _done({"id": delegation}, "委托已结束。", as_json=as_json)
-
-
-def _rows(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.replace("，", ",").split(",") if part.strip()]
-    if not parts or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
-        raise InvalidInput("rows_invalid", f"“{text}”不是行号，请写成 1,2,5 这样。")
-    return tuple(int(part) for part in parts)
 
 
 def _moment(text: str) -> datetime:

@@ -126,9 +126,10 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         """,
     ),
     "K4": (
-        "每张卡至多绑定一部手机、一张实体卡，只有可用的卡才有有效绑定，状态名单与绑定一致",
+        "每张卡至多绑定一部手机（工会定为两部的至多两部）、一张实体卡，只有可用的卡才有有效绑定，状态名单与绑定一致",
         """
-        select card_id from binding where state <> 'revoked' group by card_id, kind having count(*) > 1
+        select card_id from binding where state <> 'revoked' group by card_id, kind
+        having count(*) > case kind when 'device' then coalesce((select phones from phone_policy), 1) else 1 end
         union all
         select b.card_id from binding b left join card_status s on s.card_index = b.card_index
          where b.recycled_at is null

@@ -9,23 +9,31 @@ from itertools import groupby
 from typing import Protocol
 from urllib.parse import urlencode
 
-from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
 from cardnet.issuance.sheets import draw_mask, grouped, mask_of
 from cardnet.kernel import fonts
+from cardnet.kernel.paper import (
+    EIGHTH_HIGH,
+    EIGHTH_WIDE,
+    INK,
+    RED,
+    SOFT,
+    centred,
+    draw_masthead,
+    draw_steps,
+    eighths,
+    fitting,
+    wrapped,
+)
 
 HELP_PHONE = "12351"
 """职工服务热线: one number for every union in the country."""
 
-_RED, _INK, _SOFT, _LINE = (HexColor(colour) for colour in ("#B3262E", "#1B1F24", "#5B6470", "#C9CFD6"))
-
 # ---- letters: eight to a sheet, A7 each ----
 
-_ACROSS, _DOWN = 2, 4
-_WIDE, _HIGH = A4[0] / _ACROSS, A4[1] / _DOWN
 _EDGE = 8 * mm
 _LETTER_QR = 30 * mm
 
@@ -55,60 +63,44 @@ class Addressed(Protocol):
 
 def letter_sheets(letters: Iterable[Addressed], site: str) -> bytes:
     """Code letters, eight to an A4 sheet along its halves and quarters, in the order given."""
-    buffer = io.BytesIO()
-    canvas = Canvas(buffer, pagesize=A4, pageCompression=1, invariant=1)
-    canvas.setTitle("激活单")
-    for number, letter in enumerate(letters):
-        place = number % (_ACROSS * _DOWN)
-        if place == 0:
-            if number:
-                canvas.showPage()
-            _draw_folds(canvas)
-        row, column = divmod(place, _ACROSS)
-        canvas.saveState()
-        canvas.translate(column * _WIDE, A4[1] - (row + 1) * _HIGH)
-        _draw_letter(canvas, letter, site)
-        canvas.restoreState()
-    canvas.save()
-    return buffer.getvalue()
-
-
-def _draw_folds(canvas: Canvas) -> None:
-    canvas.setStrokeColor(_LINE)
-    canvas.setLineWidth(0.4)
-    canvas.setDash(2, 3)
-    canvas.line(_WIDE, 0, _WIDE, A4[1])
-    for row in range(1, _DOWN):
-        canvas.line(0, row * _HIGH, A4[0], row * _HIGH)
-    canvas.setDash()
+    return eighths("激活单", letters, lambda canvas, letter: _draw_letter(canvas, letter, site))
 
 
 def _draw_letter(canvas: Canvas, letter: Addressed, site: str) -> None:
-    text_width = _WIDE - 2 * _EDGE - _LETTER_QR - 4 * mm
-    canvas.setFillColor(_RED)
-    fonts.draw(canvas, _EDGE, _HIGH - 13 * mm, "工会会员服务卡 · 激活单", 10)
-    canvas.setFillColor(_INK)
-    fonts.draw(canvas, _EDGE, _HIGH - 23 * mm, letter.name, fitting(letter.name, 17, text_width))
-    canvas.setFillColor(_SOFT)
-    for line, base in zip(_wrapped(letter.union_name, 8, text_width)[:2], (28.5, 32.3), strict=False):
-        fonts.draw(canvas, _EDGE, _HIGH - base * mm, line, fitting(line, 8, text_width))
+    text_width = EIGHTH_WIDE - 2 * _EDGE - _LETTER_QR - 4 * mm
+    canvas.setFillColor(RED)
+    fonts.draw(canvas, _EDGE, EIGHTH_HIGH - 13 * mm, "工会会员服务卡 · 激活单", 10)
+    canvas.setFillColor(INK)
+    fonts.draw(canvas, _EDGE, EIGHTH_HIGH - 23 * mm, letter.name, fitting(letter.name, 17, text_width))
+    canvas.setFillColor(SOFT)
+    for line, base in zip(wrapped(letter.union_name, 8, text_width)[:2], (28.5, 32.3), strict=False):
+        fonts.draw(canvas, _EDGE, EIGHTH_HIGH - base * mm, line, fitting(line, 8, text_width))
     for label, value, size, base, above in (
         ("卡号", grouped(letter.number), 11, 41.5, 4.6),
         ("激活码", spaced(letter.code), 15, 53, 5.8),
     ):
-        canvas.setFillColor(_SOFT)
-        fonts.draw(canvas, _EDGE, _HIGH - (base - above) * mm, label, 7)
-        canvas.setFillColor(_INK)
-        fonts.draw(canvas, _EDGE, _HIGH - base * mm, value, size)
-    left = _WIDE - _EDGE - _LETTER_QR
-    draw_mask(canvas, mask_of(wallet_address(site, letter.number, letter.code), "M"), left, _HIGH - 47 * mm, _LETTER_QR)
-    canvas.setFillColor(_SOFT)
-    fonts.draw(canvas, left, _HIGH - 51.5 * mm, "用手机扫一扫", 7)
+        canvas.setFillColor(SOFT)
+        fonts.draw(canvas, _EDGE, EIGHTH_HIGH - (base - above) * mm, label, 7)
+        canvas.setFillColor(INK)
+        fonts.draw(canvas, _EDGE, EIGHTH_HIGH - base * mm, value, size)
+    left = EIGHTH_WIDE - _EDGE - _LETTER_QR
+    draw_mask(
+        canvas, mask_of(wallet_address(site, letter.number, letter.code), "M"), left, EIGHTH_HIGH - 47 * mm, _LETTER_QR
+    )
+    canvas.setFillColor(SOFT)
+    fonts.draw(canvas, left, EIGHTH_HIGH - 51.5 * mm, "用手机扫一扫", 7)
     fonts.draw(canvas, _EDGE, 12 * mm, "扫码后只需输入证件号码后四位。不要把激活码告诉别人。", 7.5)
     fonts.draw(canvas, _EDGE, 8 * mm, f"丢了激活单请找所在工会补打，旧码即作废。咨询 {HELP_PHONE}", 7.5)
 
 
 # ---- the poster of a unit ----
+
+
+_STEPS = (
+    ("拿出激活单", "单上有卡号和激活码；直接扫单上的码更快"),
+    ("输入证件号码后四位", "身份证末位是 X 的，输入 X"),
+    ("完成，出示动态码就能用", "没有网络也能出示"),
+)
 
 
 def poster(union_name: str, site: str) -> bytes:
@@ -117,36 +109,15 @@ def poster(union_name: str, site: str) -> bytes:
     canvas = Canvas(buffer, pagesize=A4, pageCompression=1, invariant=1)
     canvas.setTitle("激活海报")
     wide, high = A4
-    canvas.setFillColor(_RED)
-    canvas.rect(0, high - 62 * mm, wide, 62 * mm, stroke=0, fill=1)
-    canvas.setFillColor(HexColor("#FFFFFF"))
-    _centred(canvas, high - 30 * mm, "激活您的工会会员服务卡", 34, wide - 30 * mm)
-    _centred(canvas, high - 48 * mm, union_name, 17, wide - 30 * mm)
+    draw_masthead(canvas, "激活您的工会会员服务卡", 34, union_name)
     side = 96 * mm
-    canvas.setFillColor(_INK)
+    canvas.setFillColor(INK)
     draw_mask(canvas, mask_of(f"{site.rstrip('/')}/wallet", "Q"), (wide - side) / 2, high - 176 * mm, side)
-    canvas.setFillColor(_SOFT)
-    _centred(canvas, high - 187 * mm, "微信、支付宝或手机相机扫一扫", 14, wide)
-    canvas.setFillColor(_INK)
-    for step, (word, more) in enumerate(
-        (
-            ("拿出激活单", "单上有卡号和激活码；直接扫单上的码更快"),
-            ("输入证件号码后四位", "身份证末位是 X 的，输入 X"),
-            ("完成，出示动态码就能用", "没有网络也能出示"),
-        )
-    ):
-        base = high - (206 + 22 * step) * mm
-        canvas.setFillColor(_RED)
-        canvas.circle(38 * mm, base + 2.6 * mm, 6 * mm, stroke=0, fill=1)
-        canvas.setFillColor(HexColor("#FFFFFF"))
-        digit = str(step + 1)
-        fonts.draw(canvas, 38 * mm - fonts.width(digit, 18) / 2, base + 0.2 * mm, digit, 18)
-        canvas.setFillColor(_INK)
-        fonts.draw(canvas, 52 * mm, base + 1.6 * mm, word, 19)
-        canvas.setFillColor(_SOFT)
-        fonts.draw(canvas, 52 * mm, base - 5.4 * mm, more, 12)
-    canvas.setFillColor(_SOFT)
-    _centred(
+    canvas.setFillColor(SOFT)
+    centred(canvas, high - 187 * mm, "微信、支付宝或手机相机扫一扫", 14, wide)
+    draw_steps(canvas, _STEPS, high - 206 * mm)
+    canvas.setFillColor(SOFT)
+    centred(
         canvas, 18 * mm, f"没有激活单或遇到问题，请找本单位工会，或拨打职工服务热线 {HELP_PHONE}", 12, wide - 20 * mm
     )
     canvas.save()
@@ -206,10 +177,10 @@ def sign_sheets(rows: Sequence[SignRow], about: SignList) -> bytes:
 
 
 def _draw_head(canvas: Canvas, union_name: str, about: SignList, people: int, page: int, pages: int) -> None:
-    canvas.setFillColor(_INK)
-    _centred(canvas, A4[1] - 20 * mm, "发放签领表", 18, A4[0])
+    canvas.setFillColor(INK)
+    centred(canvas, A4[1] - 20 * mm, "发放签领表", 18, A4[0])
     fonts.draw(canvas, _LEFT, A4[1] - 30 * mm, union_name, fitting(union_name, 11, 120 * mm))
-    canvas.setFillColor(_SOFT)
+    canvas.setFillColor(SOFT)
     said = f"{about.title}（{about.document}）" if about.document else about.title
     fonts.draw(canvas, _LEFT, A4[1] - 37 * mm, said, fitting(said, 9, 120 * mm))
     for base, words in ((30, f"共 {people} 人，第 {page}／{pages} 页"), (37, f"打印日期 {about.on.isoformat()}")):
@@ -221,7 +192,7 @@ def _draw_head(canvas: Canvas, union_name: str, about: SignList, people: int, pa
 
 
 def _draw_table(canvas: Canvas, rows: Sequence[SignRow], first: int) -> None:
-    canvas.setStrokeColor(_SOFT)
+    canvas.setStrokeColor(SOFT)
     canvas.setLineWidth(0.4)
     right = A4[0] - _LEFT
     bottom = _TABLE_TOP - (len(rows) + 1) * _ROW
@@ -231,9 +202,9 @@ def _draw_table(canvas: Canvas, rows: Sequence[SignRow], first: int) -> None:
     for _, width in (*_COLUMNS, ("", 0)):
         canvas.line(x, _TABLE_TOP, x, bottom)
         x += width
-    canvas.setFillColor(_SOFT)
+    canvas.setFillColor(SOFT)
     _draw_cells(canvas, [word for word, _ in _COLUMNS], _TABLE_TOP - _ROW, 9)
-    canvas.setFillColor(_INK)
+    canvas.setFillColor(INK)
     for place, row in enumerate(rows):
         number = grouped(row.number) if row.number else ""
         cells = [str(first + place), row.name, row.document, number, row.signed, ""]
@@ -246,28 +217,3 @@ def _draw_cells(canvas: Canvas, cells: Sequence[str], bottom: float, size: float
         if cell:
             fonts.draw(canvas, x + 1.6 * mm, bottom + 2.9 * mm, cell, fitting(cell, size, width - 3.2 * mm))
         x += width
-
-
-# ---- pieces ----
-
-
-def fitting(text: str, largest: float, width: float) -> float:
-    """The type size, at most `largest`, at which a line is no wider than `width`."""
-    needed = fonts.width(text, largest)
-    return largest if needed <= width else largest * width / needed
-
-
-def _wrapped(text: str, size: float, width: float) -> list[str]:
-    """Lines no wider than `width`, broken between any two characters, as Chinese may be."""
-    lines, line = [], ""
-    for character in text:
-        if line and fonts.width(line + character, size) > width:
-            lines.append(line)
-            line = ""
-        line += character
-    return [*lines, line]
-
-
-def _centred(canvas: Canvas, base: float, text: str, size: float, width: float) -> None:
-    size = fitting(text, size, width)
-    fonts.draw(canvas, (A4[0] - fonts.width(text, size)) / 2, base, text, size)

@@ -12,6 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 from cardnet.issuance.services.unit_approval import ApprovalList
 from cardnet.kernel import fonts, masking
 from cardnet.kernel.calendar import local
+from cardnet.kernel.paper import fitting
 from cardnet.membership.rules import EMPLOYMENT_NAMES, PersonView
 
 _INK, _SOFT, _LINE = (HexColor(colour) for colour in ("#1B1F24", "#5B6470", "#9AA3AD"))
@@ -68,7 +69,7 @@ def _head(canvas: Canvas, asked: ApprovalList) -> float:
         canvas.setFillColor(_SOFT)
         fonts.draw(canvas, _LEFT, y, label, 9.5)
         canvas.setFillColor(_INK)
-        fonts.draw(canvas, _LEFT + 18 * mm, y, value, _fitting(value, 10.5, _WIDTH - 18 * mm))
+        fonts.draw(canvas, _LEFT + 18 * mm, y, value, fitting(value, 10.5, _WIDTH - 18 * mm))
         y -= float(6 * mm)
     return y
 
@@ -92,7 +93,7 @@ def _table(canvas: Canvas, people: Sequence[tuple[int, PersonView]], y: float, *
         for (_, width), value in zip(_COLUMNS, values, strict=True):
             canvas.rect(x, base, width * mm, _ROW, stroke=1, fill=0)
             canvas.setFillColor(_SOFT if at == 0 else _INK)
-            fonts.draw(canvas, x + 1.6 * mm, base + 2.3 * mm, value, _fitting(value, 9.5, width * mm - 3 * mm))
+            fonts.draw(canvas, x + 1.6 * mm, base + 2.3 * mm, value, fitting(value, 9.5, width * mm - 3 * mm))
             x += width * mm
     return y - len(cells) * _ROW
 
@@ -115,11 +116,6 @@ def _foot(canvas: Canvas, asked: ApprovalList, number: int, pages: int) -> None:
     fonts.draw(canvas, _LEFT, 11 * mm, left, 8)
     right = f"第 {number} 页，共 {pages} 页"
     fonts.draw(canvas, _LEFT + _WIDTH - fonts.width(right, 8), 11 * mm, right, 8)
-
-
-def _fitting(value: str, size: float, width: float) -> float:
-    needed = fonts.width(value, size)
-    return size if needed <= width else size * width / needed
 
 
 def _in_words(at: datetime) -> str:

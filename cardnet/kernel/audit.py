@@ -5,11 +5,14 @@ Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE. Never put names, num
 """
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Index, Table, func, insert, select
+from sqlalchemy import Index, Table, func, insert, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from cardnet.kernel.db import Base
@@ -38,9 +41,25 @@ _TABLE = cast(Table, AuditEvent.__table__)
 """Written to directly: nobody needs the objects, and making one costs more than writing it."""
 
 
+_CALLER: ContextVar[str | None] = ContextVar("cardnet_caller_address", default=None)
+
+
+@contextmanager
+def coming_from(address: str | None) -> Iterator[None]:
+    """Every act of this block comes from this network address, unless the act names its own. For the edges."""
+    token = _CALLER.set(address)
+    try:
+        yield
+    finally:
+        _CALLER.reset(token)
+
+
 @dataclass(frozen=True)
 class Act:
-    """What happened, in words the trail keeps for ever: `action` is `noun.verb`, for example `card.issue`."""
+    """What happened, in words the trail keeps for ever: `action` is `noun.verb`, for example `card.issue`.
+
+    `address` is where it came from; None takes that of the edge (`coming_from`).
+    """
 
     action: str
     subject_kind: str
@@ -55,12 +74,22 @@ class Act:
 def record(session: Session, world: World, *acts: Act) -> None:
     """Write acts in the transaction that performs them; many in one statement."""
     if acts:
-        session.execute(insert(_TABLE), [{"id": world.new_id(), "at": world.now(), **vars(act)} for act in acts])
+        here = _CALLER.get()
+        lines = [{**vars(act), "address": act.address or here} for act in acts]
+        session.execute(insert(_TABLE), [{"id": world.new_id(), "at": world.now(), **line} for line in lines])
 
 
 def count_since(session: Session, action: str, address: str, since: datetime) -> int:
-    """How often this was done from one address since a moment: what holds back whoever tries too much."""
+    """How often this was done from one address since a moment: what holds back whoever tries too much.
+
+    Whoever counts has the address until its transaction ends, so that tries sent together do not all count none.
+    """
+    _one_at_a_time(session, f"{action}:{address}")
     query = select(func.count()).where(
         AuditEvent.at >= since, AuditEvent.action == action, AuditEvent.address == address
     )
     return session.scalar(query) or 0
+
+
+def _one_at_a_time(session: Session, place: str) -> None:
+    session.execute(text("select pg_advisory_xact_lock(hashtextextended(:place, 0))"), {"place": place})

@@ -18,6 +18,10 @@ _FIXED = frozenset({(1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3)})
 """Month and day of the holidays that follow no moon: 全国年节及纪念日放假办法 (国务院令第795号), in force from 2025-01-01."""
 
 
+EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
+"""Days somebody can mean: others are slips of the pen, and the last of all days has no end."""
+
+
 def day_of(at: datetime) -> date:
     """The Shanghai day a moment belongs to."""
     return at.astimezone(SHANGHAI).date()

@@ -5,20 +5,30 @@ Sessions never expire what they loaded and never load lazily, so whatever leaves
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, Connection, DateTime, Engine, LargeBinary, MetaData, create_engine, event
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Connection,
+    DateTime,
+    Engine,
+    LargeBinary,
+    MetaData,
+    create_engine,
+    event,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from cardnet.kernel.statement import LineSession, send_waiting_on
+from cardnet.kernel.line_session import LineSession, send_waiting_on
 
 APP_ROLE = "cardnet_app"
 """Connections act as this role, so that grants hold even where the login is a superuser."""
@@ -47,6 +57,11 @@ class Moment(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return None if value is None else value.astimezone(UTC)
+
+
+def one_of(column: str, words: Iterable[str], name: str | None = None) -> CheckConstraint:
+    """A column holds one of these words. The check is named after the column, unless it has a `name` of its own."""
+    return CheckConstraint(f"{column} in ({', '.join(repr(str(word)) for word in words)})", name=name or column)
 
 
 class Base(DeclarativeBase):
@@ -129,7 +144,11 @@ def database_of(session: Session) -> Engine | Connection:
 
 
 def act_as_app_role(engine: Engine) -> None:
-    """Every connection of `engine` takes the role `cardnet_app`, where it exists and may be taken."""
+    """Every connection of `engine` takes the role `cardnet_app`, where it exists and may be taken.
+
+    And it plans for data in memory: at PostgreSQL's price of a random page (a disk's) the pool's slices are read from
+    first to last for every redemption while they fill but a page or two, and they are rows that every redemption writes.
+    """
 
     @event.listens_for(engine, "connect")
     def _take_role(connection: Any, _record: Any) -> None:
@@ -139,6 +158,7 @@ def act_as_app_role(engine: Engine) -> None:
             cursor.execute("select 1 from pg_roles where rolname = %s and pg_has_role(oid, 'member')", (APP_ROLE,))
             if cursor.fetchone():
                 cursor.execute(f"set role {APP_ROLE}")
+            cursor.execute("set random_page_cost = 1.1")
         connection.commit()
 
     send_waiting_on(engine)

@@ -86,3 +86,4 @@ class Unavailable(CardnetError):
 
     status = 503
     retry = "same_key"
+    retry_after_seconds: ClassVar[int] = 1

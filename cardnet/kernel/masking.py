@@ -20,8 +20,14 @@ def name_for_list(name: str) -> str:
 
 
 def id_number_for_office(number: str) -> str:
-    """`319900********7008`: six and four, for the officer who files the roster; no birth date shows."""
-    return number if len(number) <= 4 else number[:6] + "*" * max(4, len(number) - 10) + number[-4:]
+    """`319900********7008`: six and four, for the officer who files the roster; no birth date shows.
+
+    Of a passport's or a pass's nine characters never more than half: `E1*****78`.
+    """
+    if len(number) >= 15:
+        return number[:6] + "*" * (len(number) - 10) + number[-4:]
+    first, last = len(number) // 4, (len(number) + 2) // 4
+    return number[:first] + "*" * (len(number) - first - last) + number[len(number) - last :]
 
 
 def phone_for_office(phone: str) -> str:

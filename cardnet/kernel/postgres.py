@@ -30,12 +30,16 @@ class Server:
         return urlunsplit(urlsplit(self.base_url)._replace(path=f"/{database}"))
 
     def make_database(self, name: str, template: str = "template0") -> str:
-        """Create a database when it is not there yet, and say its URL."""
+        """Create a database when it is not there yet, and say its URL. A copy of ours is made file by file."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             known = connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone()
             if not known:
-                statement = sql.SQL("create database {} template {} encoding 'UTF8' lc_collate 'C' lc_ctype 'C'")
-                connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+                statement = sql.SQL(
+                    "create database {} template {} strategy {} encoding 'UTF8' lc_collate 'C' lc_ctype 'C'"
+                )
+                # Block by block through the log, the server's own way, takes three times as long for one of our size.
+                strategy = sql.SQL("wal_log" if template == "template0" else "file_copy")
+                connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template), strategy))
         return self.url(name)
 
     def drop_database(self, name: str) -> None:

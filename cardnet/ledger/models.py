@@ -10,13 +10,8 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, Computed, FetchedValue, ForeignKey, Index, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cardnet.kernel.db import Base
+from cardnet.kernel.db import Base, one_of
 from cardnet.ledger.rules import DayState, EntryKind, Ledger, PoolUnit
-
-
-def _one_of(column: str, words: type[Ledger | EntryKind | PoolUnit | DayState]) -> CheckConstraint:
-    return CheckConstraint(f"{column} in ({', '.join(repr(str(word)) for word in words)})", name=column)
-
 
 BUSINESS_DATE = "(accepted_at AT TIME ZONE 'Asia/Shanghai'::text)::date"
 
@@ -25,7 +20,7 @@ class LedgerAccount(Base):
     """An account of the chart; `id` is computed from the other columns (`rules.account_id`), so it is unique by them."""
 
     __tablename__ = "ledger_account"
-    __table_args__ = (_one_of("ledger", Ledger), Index(None, "code", "owner_id"))
+    __table_args__ = (one_of("ledger", Ledger), Index(None, "code", "owner_id"))
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     code: Mapped[str]
@@ -43,7 +38,7 @@ class Entry(Base):
 
     __tablename__ = "entry"
     __table_args__ = (
-        _one_of("kind", EntryKind),
+        one_of("kind", EntryKind),
         CheckConstraint("maker_id <> checker_id", name="four_eyes"),
         Index(None, "business_date"),
         Index(None, "source_id"),
@@ -80,7 +75,7 @@ class Pool(Base):
     """Money or places set aside for programs. What is granted, held and used stands in the ledger, not here."""
 
     __tablename__ = "pool"
-    __table_args__ = (UniqueConstraint("code"), _one_of("unit", PoolUnit), CheckConstraint("slices > 0", name="slices"))
+    __table_args__ = (UniqueConstraint("code"), one_of("unit", PoolUnit), CheckConstraint("slices > 0", name="slices"))
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     code: Mapped[str]
@@ -108,7 +103,7 @@ class BusinessDay(Base):
 
     __tablename__ = "business_day"
     __table_args__ = (
-        _one_of("state", DayState),
+        one_of("state", DayState),
         CheckConstraint("(state = 'closed') = (closed_at is not null)", name="closed"),
     )
 

@@ -30,12 +30,15 @@ _DOTS = re.compile(r"(?:\s*[·•‧∙⋅・･●⚫﹒．．᛫•ꞏ]\s*)+")
 _DOT_BETWEEN_CJK = re.compile(rf"(?<=[{_CJK}])\s*[.。]\s*(?=[{_CJK}])")
 _FULL_WIDTH_LATIN = {code: code - 0xFEE0 for code in (*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B), 0xFF0D, 0xFF07)}
 NAME_CHARS = 50
+_COMMON_NAME = re.compile("[一-鿿]{1,%d}" % NAME_CHARS)  # noqa: UP031 - braces that count stand beside it
+"""Nearly every name, told at a glance."""
 
 
 def text_of(cell: Cell) -> str:
     """A cell as a trimmed text without what cannot be seen; `` when empty. Width and case stay as they are."""
     if isinstance(cell, str):
-        plain = cell.isascii() and cell.isprintable() and "  " not in cell
+        # Letters, digits and Chinese characters alone have nothing in them to leave out.
+        plain = cell.isalnum() or (cell.isascii() and cell.isprintable() and "  " not in cell)
         text = cell if plain else _SPACES.sub(" ", cell.translate(_UNSEEN))
         return text.strip(_EDGES)
     if isinstance(cell, bool):
@@ -109,16 +112,14 @@ def name_of(cell: Cell) -> str:
 
     Composed (NFC) but never NFKC, which would turn one person's character into another's.
     """
+    if isinstance(cell, str) and _COMMON_NAME.fullmatch(cell):
+        return cell
     name = unicodedata.normalize("NFC", text_of(cell))
     if name.isascii():
         return name
     name = _DOTS.sub("·", name.translate(_FULL_WIDTH_LATIN))
     name = _DOT_BETWEEN_CJK.sub("·", name)
     return _SPACE_BETWEEN_CJK.sub("", name).strip()
-
-
-_COMMON_NAME = re.compile("[一-鿿]{1,%d}" % NAME_CHARS)  # noqa: UP031 - braces that count stand beside it
-"""Nearly every name, told at a glance."""
 
 
 def name_problem(name: str) -> str | None:

@@ -9,7 +9,16 @@ import click
 
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import InvalidInput
-from cardnet.membership import services
+from cardnet.membership import english, services
+from cardnet.membership.cli_parts import (
+    acting,
+    json_option,
+    language_option,
+    officer_option,
+    refused_in,
+    unit_option,
+)
+from cardnet.membership.english import Say
 from cardnet.membership.roster import Severity
 from cardnet.membership.services import notices
 from cardnet.wiring import current_world
@@ -42,6 +51,28 @@ def import_organisations(file: Path, *, as_json: bool) -> None:
 @click.group("notices")
 def notices_group() -> None:
     """通知：绑定公众号。"""
+
+
+@notices_group.command("reach")
+@unit_option
+@officer_option
+@json_option
+def reach(unit_code: str | None, username: str, *, as_json: bool) -> None:
+    """会员各用什么方式通知得到：公众号、短信、只能发通知单（只有人数）。"""
+    with acting(username) as desk:
+        counts = notices.reach_by_union(desk.session, desk.world, desk.unit(unit_code).path)
+    lines = [{**vars(one), "union": one.union.code} for one in counts]
+    if as_json:
+        click.echo(_json({"unions": lines}))
+        return
+    for one in counts:
+        paper = one.members - one.official_account - one.sms
+        click.echo(
+            f"{one.union.code} {one.union.name}：会员 {one.members}，公众号 {one.official_account}，短信 {one.sms}，"
+            f"只能发通知单 {paper}"
+        )
+    if not counts:
+        click.echo("还没有会员。")
 
 
 @notices_group.command("bind")
@@ -81,10 +112,11 @@ def register() -> None:
 @register.command("import")
 @click.argument("file", type=_FILE)
 @click.option("--unit", "unit_code", required=True, help="工会编码。")
-@click.option("--json", "as_json", is_flag=True, help="只输出一份 JSON。")
-def import_register(file: Path, unit_code: str, *, as_json: bool) -> None:
+@language_option(english.BOOK)
+@json_option
+def import_register(file: Path, unit_code: str, say: Say, *, as_json: bool) -> None:
     """导入会员名册；有错的行不入库并逐条说明，改正后可以再次导入。"""
-    with transaction() as session:
+    with refused_in(say), transaction() as session:
         command = services.ImportRegister(file.read_bytes(), file.name, unit_code)
         done = services.import_register(session, current_world(), command)
     said = [finding for finding in done.check.findings if finding.severity is not Severity.NOTE]
@@ -96,18 +128,18 @@ def import_register(file: Path, unit_code: str, *, as_json: bool) -> None:
         "invalid": done.check.invalid,
     }
     if as_json:
-        findings = [{slot: getattr(finding, slot) for slot in finding.__slots__} for finding in said]
-        click.echo(_json({**counts, "notices": done.check.notices, "findings": findings}))
+        findings = [
+            {slot: getattr(finding, slot) for slot in finding.__slots__} | {"message": say(finding.message)}
+            for finding in said
+        ]
+        click.echo(_json({**counts, "notices": [say(one) for one in done.check.notices], "findings": findings}))
         return
-    click.echo(
-        "共 {rows} 人：新入册 {added}，已在册 {known}，会籍在其他工会 {elsewhere}，有错未入册 {invalid}。".format(
-            **counts
-        )
-    )
+    counted = "共 {rows} 人：新入册 {added}，已在册 {known}，会籍在其他工会 {elsewhere}，有错未入册 {invalid}。"
+    click.echo(say(counted.format(**counts)))
     for finding in said:
-        click.echo(f"第 {finding.line} 行 {finding.column}：{finding.message}")
+        click.echo(say(f"第 {finding.line} 行 {finding.column}：") + say(finding.message))
     for notice in done.check.notices:
-        click.echo(notice)
+        click.echo(say(notice))
 
 
 def _json(document: object) -> str:

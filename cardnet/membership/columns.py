@@ -207,6 +207,8 @@ SPELLINGS: MappingProxyType[Column, tuple[str, ...]] = MappingProxyType(
             "是否同意",
             "是否本人同意",
             "是否同意办卡",
+            "本人是否同意办卡",
+            "本人同意办卡",
             "同意办卡",
             "本人意愿",
             "办卡意愿",

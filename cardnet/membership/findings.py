@@ -1,7 +1,7 @@
 """What a check of a file is made of: findings and their severities, what the file is checked against, the verdict. Values."""
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -84,6 +84,15 @@ class RowStatus(enum.StrEnum):
     INVALID = "invalid"
 
 
+RUNNING = "running"
+"""How an invalid row is shown whose one fault is that its own unit is at work on it already: nothing to mend."""
+
+
+def shown_status(status: str, severities: Iterable[str]) -> str:
+    """The status as people are told it, from the severities that `told_severity` gave."""
+    return RUNNING if status == RowStatus.INVALID and Severity.ERROR not in set(severities) else status
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing about one row: `row` counts people from 1, `line` is the line of the sheet."""
@@ -98,10 +107,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class KnownPerson:
-    """What is already on record about somebody; `unit_path` is empty for a person in no union today."""
+    """What is already on record about somebody; `unit_path` is empty for a person in no union today.
+
+    `application_path` is the unit whose application is open.
+    """
 
     has_card: bool = False
     application_open: bool = False
+    application_path: str = ""
     deceased: bool = False
     unit_path: str = ""
     unit_name: str = ""
@@ -118,7 +131,7 @@ class RosterContext:
 
     `units`: code → path. `unit_names`: name → code, for files that name the union instead of its code.
     `default_unit`: the uploader's unit, where a row says none. `scope_path`: rows outside are out of scope.
-    `known`: by `key_of(id_type, number)`. `quota_free`: new cards left this year, None to leave it out.
+    `known`: by `key_of(id_type, number)`. `quota_free`: new cards left this year, by code of the union; one left out is not asked about.
     `method`: how the answers in the file were given.
     """
 
@@ -127,7 +140,7 @@ class RosterContext:
     scope_path: str
     on: date
     known: Mapping[bytes, KnownPerson] = field(default_factory=dict)
-    quota_free: int | None = None
+    quota_free: Mapping[str, int] = field(default_factory=dict)
     unit_names: Mapping[str, str] = field(default_factory=dict)
     key_of: Callable[[IdType, str], bytes] = plain_key
     file: FileKind = FileKind.ROSTER
@@ -139,6 +152,7 @@ class CheckedRow:
     """One person of the file: the verdict, and the person as a value unless the row is invalid.
 
     `applies` is False for a holder of a card whom the unit takes over: a transfer is proposed, no card asked for.
+    `running` is True for an invalid row whose one fault is an open application of its own unit: sent again, no harm.
     """
 
     row: int
@@ -148,6 +162,16 @@ class CheckedRow:
     person: PersonRow | None
     key: bytes | None
     applies: bool = True
+    running: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The status as people are told it."""
+        return RUNNING if self.running else str(self.status)
+
+    def told_severity(self, finding: Finding) -> Severity:
+        """How bad a finding is for whoever mends the file: in a running row nothing is an error."""
+        return Severity.NOTE if self.running and finding.severity is Severity.ERROR else finding.severity
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -157,7 +181,12 @@ class CheckedRow:
 
 @dataclass(frozen=True)
 class RosterCheck:
-    """The verdict on a file. `valid` counts rows with warnings too: they can be submitted."""
+    """The verdict on a file. `valid` counts rows with warnings too: they can be submitted.
+
+    `quota_free` is what the unions named in it have left, None where none of them has any yet; `quota_short` rows of
+    `quota_needed` will wait: one union's places are not another's.
+    `running` of the `invalid` rows need no mending: their own unit is at work on them already.
+    """
 
     sheet: Sheet
     rows: tuple[CheckedRow, ...]
@@ -167,6 +196,13 @@ class RosterCheck:
     quota_needed: int
     quota_free: int | None
     notices: tuple[str, ...]
+    running: int = 0
+    quota_short: int = 0
+
+    @property
+    def to_mend(self) -> int:
+        """Rows with a fault somebody must mend."""
+        return self.invalid - self.running
 
     @property
     def findings(self) -> tuple[Finding, ...]:

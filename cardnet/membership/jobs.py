@@ -4,6 +4,7 @@ Killed between sending and writing, the claim runs out and the notice is sent ag
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 
@@ -14,7 +15,7 @@ from cardnet.kernel.world import World
 from cardnet.membership.notices.gateway import Gateway
 from cardnet.membership.notices.official_account import OfficialAccount
 from cardnet.membership.notices.rules import Accepted, Later, Way
-from cardnet.membership.notices.simulated import SimulatedPhone
+from cardnet.membership.notices.simulated import SimulatedAccount, SimulatedPhone
 from cardnet.membership.notices.sms import SmsGateway
 from cardnet.membership.services import notices
 from cardnet.wiring import current_settings, current_world
@@ -74,7 +75,10 @@ def gateways_of(settings: Settings, world: World) -> Mapping[Way, Gateway]:
     if settings.sms_url:
         ways[Way.SMS] = SmsGateway(settings.sms_url, settings.sms_secret, settings.sms_sign, world.now)
     elif settings.simulated_phone:
-        ways[Way.SMS] = SimulatedPhone(world, settings.sms_sign or _SIGN)
+        phone = SimulatedPhone(world, settings.sms_sign or _SIGN)
+        ways[Way.SMS] = phone
+        if not settings.wechat_app_id:
+            ways[Way.OFFICIAL_ACCOUNT] = SimulatedAccount(replace(phone, sign=f"{phone.sign}公众号"))
     return ways
 
 

@@ -4,7 +4,6 @@ Periods are half open: `from` is the first day, `to` the first day no longer, em
 transfer ends and begins on the same day and `daterange("from", "to")` means what it says.
 """
 
-import enum
 import uuid
 from datetime import date, datetime
 
@@ -12,7 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cardnet.kernel.db import Base
+from cardnet.kernel.db import Base, one_of
 from cardnet.membership.member_rules import Confirmed, Ending, Relation
 from cardnet.membership.rules import (
     Answer,
@@ -26,12 +25,8 @@ from cardnet.membership.rules import (
     Tier,
     TransferOrigin,
     TransferState,
+    UnionAct,
 )
-
-
-def _one_of(column: str, words: type[enum.StrEnum]) -> CheckConstraint:
-    listed = ", ".join(f"'{word}'" for word in words)
-    return CheckConstraint(f"{column} in ({listed})", name=column)
 
 
 class Union(Base):
@@ -41,7 +36,7 @@ class Union(Base):
     __table_args__ = (
         UniqueConstraint("code"),
         UniqueConstraint("path"),
-        _one_of("tier", Tier),
+        one_of("tier", Tier),
         CheckConstraint("right(path, length(code) + 2) = '/' || code || '/'", name="path"),
         # Everything under a township is one range of paths: LIKE '/YJ/YJ-01/%' in any collation.
         Index(None, "path", postgresql_ops={"path": "text_pattern_ops"}),
@@ -59,6 +54,27 @@ class Union(Base):
     to: Mapped[date | None]
 
 
+class UnionChange(Base):
+    """What became of a union, append-only: renamed, moved below another, merged into another, closed; on which document.
+
+    `name` and `path` are as they were before; `other_id` is the new parent of a move and the successor of a merger.
+    """
+
+    __tablename__ = "union_change"
+    __table_args__ = (one_of("kind", UnionAct), Index(None, "union_id"), Index(None, "other_id"))
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    union_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("union_node.id"))
+    kind: Mapped[str]
+    effective_on: Mapped[date]
+    name: Mapped[str]
+    path: Mapped[str]
+    other_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("union_node.id"))
+    document: Mapped[str]
+    actor_id: Mapped[uuid.UUID | None]
+    at: Mapped[datetime]
+
+
 class Person(Base):
     """One human, once, across all unions. Names, numbers and phones are sealed; look-ups go by blind index."""
 
@@ -66,8 +82,8 @@ class Person(Base):
     __table_args__ = (
         # Two rosters naming the same new person at once: the second insert yields to the first.
         UniqueConstraint("id_type", "id_number_index"),
-        _one_of("id_type", IdType),
-        _one_of("sex", Sex),
+        one_of("id_type", IdType),
+        one_of("sex", Sex),
         Index(None, "name_index"),
         Index(None, "phone_index"),
         # A verified phone belongs to one person: the newest verified holder takes it over.
@@ -77,6 +93,7 @@ class Person(Base):
             unique=True,
             postgresql_where=text("phone_verified_at is not null"),
         ),
+        Index(None, "merged_into_id", postgresql_where=text("merged_into_id is not null")),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -105,9 +122,9 @@ class Membership(Base):
 
     __tablename__ = "membership"
     __table_args__ = (
-        _one_of("kind", MembershipKind),
-        _one_of("employment", Employment),
-        _one_of("ended_as", Ending),
+        one_of("kind", MembershipKind),
+        one_of("employment", Employment),
+        one_of("ended_as", Ending),
         CheckConstraint('ended_as is null or "to" is not null', name="ended"),
         CheckConstraint('"to" is null or "to" >= "from"', name="period"),
         # One person is in one union at a time, whatever two officers do at once.
@@ -141,7 +158,7 @@ class Tag(Base):
 
     __tablename__ = "tag"
     __table_args__ = (
-        _one_of("kind", TagKind),
+        one_of("kind", TagKind),
         CheckConstraint('"to" is null or "to" >= "from"', name="period"),
         CheckConstraint("document_sha256 is null or octet_length(document_sha256) = 32", name="sha256"),
         # The same file sent twice gives a standing once.
@@ -160,14 +177,30 @@ class Tag(Base):
     document_sha256: Mapped[bytes | None]
 
 
+class TagOriginal(Base):
+    """The document that gave a tag as it was uploaded, sealed; the newest counts. Append-only."""
+
+    __tablename__ = "tag_original"
+    __table_args__ = (CheckConstraint("octet_length(sha256) = 32", name="sha256"), Index(None, "tag_id"))
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    tag_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tag.id"))
+    content: Mapped[bytes] = mapped_column(deferred=True, deferred_raiseload=True)
+    media_type: Mapped[str]
+    size: Mapped[int]
+    sha256: Mapped[bytes]
+    kept_at: Mapped[datetime]
+    kept_by: Mapped[uuid.UUID]
+
+
 class Consent(Base):
     """One answer of one person to one question. A newer answer supersedes it; nothing is overwritten."""
 
     __tablename__ = "consent"
     __table_args__ = (
-        _one_of("purpose", Purpose),
-        _one_of("answer", Answer),
-        _one_of("method", ConsentMethod),
+        one_of("purpose", Purpose),
+        one_of("answer", Answer),
+        one_of("method", ConsentMethod),
         # One answer counts at a time.
         Index(
             "uq_consent_current", "person_id", "purpose", unique=True, postgresql_where=text("superseded_at is null")
@@ -196,8 +229,8 @@ class TransferProposal(Base):
 
     __tablename__ = "transfer_proposal"
     __table_args__ = (
-        _one_of("state", TransferState),
-        _one_of("origin", TransferOrigin),
+        one_of("state", TransferState),
+        one_of("origin", TransferOrigin),
         CheckConstraint("from_union_id <> to_union_id", name="two_unions"),
         CheckConstraint("(decided_at is null) = (state = 'proposed')", name="decided"),
         # The same roster twice, or a roster and a register at once, propose a person's transfer once.
@@ -233,7 +266,7 @@ class Kin(Base):
     """Somebody close to a member, sealed: whom to call, and who may be reimbursed with them."""
 
     __tablename__ = "kin"
-    __table_args__ = (_one_of("relation", Relation), Index(None, "person_id"))
+    __table_args__ = (one_of("relation", Relation), Index(None, "person_id"))
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
@@ -260,7 +293,7 @@ class Confirmation(Base):
     """What a unit said of one member in one year's 会籍确认."""
 
     __tablename__ = "confirmation"
-    __table_args__ = (_one_of("answer", Confirmed), Index(None, "union_id", "year"))
+    __table_args__ = (one_of("answer", Confirmed), Index(None, "union_id", "year"))
 
     person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
     # A member who moves is asked for by both units, each for its own time.

@@ -19,8 +19,8 @@ class Notice(Base):
     """One thing one person is told, written with what it tells; its id is the key gateways know it by.
 
     `next_try_at` is when it may go out next: the end of quiet hours, of a pause, or of the claim of a worker who has it
-    in hand. `reason` says why it is on paper or failed, `error` what a gateway said last. `subject_id` is the card or
-    application it is about, and `address_index` the number it went to.
+    in hand. `reason` says why it is on paper or failed, `error` what a gateway said last. `subject_id` is the card,
+    application or redemption it is about, and `address_index` the number it went to.
     """
 
     __tablename__ = "notice"
@@ -38,6 +38,8 @@ class Notice(Base):
             "uq_notice_reminder", "person_id", "kind", "day", unique=True,
             postgresql_where=text("kind = 'activation_reminder'"),
         ),
+        # Two workers telling of one use: the second tells nobody.
+        Index("uq_notice_use", "subject_id", unique=True, postgresql_where=text("kind = 'card_used'")),
         Index("ix_notice_due", "next_try_at", "id", postgresql_where=text("next_try_at is not null")),
         Index(None, "union_id", "id"),
         Index(None, "subject_id", postgresql_where=text("state = 'waiting'")),
@@ -80,6 +82,25 @@ class NoticeAddress(Base):
     address_index: Mapped[bytes]
     bound_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class AccountCode(Base):
+    """The keyed hash of the digits a member sends to the official account to bind it; good for minutes, once.
+
+    One stands per person: a new one ends the one before.
+    """
+
+    __tablename__ = "account_code"
+    # Two members cannot be told the same digits: whose account would it be?
+    __table_args__ = (
+        Index("uq_account_code_live", "code_index", unique=True, postgresql_where=text("used_at is null")),
+    )
+
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    code_index: Mapped[bytes]
+    asked_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
 
 
 class UnionContact(Base):

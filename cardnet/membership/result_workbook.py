@@ -1,4 +1,4 @@
-"""The result of a check as a workbook: the file that was sent, with 状态 and 原因 behind it. Pure.
+"""The result of a check as a workbook: the file that was sent, with 状态, 原因 and 代码 behind it. Pure.
 
 The same cells in the same order, so that it can be corrected where the words stand and sent again. Whatever a
 cell says is written as a text or a number, never as a formula, and a text that could be taken for one keeps
@@ -7,7 +7,7 @@ its quotation prefix, so that opening, saving and converting it runs nothing.
 
 import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from itertools import chain
 from typing import Any, NamedTuple
@@ -16,26 +16,39 @@ import xlsxwriter
 
 from cardnet.membership.cleaning import heading_of
 from cardnet.membership.columns import HEADINGS, Column
-from cardnet.membership.roster import CheckedRow, RosterCheck, RowStatus, Severity
+from cardnet.membership.english import Say, as_written, in_english
+from cardnet.membership.roster import RUNNING, CheckedRow, Finding, RosterCheck, RowStatus, Severity
 from cardnet.membership.sheet import Header
 from cardnet.membership.table import MAX_CELL_CHARS, Cell
 
-STATUS, REASON = "状态", "原因"
-STATUS_WORDS = {
+RESULT = ("状态", "原因", "代码")
+"""The columns of the result: the verdict, why in sentences, and the codes of these for a program."""
+_EARLIER = [
+    [heading_of(say(word)) for word in words] for say in (as_written, in_english) for words in (RESULT, RESULT[:2])
+]
+"""How the columns of an earlier result are headed, whoever it was for; they once were two."""
+STATUS_WORDS: dict[str, str] = {
     RowStatus.VALID: "可以提交",
     RowStatus.WARNING: "可以提交，有提醒",
     RowStatus.DECLINED: "本人暂不办",
     RowStatus.INVALID: "需要改正",
+    RUNNING: "已在办理",
 }
-_COLOURS = {RowStatus.WARNING: "#FFF4D6", RowStatus.DECLINED: "#EEF1F5", RowStatus.INVALID: "#FDE7E4"}
+_COLOURS: dict[str, str] = {
+    RowStatus.WARNING: "#FFF4D6",
+    RowStatus.DECLINED: "#EEF1F5",
+    RowStatus.INVALID: "#FDE7E4",
+    RUNNING: "#EEF1F5",
+}
 _TEXT_COLUMNS = (Column.ID_NUMBER, Column.PHONE)
 """Typed as numbers they lose digits: whoever corrects them here types into a text column."""
 
 
-def result_workbook(check: RosterCheck, only: frozenset[RowStatus] | None = None) -> bytes:
-    """The checked sheet as XLSX with the verdict and the reasons of each row.
+def result_workbook(check: RosterCheck, only: Collection[str] | None = None, say: Say = as_written) -> bytes:
+    """The checked sheet as XLSX with the verdict and the reasons of each row, as `say` says them.
 
-    `only` leaves out the rows of other verdicts, and whatever stands below the header and names nobody.
+    `only` (of a `RowStatus` or RUNNING) leaves out the rows of other verdicts, and whatever stands below the header
+    and names nobody.
     """
     sheet = check.sheet
     verdicts = {row.line: row for row in check.rows}
@@ -45,34 +58,46 @@ def result_workbook(check: RosterCheck, only: frozenset[RowStatus] | None = None
     def lines() -> Iterator[_Line]:
         for line, row in enumerate(rows, 1):
             verdict = verdicts.get(line)
-            if only is None or line - 1 <= sheet.header.last or (verdict and verdict.status in only):
-                words = _reasons(verdict) if verdict else ""
-                yield _Line(cells_by_line.get(line, row), verdict.status if verdict else None, words)
+            if only is None or line - 1 <= sheet.header.last or (verdict and verdict.shown in only):
+                told = _told(verdict) if verdict else []
+                words, codes = [one.message for one in told], [str(one.code) for one in told]
+                yield _Line(cells_by_line.get(line, row), verdict.shown if verdict else None, words, codes)
 
     at = _result_column(rows, sheet.header)
     texts = [sheet.header.columns[column] for column in _TEXT_COLUMNS if column in sheet.header.columns]
-    return _written(sheet.table.name, lines(), sheet.header.last, at, texts)
+    return _written(sheet.table.name, lines(), _Places(sheet.header.last, at, texts), say)
 
 
 def kept_rows_workbook(
-    header: Sequence[Cell], rows: Iterable[tuple[Sequence[Cell], RowStatus, str]], name: str = ""
+    header: Sequence[Cell],
+    rows: Iterable[tuple[Sequence[Cell], str, Sequence[str], Sequence[str]]],
+    say: Say = as_written,
 ) -> bytes:
-    """Rows kept from a roster that was sent in, with verdicts and reasons, below their header."""
+    """Rows kept from a roster that was sent in, with verdicts, reasons and their codes, below their header."""
     headings = [heading_of(cell) for cell in header]
-    at = len(headings) - 2 if headings[-2:] == [STATUS, REASON] else len(headings)
+    at = _before_an_earlier_result(headings) or len(headings)
     texts = [place for place, word in enumerate(headings) if (HEADINGS.get(word) or (None,))[0] in _TEXT_COLUMNS]
-    lines = (_Line(cells, status, words) for cells, status, words in rows)
-    return _written(name, chain([_Line(header, None, "")], lines), 0, at, texts)
+    lines = (_Line(*row) for row in rows)
+    return _written("", chain([_Line(header, None, (), ())], lines), _Places(0, at, texts), say)
 
 
 class _Line(NamedTuple):
     cells: Sequence[Cell]
-    status: RowStatus | None
-    words: str
+    status: str | None
+    words: Sequence[str]
+    codes: Sequence[str]
 
 
-def _written(name: str, lines: Iterable[_Line], header: int, at: int, texts: Sequence[int]) -> bytes:
+class _Places(NamedTuple):
     """`header` is the line of the headings (from 0), `at` the column of the verdict, `texts` the columns of digits."""
+
+    header: int
+    at: int
+    texts: Sequence[int]
+
+
+def _written(name: str, lines: Iterable[_Line], places: _Places, say: Say) -> bytes:
+    header, at, texts = places
     out = io.BytesIO()
     # In memory but line by line: the size of the file does not decide how much of it is held.
     with xlsxwriter.Workbook(
@@ -85,11 +110,12 @@ def _written(name: str, lines: Iterable[_Line], header: int, at: int, texts: Seq
             for column, cell in enumerate(line.cells[:at]):
                 writer.write(number, column, cell, line.status)
             if number == header:
-                writer.write(number, at, STATUS, None)
-                writer.write(number, at + 1, REASON, None)
+                for column, word in enumerate(RESULT, at):
+                    writer.write(number, column, say(word), None)
             elif line.status:
-                writer.write(number, at, STATUS_WORDS[line.status], line.status)
-                writer.write(number, at + 1, line.words, line.status)
+                writer.write(number, at, say(STATUS_WORDS[line.status]), line.status)
+                writer.write(number, at + 1, "\n".join(map(say, line.words)), line.status)
+                writer.write(number, at + 2, " ".join(dict.fromkeys(line.codes)), line.status)
     return out.getvalue()
 
 
@@ -100,10 +126,12 @@ def _title(name: str) -> str:
 
 def _result_column(rows: Sequence[Sequence[Cell]], header: Header) -> int:
     """Behind the last column; the columns of an earlier result are replaced, not repeated."""
-    headings = [heading_of(cell) for cell in rows[header.last]]
-    if headings[-2:] == [STATUS, REASON]:
-        return len(headings) - 2
-    return max(len(row) for row in rows)
+    earlier = _before_an_earlier_result([heading_of(cell) for cell in rows[header.last]])
+    return earlier or max(len(row) for row in rows)
+
+
+def _before_an_earlier_result(headings: Sequence[str]) -> int | None:
+    return next((len(headings) - len(one) for one in _EARLIER if list(headings[-len(one) :]) == one), None)
 
 
 def _lay_out(book: Any, page: Any, header: int, at: int, texts: Sequence[int]) -> None:
@@ -112,24 +140,22 @@ def _lay_out(book: Any, page: Any, header: int, at: int, texts: Sequence[int]) -
         page.set_column(column, column, 22, as_text)
     page.set_column(at, at, 18)
     page.set_column(at + 1, at + 1, 80)
+    page.set_column(at + 2, at + 2, 24)
     page.freeze_panes(header + 1, 0)
 
 
-def _reasons(row: CheckedRow) -> str:
-    return "\n".join(finding.message for finding in row.findings if _told(finding.severity, row.status))
-
-
-def _told(severity: Severity, status: RowStatus) -> bool:
-    return severity is not Severity.NOTE or status is RowStatus.DECLINED
+def _told(row: CheckedRow) -> list[Finding]:
+    declined = row.status is RowStatus.DECLINED
+    return [finding for finding in row.findings if declined or finding.severity is not Severity.NOTE]
 
 
 class _Writer:
     def __init__(self, book: Any, page: Any) -> None:
         self.book = book
         self.page = page
-        self.formats: dict[tuple[str, RowStatus | None], Any] = {}
+        self.formats: dict[tuple[str, str | None], Any] = {}
 
-    def write(self, line: int, column: int, cell: Cell, status: RowStatus | None) -> None:
+    def write(self, line: int, column: int, cell: Cell, status: str | None) -> None:
         if isinstance(cell, str):
             if cell:
                 kind = "quoted" if cell[0] in "=+-@\t\r" else "text"
@@ -148,7 +174,7 @@ class _Writer:
         else:
             self.page.write_string(line, column, cell.isoformat(), self.format("text", status))
 
-    def format(self, kind: str, status: RowStatus | None) -> Any:
+    def format(self, kind: str, status: str | None) -> Any:
         made = self.formats.get((kind, status))
         if made is None:
             properties: dict[str, Any] = {"num_format": "@" if kind in ("text", "quoted") else kind or "General"}

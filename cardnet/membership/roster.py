@@ -14,6 +14,7 @@ from cardnet.kernel.progress import Progress, unseen
 from cardnet.membership.cleaning import name_of, name_problem, phone_of, short, text_of, word_of
 from cardnet.membership.columns import Column
 from cardnet.membership.findings import (
+    RUNNING,
     SEVERITIES,
     CheckedRow,
     FileKind,
@@ -26,6 +27,7 @@ from cardnet.membership.findings import (
     RowStatus,
     Severity,
     plain_key,
+    shown_status,
 )
 from cardnet.membership.identity import Identity, read_identity
 from cardnet.membership.optional_columns import read_optional
@@ -35,6 +37,7 @@ from cardnet.membership.table import Cell, Table
 from cardnet.membership.words import ANSWERS, EMPLOYMENTS, ID_TYPES, NOT_ELIGIBLE, SEXES
 
 __all__ = [
+    "RUNNING",
     "SEVERITIES",
     "CheckedRow",
     "Column",
@@ -54,6 +57,7 @@ __all__ = [
     "identify",
     "plain_key",
     "read_sheet",
+    "shown_status",
 ]
 
 
@@ -107,9 +111,11 @@ def check(source: Identified | Sheet | Table, context: RosterContext, progress: 
         counts[RowStatus.VALID] + counts[RowStatus.WARNING],
         counts[RowStatus.DECLINED],
         counts[RowStatus.INVALID],
-        checker.needed,
-        context.quota_free,
-        (*sheet.notices, *_absent(sheet, context)),
+        checker.needed.total(),
+        checker.free,
+        (*sheet.notices, *(_said_once(column) for column in checker.absent)),
+        sum(row.running for row in rows),
+        checker.short,
     )
 
 
@@ -122,17 +128,21 @@ def _columns_missing(missing: list[Column]) -> InvalidInput:
     return InvalidInput("columns_missing", f"表里没有{names}列：请补上这一列（列名写在表头那一行）后再上传。")
 
 
-def _absent(sheet: Sheet, context: RosterContext) -> list[str]:
+def _absent(sheet: Sheet, context: RosterContext) -> list[Column]:
+    """The columns every row needs and the file does not have."""
     needed = [Column.EMPLOYMENT, Column.CONSENT, Column.PHONE] if context.file is FileKind.ROSTER else []
     if not sheet.header.resident_only:
         needed.append(Column.ID_TYPE)
     if context.default_unit is None:
         needed.append(Column.UNIT)
-    return [
-        f"表里没有“{column}”列，所以每一行都缺这一项：请补上这一列。"
-        for column in needed
-        if column not in sheet.header.columns
-    ]
+    return [column for column in needed if column not in sheet.header.columns]
+
+
+def _said_once(column: Column) -> str:
+    """What a file without a column is told, once: the rows only point here."""
+    listed = {Column.ID_TYPE: _ID_TYPES_LISTED, Column.EMPLOYMENT: _EMPLOYMENTS_LISTED, Column.CONSENT: "是或否"}
+    fill = f"，每行填{said}{'' if column is Column.CONSENT else '之一'}" if (said := listed.get(column)) else ""
+    return f"表里没有“{column}”列，所以每一行都缺这一项：请补上这一列{fill}。"
 
 
 def _id_type(sheet: Sheet, row: SheetRow) -> IdType | None:
@@ -154,7 +164,9 @@ class _Checker:
     def __init__(self, sheet: Sheet, context: RosterContext) -> None:
         self.sheet = sheet
         self.context = context
-        self.needed = 0
+        self.needed: Counter[str] = Counter()
+        self.short = 0
+        self.absent = _absent(sheet, context)
         self.lines_by_key: dict[bytes, int] = {}
         self.holders_by_phone: dict[str, tuple[int, bytes | None]] = {}
         self.units = {code.upper(): (code, path) for code, path in context.units.items()}
@@ -168,18 +180,19 @@ class _Checker:
         phone = self._phone(row, key, answer, found)
         unit = self._unit(row, found)
         employment = self._employment(row, answer, found)
-        applies = True
+        applies, running = True, False
         if key is not None:
             self._repeated(row, key, found)
             applies = self._known(key, unit, found)
+            running = found.errors == 1 and answer is not Answer.DECLINED and self._runs(key, unit)
         optional = read_optional(self.sheet, row, self.context.on, found)
         if found.errors:
             status = RowStatus.INVALID
         elif answer is Answer.DECLINED:
             status = RowStatus.DECLINED
         else:
-            if applies:
-                self._quota(found)
+            if applies and unit:
+                self._quota(unit[0], found)
             status = RowStatus.WARNING if found.warnings else RowStatus.VALID
         person = None
         if not found.errors and id_type and identity and unit:
@@ -200,7 +213,11 @@ class _Checker:
                 answered_on=optional.answered_on,
                 method=self.context.method,
             )
-        return CheckedRow(row.row, row.line, status, found.in_order(), person, key, applies)
+        return CheckedRow(row.row, row.line, status, found.in_order(), person, key, applies, running)
+
+    def _blank(self, column: Column, said: str) -> str:
+        """What a row is told about an empty cell; where the whole column is missing the file was told already."""
+        return f"缺“{column}”列：请补上这一列。" if column in self.absent else said
 
     def _answer(self, row: SheetRow, found: RowFindings) -> Answer | None:
         cell = self.sheet.cell(row, Column.CONSENT)
@@ -214,7 +231,9 @@ class _Checker:
                 FindingCode.CONSENT_MISSING,
                 f"本人同意填的“{short(cell)}”看不懂：请填“是”或“否”。"
                 if word
-                else "本人同意没有填写：请问过本人并留存签字的《告知同意书》后填“是”或“否”。",
+                else self._blank(
+                    Column.CONSENT, "本人同意没有填写：请问过本人并留存签字的《告知同意书》后填“是”或“否”。"
+                ),
             )
         return answer
 
@@ -234,8 +253,9 @@ class _Checker:
             found.add(
                 Column.ID_TYPE,
                 FindingCode.ID_TYPE_UNKNOWN,
-                (f"证件类型“{typed}”不能用来办卡" if typed else "证件类型没有填写")
-                + f"：请填{_ID_TYPES_LISTED}之一，并填写该证件的号码。",
+                f"证件类型“{typed}”不能用来办卡：请填{_ID_TYPES_LISTED}之一，并填写该证件的号码。"
+                if typed
+                else self._blank(Column.ID_TYPE, f"证件类型没有填写：请填{_ID_TYPES_LISTED}之一，并填写该证件的号码。"),
             )
             return None, None
         id_type, identity = document
@@ -276,7 +296,7 @@ class _Checker:
             found.add(
                 Column.PHONE,
                 FindingCode.PHONE_FORMAT,
-                "手机号码没有填写：请填本人 11 位手机号。"
+                self._blank(Column.PHONE, "手机号码没有填写：请填本人 11 位手机号。")
                 if not typed
                 else "手机号码应为 1 开头的 11 位数字，一格只填一个号码：请改正。",
                 Severity.WARNING if self.context.file is FileKind.REGISTER else None,
@@ -296,7 +316,8 @@ class _Checker:
         word = word_of(cell) or (self.context.default_unit or "").upper()
         unit = self.units.get(word) or self.units.get(self.context.unit_names.get(word, "").upper())
         if not word:
-            found.add(Column.UNIT, FindingCode.UNIT_UNKNOWN, "所属工会编码没有填写：请填上级工会给的编码。")
+            said = self._blank(Column.UNIT, "所属工会编码没有填写：请填上级工会给的编码。")
+            found.add(Column.UNIT, FindingCode.UNIT_UNKNOWN, said)
         elif unit is None:
             found.add(
                 Column.UNIT,
@@ -320,7 +341,7 @@ class _Checker:
         if self.context.file is FileKind.REGISTER:
             return None
         if not word:
-            message = f"用工形式没有填写：请填{_EMPLOYMENTS_LISTED}之一。"
+            message = self._blank(Column.EMPLOYMENT, f"用工形式没有填写：请填{_EMPLOYMENTS_LISTED}之一。")
         elif any(part in word for part in NOT_ELIGIBLE):
             message = f"用工形式“{short(cell)}”不符合办卡条件：请删去这一行；填错了请改正。"
         else:
@@ -374,14 +395,35 @@ class _Checker:
             )
         return not (known.has_card and moves)
 
-    def _quota(self, found: RowFindings) -> None:
-        self.needed += 1
-        free = self.context.quota_free
-        if free is not None and self.needed > free:
+    def _runs(self, key: bytes, unit: tuple[str, str] | None) -> bool:
+        """Whether the open application of this person is the very unit's own."""
+        known = self.context.known.get(key)
+        return bool(
+            self.context.file is FileKind.ROSTER
+            and known
+            and known.application_open
+            and not known.deceased
+            and not known.has_card
+            and unit
+            and known.application_path == unit[1]
+        )
+
+    @property
+    def free(self) -> int | None:
+        """What the unions that need places have left, and the one the file is of."""
+        known = self.context.quota_free
+        concerned = {*self.needed, self.context.default_unit or ""} & known.keys()
+        return sum(known[code] for code in concerned) if concerned else None
+
+    def _quota(self, unit: str, found: RowFindings) -> None:
+        self.needed[unit] += 1
+        free = self.context.quota_free.get(unit)
+        if free is not None and self.needed[unit] > free:
+            self.short += 1
             found.add(
                 Column.UNIT,
                 FindingCode.QUOTA_SHORT,
-                f"本年名额还剩 {max(free, 0)} 个，这是第 {self.needed} 人：可以提交，先进入候补；或请上级工会增拨名额。",
+                f"本年名额还剩 {max(free, 0)} 个，这是第 {self.needed[unit]} 人：可以提交，先进入候补；或请上级工会增拨名额。",
             )
 
 

@@ -2,12 +2,15 @@
 
 import enum
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol, Self, TypeVar
 
 from stdnum.cn.ric import calc_check_digit
 
 from cardnet.access.rules import Role
+from cardnet.kernel.errors import InvalidInput
 
 
 class Tier(enum.StrEnum):
@@ -22,6 +25,9 @@ def tier_of_role(role: Role) -> Tier:
     """Where an account with this role belongs. Finance, audit, chair and administration are the district's."""
     return {Role.UNIT_OFFICER: Tier.UNIT, Role.TOWNSHIP_OFFICER: Tier.TOWNSHIP}.get(role, Tier.DISTRICT)
 
+
+HEIGHT = {Tier.DISTRICT: 3, Tier.TOWNSHIP: 2, Tier.UNIT: 1}
+"""Which tier stands above which."""
 
 TIER_NAMES = {Tier.DISTRICT: "区总工会", Tier.TOWNSHIP: "镇街委局工会", Tier.UNIT: "基层工会"}
 
@@ -148,9 +154,29 @@ TRANSFER_WORKING_DAYS = 5
 """How long the old unit has; then it releases by itself."""
 
 
+class UnionAct(enum.StrEnum):
+    """What the district does to a union: 更名, 划转, 并入, 撤销."""
+
+    RENAME = "rename"
+    MOVE = "move"
+    MERGE = "merge"
+    CLOSE = "close"
+
+
+UNION_ACT_WORDS = {
+    UnionAct.RENAME: "更名",
+    UnionAct.MOVE: "划转",
+    UnionAct.MERGE: "并入",
+    UnionAct.CLOSE: "撤销",
+}
+
+
 @dataclass(frozen=True)
 class UnionNode:
-    """One union of the tree. `path` is `/YJ/YJ-01/YJ-01-001/`: the codes from the root down to this one."""
+    """One union of the tree. `path` is `/YJ/YJ-01/YJ-01-001/`: the codes from the root down to this one.
+
+    A union with `closed_on` has nobody any more and takes nobody; it stays for what happened in it.
+    """
 
     id: uuid.UUID
     code: str
@@ -158,6 +184,7 @@ class UnionNode:
     tier: Tier
     path: str
     parent_id: uuid.UUID | None
+    closed_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +273,47 @@ class Member:
     answer: Answer | None
 
 
+def must_stand_below(union: UnionNode, parent: UnionNode) -> None:
+    """Raises InvalidInput("tier_wrong") when a union of this tier has no place below that one."""
+    if HEIGHT[parent.tier] < HEIGHT[union.tier] or union.tier is Tier.DISTRICT:
+        raise InvalidInput(
+            "tier_wrong",
+            f"层级不对：{parent.name}是{TIER_NAMES[parent.tier]}，下面不能有{TIER_NAMES[union.tier]}。",
+        )
+
+
 def resident_check_digit(body: str) -> str:
     """The 18th character of an ID number of which 17 digits are given: GB 11643, ISO 7064 MOD 11-2."""
     return calc_check_digit(body + "0")
+
+
+def code_of(path: str) -> str:
+    """The code of the union a path leads to."""
+    return path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def path_above(path: str) -> str:
+    """The path of the union above; `/` above the root."""
+    return path.rstrip("/").rsplit("/", 1)[0] + "/"
+
+
+class Counts(Protocol):
+    """Numbers of one union that can be added to another's."""
+
+    def __add__(self, other: Self) -> Self: ...
+
+
+_Counted = TypeVar("_Counted", bound=Counts)
+
+
+def with_all_below(own: Mapping[str, _Counted]) -> dict[str, _Counted]:
+    """By path what is a union's own together with what is of all below it."""
+    totals = dict(own)
+    for path in sorted(own, key=lambda path: (-path.count("/"), path)):
+        above = path_above(path)
+        if above in totals:
+            totals[above] += totals[path]
+    return totals
 
 
 def path_of(parent_path: str, code: str) -> str:

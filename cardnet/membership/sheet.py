@@ -5,13 +5,14 @@ Nothing is lost in silence: what is passed over and names nobody (titles, totals
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from cardnet.kernel.errors import InvalidInput
 from cardnet.membership import spreadsheet
 from cardnet.membership.cleaning import heading_of, word_of
 from cardnet.membership.columns import HEADINGS, RESIDENT_ID_HEADINGS, Column
+from cardnet.membership.likely import likely_columns
 from cardnet.membership.table import Cell, Table
 from cardnet.membership.words import EXAMPLES, FOOTERS, HINTS
 
@@ -75,6 +76,7 @@ def find_people(table: Table) -> Sheet:
             "没有找到表头：表里要有一行写着“姓名”“证件号码”“手机号码”等列名，名单从它的下一行开始。",
         )
     notices = _Notices()
+    header = _completed(table, header, notices)
     rows = tuple(_people(table, header, notices))
     if not rows:
         raise InvalidInput("no_rows", "表头下面没有名单：请从表头的下一行开始逐行填写后再上传。")
@@ -124,6 +126,16 @@ def _header(rows: Sequence[Sequence[Cell]]) -> Header | None:
                 )
                 best = Header(at, at + depth - 1, found, resident, max(len(line) for line in lines))
     return best
+
+
+def _completed(table: Table, header: Header, notices: _Notices) -> Header:
+    """The same header, with what its headings mean where their spelling is nobody's but this office's."""
+    found = likely_columns(table.rows[header.first : header.last + 1], header.columns)
+    for column, (_, heading) in sorted(found.items()):
+        notices.add(f"“{heading}”一列当作“{column}”来读：如果不是，请把列名改清楚再传。")
+    resident = header.resident_only or "身份证" in found.get(Column.ID_NUMBER, (0, ""))[1]
+    columns = {**header.columns, **{column: at for column, (at, _) in found.items()}}
+    return replace(header, columns=columns, resident_only=resident)
 
 
 def _mapped(lines: Sequence[Sequence[Cell]]) -> dict[Column, int]:

@@ -10,7 +10,7 @@ from stdnum.cn import uscc
 
 from cardnet.kernel.errors import InvalidInput
 from cardnet.membership.cleaning import heading_of, text_of, word_of
-from cardnet.membership.rules import Tier, UnionNode, path_of
+from cardnet.membership.rules import HEIGHT, Tier, UnionNode, path_of
 from cardnet.membership.table import Cell, Table
 
 
@@ -57,7 +57,6 @@ _TIERS = {
     }.items()
     for word in words
 }
-_HEIGHT = {Tier.DISTRICT: 3, Tier.TOWNSHIP: 2, Tier.UNIT: 1}
 _CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.\-]{0,31}")
 
 
@@ -143,7 +142,7 @@ def plan_tree(table: Table, known: Mapping[str, UnionNode]) -> TreePlan:
     while waiting:
         left = []
         for line in waiting:
-            problem = _misplaced(line, tiers, root)
+            problem = _misplaced(line, tiers, root) or _below_closed(line, known)
             if problem:
                 findings.append(problem)
             elif not line.parent or line.parent in paths:
@@ -206,7 +205,7 @@ def _misplaced(line: _Line, tiers: Mapping[str, Tier], root: str | None) -> Orga
             "parent_unknown",
             f"没有编码为 {line.parent} 的上级工会：请核对上级编码，或在表里补上这个上级。",
         )
-    if _HEIGHT[above] < _HEIGHT[line.tier] or line.tier is Tier.DISTRICT:
+    if HEIGHT[above] < HEIGHT[line.tier] or line.tier is Tier.DISTRICT:
         return _error(
             line.line,
             OrganisationColumn.TIER,
@@ -214,6 +213,14 @@ def _misplaced(line: _Line, tiers: Mapping[str, Tier], root: str | None) -> Orga
             f"层级不对：上级 {line.parent} 是 {above}，下面不能是 {line.tier}，请改正层级或上级编码。",
         )
     return None
+
+
+def _below_closed(line: _Line, known: Mapping[str, UnionNode]) -> OrganisationFinding | None:
+    above = known.get(line.parent)
+    if above is None or above.closed_on is None:
+        return None
+    message = f"上级 {line.parent} 已撤销：请填接收它的工会，或现在的上级。"
+    return _error(line.line, OrganisationColumn.PARENT, "parent_closed", message)
 
 
 def _differences(line: _Line, node: UnionNode, known: Mapping[str, UnionNode]) -> list[OrganisationFinding]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cardnet.benefits.reasons import Reason
 from cardnet.benefits.services import RedemptionRecord, RefundRecord
+from cardnet.http.speech import ENGLISH, asked_language
 from cardnet.http.wire import moment
 from cardnet.kernel.sequence import NumberedEvent
 
@@ -25,6 +26,14 @@ def redemption(record: RedemptionRecord, now: datetime) -> dict[str, Any]:
     if record.reasons:
         said["reasons"] = reasons(record.reasons)
     return said
+
+
+def found(record: RedemptionRecord, now: datetime) -> dict[str, Any]:
+    """A redemption looked up: as it was at the sale, and what was given back since."""
+    return redemption(record, now) | {
+        "refunded_fen": record.refunded_fen,
+        "refunded_union_fen": record.refunded_union_fen,
+    }
 
 
 def quote(record: RedemptionRecord, token: tuple[str, datetime] | None, now: datetime) -> dict[str, Any]:
@@ -62,6 +71,9 @@ def row(record: RedemptionRecord) -> dict[str, Any]:
         "merchant_ref": record.merchant_ref,
         "terminal": record.terminal_code,
         **_amounts(record),
+        "union_fen": record.union_fen,
+        "refunded_fen": record.refunded_fen,
+        "refunded_union_fen": record.refunded_union_fen,
         "reasons": reasons(record.reasons),
     }
 
@@ -73,8 +85,12 @@ def event(one: NumberedEvent) -> dict[str, Any]:
 
 
 def reasons(found: Iterable[Reason]) -> list[dict[str, Any]]:
-    """Why not, as a merchant may know it."""
-    return [reason.as_json() for reason in found]
+    """Why not, as a merchant may know it, in the language asked for."""
+    return [reason.as_json() | {"message": _sentence(reason)} for reason in found]
+
+
+def _sentence(reason: Reason) -> str:
+    return reason.english if asked_language() == ENGLISH else reason.message
 
 
 def _amounts(record: RedemptionRecord) -> dict[str, int]:
@@ -107,7 +123,7 @@ def _decided(record: RedemptionRecord, now: datetime) -> dict[str, Any]:
         "not_applied": [
             {
                 "program": other.program,
-                "reasons": [{"code": reason.code, "message": reason.message} for reason in other.reasons],
+                "reasons": [{"code": reason.code, "message": _sentence(reason)} for reason in other.reasons],
             }
             for other in record.not_applied
         ],

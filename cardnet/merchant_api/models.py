@@ -89,6 +89,12 @@ class WebhookDelivery(Base):
         CheckConstraint("(state = 'waiting') = (next_try_at is not null)", name="next_try"),
         Index("ix_webhook_delivery_due", "next_try_at", postgresql_where=text("state = 'waiting'")),
         Index(None, "endpoint_id", "seq"),
+        Index(
+            "ix_webhook_delivery_undelivered", "endpoint_id", postgresql_where=text("state in ('waiting', 'failed')")
+        ),
+        # What is old enough to be forgotten.
+        Index("ix_webhook_delivery_heard", "delivered_at", postgresql_where=text("state = 'delivered'")),
+        Index("ix_webhook_delivery_ended", "created_at", postgresql_where=text("state in ('failed', 'dropped')")),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

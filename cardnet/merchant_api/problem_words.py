@@ -67,6 +67,12 @@ GUIDE: dict[str, ProblemWords] = {
         "The business day is being closed, which takes seconds.",
         "Wait a few seconds and send the same request with the same key.",
     ),
+    "maintenance": ProblemWords(
+        "系统正在维护，暂不写入任何记录；查询照常。",
+        "按 Retry-After 等待，再用同一个键重发；维护较久时按离线规则收银，稍后补传。",
+        "The system is under maintenance and writes nothing; reads go on.",
+        "Wait as Retry-After says, then send the same request with the same key; sell offline meanwhile if it lasts.",
+    ),
     "internal": ProblemWords(
         "系统出了差错，已经记录。",
         "用同一个键重发；仍不行请带 request_id 联系我们。",
@@ -115,6 +121,12 @@ GUIDE: dict[str, ProblemWords] = {
         "This terminal is suspended or retired.",
         "The merchant's manager resumes it or pairs another one.",
     ),
+    "store_closed": ProblemWords(
+        "这台终端所在的门店已登记停业。",
+        "恢复营业请联系区总工会职工援助服务中心；还有没上传的离线记录的，先恢复营业，上传后再停业。",
+        "The store of this terminal is registered as closed.",
+        "Ask the union's service centre to open it again; do so as well to send offline records that still wait.",
+    ),
     "scope_denied": ProblemWords(
         "令牌没有这个调用的权限，detail.scope 写明缺哪一项。",
         "请商户管理员签发带该权限的令牌。",
@@ -144,6 +156,12 @@ GUIDE: dict[str, ProblemWords] = {
         "请会员重新出示动态码，重新核销。",
         "The hold has run out and what it held is free again.",
         "Ask the member for a fresh code and redeem anew.",
+    ),
+    "revoked": ProblemWords(
+        "会员卡在预留以后挂失或停用了，工会规定这样的预留不能再核销。",
+        "按原价收款，或请会员用新卡重新核销；预留到期自动释放，也可以撤销。",
+        "The card was lost or stopped after the hold, and this union does not honour such holds.",
+        "Charge the full price, or redeem anew with the member's new card. The hold is released when it runs out; it can be reversed.",
     ),
     "already_reversed": ProblemWords(
         "这笔交易在到达之前或之后已被撤销。",

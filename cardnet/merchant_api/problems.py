@@ -1,7 +1,7 @@
 """Every problem the merchant API answers with: code, status, meaning, and which calls may."""
 
 from cardnet.http.calls import Call, Catalogue
-from cardnet.merchant_api import schemas
+from cardnet.merchant_api import example_answers, schemas
 
 PROBLEMS: dict[str, tuple[int, str]] = {
     "malformed_request": (400, "the body is no JSON object"),
@@ -14,12 +14,14 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "pairing_code_invalid": (401, "wrong, used or expired pairing code"),
     "merchant_suspended": (403, "the merchant may not call"),
     "terminal_suspended": (403, "the terminal may not call"),
+    "store_closed": (403, "the terminal's store serves nobody any more"),
     "scope_denied": (403, "this token may not make this call"),
     "not_found": (404, "no such thing, or not yours"),
     "request_in_progress": (409, "the first request with this key is still at work; send it again as Retry-After says"),
     "duplicate_merchant_reference": (409, "this merchant_ref names a live redemption; detail has its id"),
     "invalid_state": (409, "the redemption's state forbids it"),
     "hold_expired": (409, "the hold has run out and is released"),
+    "revoked": (409, "the card was lost or stopped after the hold, and the union does not honour holds then"),
     "already_reversed": (409, "it was reversed, perhaps before it came"),
     "day_closed": (409, "the business day is closed; use a refund"),
     "too_many_keys": (409, "the terminal has two signing keys already"),
@@ -36,6 +38,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "internal": (500, "our mistake; the same key tells the truth"),
     "busy": (503, "too many at once; the same key tells the truth"),
     "day_closing": (503, "the business day is being closed; send it again in a moment"),
+    "maintenance": (503, "nothing is written for now; the same key after Retry-After"),
     "outcome_unknown": (503, "it may have happened; the same key tells the truth"),
 }
 
@@ -49,11 +52,21 @@ CATALOGUE = Catalogue(
         "key_revoked",
         "merchant_suspended",
         "terminal_suspended",
+        "store_closed",
         "scope_denied",
     ),
-    with_body=("malformed_request", "payload_too_large", "unsupported_media_type", "invalid_fields"),
+    with_body=("malformed_request", "payload_too_large", "unsupported_media_type", "invalid_fields", "maintenance"),
     with_key=("idempotency_key_required", "idempotency_key_invalid", "request_in_progress", "idempotency_key_reused"),
+    retries={
+        "idempotency_key_reused": "new_key",
+        "refused": "new_key",
+        "rate_limited": "after",
+        **dict.fromkeys(
+            ("request_in_progress", "internal", "busy", "day_closing", "maintenance", "outcome_unknown"), "same_key"
+        ),
+    },
     shapes={"refused": schemas.Refusal},
+    examples=example_answers.PROBLEMS,
 )
 
 

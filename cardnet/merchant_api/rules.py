@@ -1,7 +1,6 @@
 """What the merchant API decides from values alone: keys, fingerprints, what is stored for ever."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from cardnet.credential.verify import Outcome
+from cardnet.kernel.compact import canonical
 from cardnet.kernel.errors import CardnetError, Conflict, InvalidInput
 
 KEY_LIFE = timedelta(days=35)
@@ -79,15 +79,6 @@ def is_key(text: str) -> bool:
 def fingerprint(method: str, route: str, parameters: Mapping[str, str], body: Any) -> bytes:
     """SHA-256 of the RFC 8785 form of a request that passed its schema: same request, same 32 bytes."""
     return hashlib.sha256(canonical([method, route, dict(parameters), body])).digest()
-
-
-def canonical(value: Any) -> bytes:
-    """RFC 8785 for what our schemas let through: text, integers below 2^53, true, false, null, ASCII member names.
-
-    For these, sorting by code point and Python's own escapes are exactly the standard's (a property test compares
-    with the `rfc8785` library, which is ten times slower).
-    """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def is_stored(error: CardnetError) -> bool:

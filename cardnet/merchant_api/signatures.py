@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from http_message_signatures import HTTPMessageVerifier, HTTPSignatureKeyResolver, InvalidSignature, algorithms
 
 from cardnet.http.wire import moment
+from cardnet.kernel.compact import canonical
 from cardnet.kernel.errors import NotSignedIn
-from cardnet.merchant_api.rules import canonical
 from cardnet.merchants.rules import KeyAlgorithm
 
 TAG = "cardnet-v1"

@@ -10,7 +10,6 @@ import contextlib
 import http.client
 import io
 import ipaddress
-import json
 import socket
 import ssl
 import time
@@ -23,6 +22,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook
 
+from cardnet.kernel.compact import compact
 from cardnet.kernel.errors import FieldError, InvalidInput
 
 SCHEDULE = tuple(
@@ -239,7 +239,7 @@ def public_text(public_key: bytes) -> str:
 def body_of(kind: str, at: datetime, data: Mapping[str, Any]) -> bytes:
     """A thin message: what happened, when, and which redemption to ask for."""
     document = {"type": kind, "timestamp": at.astimezone(UTC).isoformat().replace("+00:00", "Z"), "data": dict(data)}
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return compact(document)
 
 
 def next_try(tries: int, at: datetime, chance: bytes) -> datetime | None:

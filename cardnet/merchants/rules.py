@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import re
+import unicodedata
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from enum import StrEnum
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from stdnum.cn import uscc
 
+from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import CardnetError, InvalidInput, NotAllowed, TooManyRequests
 
 _TOKEN_PREFIX = "cnt_"  # noqa: S105 - it says what follows, it is no secret
@@ -41,8 +43,9 @@ _TOKEN = re.compile(r"cnt_[A-Za-z0-9_-]{43}")
 
 
 class MerchantState(StrEnum):
-    """`ended`: the contract is over; what is owed is still settled."""
+    """`draft`: still being filled in. `ended`: the contract is over; what is owed is still settled."""
 
+    DRAFT = "draft"
     ACTIVE = "active"
     SUSPENDED = "suspended"
     ENDED = "ended"
@@ -107,6 +110,8 @@ class Caller:
     locked_until: datetime | None
     expires_at: datetime | None
     scopes: frozenset[str] | None = None
+    closed_on: date | None = None
+    """Since when the store serves nobody any more."""
 
 
 @dataclass(frozen=True)
@@ -125,15 +130,26 @@ def key_id_of(public_key: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(public_key).digest()).decode()[:22]
 
 
+_NOT_ACTIVE = {
+    MerchantState.DRAFT: "本商户还没有启用，请联系区总工会援助服务中心。",
+    MerchantState.SUSPENDED: "本商户的合作已暂停，请联系区总工会援助服务中心。",
+    MerchantState.ENDED: "本商户的合作已终止，请联系区总工会援助服务中心。",
+}
+
+
 def may_call(caller: Caller, at: datetime) -> CardnetError | None:
     """Why this caller is turned away, or None."""
     if caller.locked_until and at < caller.locked_until:
         wait = int((caller.locked_until - at).total_seconds()) + 1
         return TooManyRequests("rate_limited", f"这台终端连续扫到无效的码，请 {wait} 秒后再试。", wait)
     if caller.merchant_state is not MerchantState.ACTIVE:
-        return NotAllowed("merchant_suspended", "本商户的合作已暂停，请联系区总工会援助服务中心。")
+        return NotAllowed("merchant_suspended", _NOT_ACTIVE[caller.merchant_state])
     if caller.terminal_state is not TerminalState.ACTIVE:
         return NotAllowed("terminal_suspended", "本终端已停用，请商户管理员重新启用或重新配对。")
+    if caller.closed_on and caller.closed_on <= day_of(at):
+        return NotAllowed(
+            "store_closed", "本门店已登记停业，不能办理。恢复营业，或还有离线记录没有上传，请联系区总工会援助服务中心。"
+        )
     return None
 
 
@@ -156,10 +172,13 @@ def checked_name(name: str, field: str) -> str:
 
 
 def checked_credit_code(code: str | None) -> str | None:
-    """A unified social credit code (GB 32100-2015) with its check character. Raises InvalidInput("credit_code_invalid")."""
+    """A unified social credit code (GB 32100-2015) with its check character, in its one form however it was typed.
+
+    Raises InvalidInput("credit_code_invalid").
+    """
     if code is None:
         return None
-    code = code.strip().upper()
+    code = uscc.compact(unicodedata.normalize("NFKC", code))
     if not uscc.is_valid(code):
         raise InvalidInput("credit_code_invalid", f"统一社会信用代码“{code}”校验不通过，请核对营业执照。")
     return code

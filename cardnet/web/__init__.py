@@ -10,24 +10,47 @@ from cardnet.web import (
     csrf,
     fill,
     finance,
+    finance_advices,
+    finance_denials,
+    finance_limits,
     finance_transfers,
+    finding_words,
     formats,
     forms,
     home,
     invite,
     language,
     lost,
+    merchant,
     navigation,
     overview,
     paging,
     phone,
     till,
     wallet,
+    wallet_account,
+    wallet_benefits,
+    wallet_english,
     wallet_me,
+    wallet_result,
+    wallet_year,
     words,
 )
 
-__all__ = ["PAGES", "finance_transfers", "install", "wallet_me"]
+__all__ = [
+    "PAGES",
+    "finance_advices",
+    "finance_denials",
+    "finance_limits",
+    "finance_transfers",
+    "install",
+    "wallet_account",
+    "wallet_benefits",
+    "wallet_english",
+    "wallet_me",
+    "wallet_result",
+    "wallet_year",
+]
 
 PAGES: tuple[Blueprint, ...] = (
     # One line a page module.
@@ -41,6 +64,7 @@ PAGES: tuple[Blueprint, ...] = (
     wallet.blueprint,
     till.blueprint,
     finance.blueprint,
+    merchant.blueprint,
     phone.blueprint,
     overview.blueprint,
     api.blueprint,
@@ -57,6 +81,7 @@ def install(app: Flask) -> None:
     csrf.install(app)
     forms.install(app)
     words.install(app)
+    finding_words.install(app)
     navigation.install(app)
     paging.install(app)
     for blueprint in PAGES:

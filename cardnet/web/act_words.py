@@ -1,47 +1,63 @@
 """The words of the audit trail: an act is `noun.verb`, told as “会员卡：发卡”."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask_babel import lazy_gettext
 
 from cardnet.web.language import gettext
 
 NOUNS = {
+    "advice": lazy_gettext("离线记录"),
     "account": lazy_gettext("账号"),
+    "agreement": lazy_gettext("合作协议"),
     "alarm": lazy_gettext("警报"),
     "allocation": lazy_gettext("名额下达方案"),
     "application": lazy_gettext("办卡申请"),
     "audit": lazy_gettext("操作记录"),
     "authority": lazy_gettext("决策依据"),
+    "blacklist": lazy_gettext("商户黑名单"),
+    "bulletin": lazy_gettext("通报"),
     "card": lazy_gettext("会员卡"),
     "contact": lazy_gettext("联系方式"),
     "day": lazy_gettext("业务日"),
     "delegation": lazy_gettext("委托审核"),
     "handout": lazy_gettext("发放活动"),
     "key": lazy_gettext("密钥"),
+    "loss_policy": lazy_gettext("挂失后的预留"),
     "member": lazy_gettext("会员"),
     "member_transfer": lazy_gettext("会籍转接"),
     "merchant": lazy_gettext("商户"),
     "notice": lazy_gettext("通知"),
     "offer": lazy_gettext("候补递补"),
+    "offline_limits": lazy_gettext("离线限额"),
     "organisations": lazy_gettext("组织机构"),
     "pairing_code": lazy_gettext("终端配对码"),
     "parameter": lazy_gettext("执行参数"),
     "past_uses": lazy_gettext("以往使用"),
+    "phone_policy": lazy_gettext("手机数量设置"),
     "pool": lazy_gettext("资金池"),
     "program": lazy_gettext("普惠项目"),
     "quota": lazy_gettext("名额"),
     "quota_year": lazy_gettext("名额年度"),
     "quota_raise": lazy_gettext("追加名额申请"),
     "reconciliation": lazy_gettext("对账"),
+    "redemption": lazy_gettext("核销记录"),
+    "satisfaction": lazy_gettext("满意度"),
+    "advice_exception": lazy_gettext("离线核销疑点"),
+    "maintenance": lazy_gettext("维护状态"),
     "register": lazy_gettext("会员名册"),
     "review": lazy_gettext("审核设置"),
     "roster": lazy_gettext("采集表"),
     "rule": lazy_gettext("执行标准"),
     "self_fill": lazy_gettext("扫码自填"),
     "settlement": lazy_gettext("结算单"),
+    "settlement_account": lazy_gettext("收款账户"),
     "settlement_line": lazy_gettext("结算明细"),
     "statement": lazy_gettext("商户对账文件"),
     "store": lazy_gettext("门店"),
     "terminal": lazy_gettext("终端"),
+    "union": lazy_gettext("工会"),
     "terminal_key": lazy_gettext("终端签名密钥"),
     "terminal_token": lazy_gettext("终端令牌"),
     "unit_approval": lazy_gettext("单位确认"),
@@ -50,8 +66,12 @@ NOUNS = {
 }
 
 VERBS = {
+    "upload": lazy_gettext("上传签字件"),
+    "contact": lazy_gettext("更换联系人"),
     "signature": lazy_gettext("设定签名要求"),
     "replay": lazy_gettext("补发"),
+    "on": lazy_gettext("开始"),
+    "off": lazy_gettext("结束"),
     "add": lazy_gettext("登记"),
     "acknowledge": lazy_gettext("查清"),
     "adopt_roots": lazy_gettext("启用根密钥"),
@@ -61,18 +81,32 @@ VERBS = {
     "publish": lazy_gettext("公布"),
     "not_issued": lazy_gettext("出现没有签发过的码"),
     "clone_suspected": lazy_gettext("手机疑似被复制"),
+    "forged_code": lazy_gettext("有人出示伪造的码"),
+    "harvest_suspected": lazy_gettext("疑似套码"),
+    "velocity_suspected": lazy_gettext("使用过快"),
     "accept": lazy_gettext("接受"),
     "activate": lazy_gettext("激活"),
     "add_kin": lazy_gettext("登记家属"),
+    "add_phone": lazy_gettext("绑定第二部手机"),
     "allocate": lazy_gettext("下达"),
     "allocate_many": lazy_gettext("成批下达"),
+    "answer": lazy_gettext("评价"),
+    "deny": lazy_gettext("反映“不是我”"),
+    "take_back_denial": lazy_gettext("收回“不是我”"),
+    "settle_denial": lazy_gettext("答复“不是我”"),
     "approve": lazy_gettext("通过"),
     "approved": lazy_gettext("通过"),
+    "attach": lazy_gettext("登记到项目或资金池"),
     "answer_own": lazy_gettext("本人答复"),
     "ask": lazy_gettext("提出"),
     "ask_phone_code": lazy_gettext("获取验证码"),
     "ask_rebind_code": lazy_gettext("获取换机验证码"),
+    "bind_refused": lazy_gettext("绑定公众号未成"),
+    "binding_refused": lazy_gettext("手机查询绑定未成"),
+    "renew_by_proof": lazy_gettext("凭手机密钥更新"),
+    "ask_account_code": lazy_gettext("获取公众号绑定码"),
     "bind": lazy_gettext("绑定"),
+    "unbind": lazy_gettext("解除绑定"),
     "calendar": lazy_gettext("登记工作日"),
     "cancel": lazy_gettext("注销"),
     "change": lazy_gettext("修改"),
@@ -96,6 +130,8 @@ VERBS = {
     "end": lazy_gettext("结束"),
     "end_kin": lazy_gettext("停用家属"),
     "end_tag": lazy_gettext("结束身份"),
+    "keep_original": lazy_gettext("保存依据文件原件"),
+    "open_original": lazy_gettext("打开依据文件原件"),
     "enrol": lazy_gettext("登记设备"),
     "escalate": lazy_gettext("超期提醒"),
     "export": lazy_gettext("导出"),
@@ -121,6 +157,11 @@ VERBS = {
     "make": lazy_gettext("新建"),
     "make_letters": lazy_gettext("打印激活信"),
     "merge": lazy_gettext("合并档案"),
+    "merge_into": lazy_gettext("并入另一个工会"),
+    "dissolve": lazy_gettext("撤销"),
+    "rename": lazy_gettext("更名"),
+    "reparent": lazy_gettext("划到新的上级"),
+    "reorganise": lazy_gettext("随单位划转"),
     "move": lazy_gettext("转入新单位"),
     "not_same": lazy_gettext("确认不是同一人"),
     "object": lazy_gettext("提出异议"),
@@ -142,6 +183,7 @@ VERBS = {
     "read": lazy_gettext("查看链接"),
     "rebind_refused": lazy_gettext("换机验证未成"),
     "rebind": lazy_gettext("重绑手机"),
+    "stop_phone": lazy_gettext("停用一部手机"),
     "stop_copied": lazy_gettext("卡码疑被复制，停用"),
     "recall": lazy_gettext("收回"),
     "recall_date": lazy_gettext("设定收回日期"),
@@ -167,6 +209,7 @@ VERBS = {
     "revoke": lazy_gettext("作废"),
     "run": lazy_gettext("比对"),
     "sealed": lazy_gettext("封存"),
+    "set": lazy_gettext("设定"),
     "set_phone": lazy_gettext("设定咨询电话"),
     "sign": lazy_gettext("扫码签领"),
     "sign_in": lazy_gettext("登录"),
@@ -184,6 +227,7 @@ VERBS = {
     "unlock": lazy_gettext("解锁"),
     "use": lazy_gettext("使用"),
     "void_print": lazy_gettext("作废打印"),
+    "set_aside": lazy_gettext("作废"),
     "withdraw": lazy_gettext("撤回"),
     "withdraw_consent": lazy_gettext("撤回同意"),
 }
@@ -195,3 +239,41 @@ def act_word(action: str) -> str:
     if noun not in NOUNS or (verb and verb not in VERBS):
         return action
     return gettext("%(noun)s：%(verb)s", noun=NOUNS[noun], verb=VERBS[verb]) if verb else str(NOUNS[noun])
+
+
+_MEMBERS_OWN = frozenset(
+    {
+        "application.resubmit",
+        "member.answer_own",
+        "member.ask_account_code",
+        "member.ask_phone_code",
+        "member.phone",
+        "redemption.deny",
+        "redemption.take_back_denial",
+        "satisfaction.answer",
+    }
+)
+"""Acts that nobody but the member does without an account."""
+
+_MEMBERS_CHANNELS = frozenset({"self", "officers_code", "phone_code"})
+"""What an act notes of its way when the member did it on a phone."""
+
+_NOT_PROVEN = frozenset(
+    {
+        "card.ask_rebind_code",
+        "card.binding_refused",
+        "card.loss_refused",
+        "card.rebind_refused",
+        "contact.bind_refused",
+    }
+)
+"""Asked for on an open page, by whoever typed something in: nobody has shown who they are."""
+
+
+def actor_word(action: str, after: Mapping[str, Any] | None) -> str:
+    """Who did what no account did, from what the act itself says."""
+    if action in _NOT_PROVEN:
+        return gettext("未核实身份的人")
+    if action in _MEMBERS_OWN or (after or {}).get("channel") in _MEMBERS_CHANNELS:
+        return gettext("会员本人")
+    return gettext("系统")

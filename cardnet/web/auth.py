@@ -14,7 +14,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from cardnet.access import services as access
-from cardnet.access.rules import Principal, Role, SessionKind, SignInRefusal
+from cardnet.access.rules import MERCHANT_ROLES, Principal, Role, SessionKind, SignInRefusal
+from cardnet.kernel import audit
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import InvalidInput, NotAllowed
 from cardnet.web.formats import clock
@@ -35,6 +36,7 @@ _HOMES = (
     (FINANCE, "/finance", "finance"),
     ((Role.CHAIR,), "/overview", "overview"),
     ((Role.ADMIN,), "/console/accounts", "console"),
+    (MERCHANT_ROLES, "/merchant", "merchant"),
 )
 
 
@@ -58,7 +60,8 @@ def staff_page(
                 raise NotAllowed(
                     "role_missing", gettext("您的账号没有办理这项事务的权限。如需办理，请联系本单位管理员。")
                 )
-            return view(principal, *args, **kwargs)
+            with audit.coming_from(request.remote_addr):
+                return view(principal, *args, **kwargs)
 
         guarded.roles = frozenset(roles)  # type: ignore[attr-defined] # read by the test of every route × every role
         return guarded
@@ -79,8 +82,20 @@ def signed_in() -> Principal | None:
 
 
 def to_sign_in() -> Response:
-    """Off to sign in, and back to this page afterwards when it can be opened again by its address."""
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    """Off to sign in, and back to this page afterwards when it can be opened again by its address.
+
+    Who was signed in until a moment ago hears why they are asked, and what became of what they sent.
+    """
+    opens_again = request.method == "GET"
+    if session.get(_TOKEN):
+        _forget()
+        flash(
+            gettext("您的登录已结束，请重新登录。")
+            if opens_again
+            else gettext("您的登录已结束，刚才提交的内容没有保存。请重新登录后再提交一次。"),
+            "wait",
+        )
+    wanted = request.full_path.rstrip("?") if opens_again else None
     return redirect(url_for("auth.sign_in", return_to=wanted), 303)
 
 
@@ -92,12 +107,20 @@ def home_of(principal: Principal) -> str:
     return url_for("auth.account")
 
 
+def _landing(principal: Principal, return_to: str) -> str:
+    """Where to after signing in: back to the page they wanted, but never to a front door that is not theirs."""
+    home = home_of(principal)
+    wanted = safe_return(return_to, home)
+    shut = any(wanted == path and not principal.has(*roles) for roles, path, _ in _HOMES)
+    return home if shut else wanted
+
+
 @blueprint.get("/sign-in")
 def sign_in() -> ResponseReturnValue:
     """The form; who is already in goes on."""
     return_to = request.args.get("return_to", "")
     if principal := signed_in():
-        return redirect(safe_return(return_to, home_of(principal)), 303)
+        return redirect(_landing(principal, return_to), 303)
     return render_template("auth/sign_in.html", username="", wrong={}, return_to=safe_return(return_to, ""))
 
 
@@ -113,7 +136,7 @@ def enter() -> ResponseReturnValue:
             outcome = access.sign_in(work, current_world(), command)
         if isinstance(outcome, access.SignedIn):
             _begin(outcome)
-            return redirect(safe_return(return_to, home_of(outcome.principal)), 303)
+            return redirect(_landing(outcome.principal, return_to), 303)
         wrong = {"" if outcome.reason is not SignInRefusal.WRONG else "username": _sentence(outcome)}
     page = render_template("auth/sign_in.html", username=given["username"][:64], wrong=wrong, return_to=return_to)
     return page, 422

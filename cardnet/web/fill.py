@@ -13,6 +13,7 @@ from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import InvalidInput, NotFound, TooManyRequests
 from cardnet.membership.rules import EMPLOYMENT_NAMES, ID_TYPE_NAMES
 from cardnet.web.forms import wrong_of
+from cardnet.web.language import gettext
 from cardnet.wiring import current_world
 
 blueprint = Blueprint("fill", __name__, url_prefix="/fill")
@@ -35,7 +36,7 @@ def send(token: str) -> ResponseReturnValue:
         with transaction() as session:
             self_filled.fill_in(session, current_world(), FillIn(token, typed, request.remote_addr or ""))
     except InvalidInput as error:
-        return _form(token, typed, wrong_of(error), error.status)
+        return _form(token, typed, _to_the_member(wrong_of(error), typed), error.status)
     except TooManyRequests as error:
         return _form(token, typed, {"": error.message}, error.status)
     except NotFound:
@@ -47,6 +48,21 @@ def send(token: str) -> ResponseReturnValue:
 def thanks(token: str) -> ResponseReturnValue:
     """It was received: said without a look at who it was."""
     return render_template("fill/thanks.html", token=token)
+
+
+def _to_the_member(wrong: dict[str, str], typed: dict[str, str]) -> dict[str, str]:
+    """What was left out, in words for who fills in for oneself: a roster's sentences speak to an officer."""
+    blank = {
+        "name": gettext("请填写您的姓名，照证件写。"),
+        "id_number": gettext("请填写您的证件号码。"),
+        "phone": gettext("请填写您本人的 11 位手机号。"),
+        "employment": gettext("请选择用工形式；不清楚的选“合同”。"),
+        "consent": gettext("办还是不办，请在下面选一项。"),
+    }
+    return {
+        field: blank[field] if field in blank and not typed.get(field, "").strip() else said
+        for field, said in wrong.items()
+    }
 
 
 def _form(token: str, typed: dict[str, str], wrong: dict[str, str], status: int = 200) -> ResponseReturnValue:

@@ -1,16 +1,19 @@
 """Pages of finance: close the day, settlements with their downloads, reconciliation side by side."""
 
+import hashlib
 from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from cardnet.access import services as access
 from cardnet.access.rules import Principal, Role
+from cardnet.benefits import services as benefits
 from cardnet.finance import services
 from cardnet.finance.closing import close_until
 from cardnet.finance.rules import MOVER_OF, DifferenceGroup, Mover
-from cardnet.finance.services import ExceptionView, Reconcile, RunReconciliation, Settle
+from cardnet.finance.services import ExceptionView, Reconcile, RunReconciliation, SetAside, Settle
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError
@@ -97,12 +100,23 @@ def settlement(principal: Principal, settlement_id: str) -> ResponseReturnValue:
     with transaction() as session:
         view = services.settlement(session, whole_id(settlement_id))
         lines = services.settlement_lines(session, view.id, _LINES, (number - 1) * _LINES)
-        download = services.settlement_json(session, view.id)
-        faults = services.verify_settlement(session, current_world(), download)
+        faults = services.seal_faults(session, current_world(), view.id)
         previous = services.settlement(session, view.previous_id) if view.previous_id else None
+        given = benefits.given_of_lines(session, [line.redemption_id for line in lines])
+        given_in_all = services.given_in_settlement(session, view.id)
+        steps = services.settlement_steps(session, view.id)
+        names = access.display_names(session, [step.actor_id for step in steps if step.actor_id])
     page = Page(lines, number, _LINES, view.totals.lines)
     return render_template(
-        "finance/settlement.html", settlement=view, page=page, faults=faults, previous=previous, principal=principal
+        "finance/settlement.html",
+        settlement=view,
+        page=page,
+        faults=faults,
+        previous=previous,
+        given=given,
+        given_in_all=given_in_all,
+        steps=[(step, names.get(step.actor_id, "") if step.actor_id else "") for step in steps],
+        principal=principal,
     )
 
 
@@ -132,10 +146,11 @@ _DOWNLOADS = {
 @blueprint.get("/reconciliation")
 @staff_page(*READERS)
 def reconciliations(principal: Principal) -> ResponseReturnValue:
-    """Every live reconciliation, the newest first."""
+    """Every reconciliation that counts, the newest first; on demand those that do not as well."""
+    everything = request.args.get("show") == "all"
     with transaction() as session:
-        page = page_of(services.runs(session, limit=500), 30)
-    return render_template("finance/reconciliations.html", page=page, principal=principal)
+        page = page_of(services.runs(session, limit=500, everything=everything), 30)
+    return render_template("finance/reconciliations.html", page=page, everything=everything, principal=principal)
 
 
 @blueprint.get("/reconciliation/new")
@@ -167,15 +182,29 @@ def reconcile(principal: Principal) -> ResponseReturnValue:
     if wrong or file is None or first_on is None or last_on is None:
         return _upload_form(wrong, given), 422
     content, filename = file.read(), file.filename or ""
+    asked = _asked_token(given, content)
     try:
         with transaction() as session:
             merchant_id = merchants.merchant_of_code(session, given["merchant"]).id
-            command = Reconcile(merchant_id, content, filename, first_on, last_on, principal.account_id)
+            confirmed = request.form.get("confirmed") == asked
+            command = Reconcile(merchant_id, content, filename, first_on, last_on, principal.account_id, confirmed)
             run, _ = services.reconcile(session, current_world(), command)
+            replaced = services.runs_replaced(session, run.id)
     except CardnetError as error:
+        if error.code == "file_doubtful":
+            doubt = {"sentence": words.DOUBTS[error.detail["doubt"]] % error.detail, "token": asked, "file": filename}
+            return _upload_form({}, given, doubt=doubt), error.status
         known = error.detail.get("run_id") if error.code == "file_already_imported" else None
         return _upload_form(wrong_of(error, _FIELDS.get(error.code, {error.code: "file"})), given, known), error.status
+    if replaced:
+        flash(gettext("这次结果取代了同一段日期原来的对账。传错了可以在本页作废，原来的就重新计入。"), "calm")
     return redirect(url_for("finance.reconciliation", run_id=run.id), 303)
+
+
+def _asked_token(given: dict[str, str], content: bytes) -> str:
+    """Names what was doubted, so that a tick confirms this file for this merchant and these days and nothing else."""
+    asked = "|".join(given[name] for name in ("merchant", "first_on", "last_on"))
+    return hashlib.sha256(asked.encode() + b"|" + content).hexdigest()
 
 
 _FIELDS = {
@@ -189,16 +218,32 @@ _FIELDS = {
 @staff_page(*READERS)
 def reconciliation(principal: Principal, run_id: str) -> ResponseReturnValue:
     """One reconciliation: both totals, the four groups, each difference side by side."""
+    return _run_page(principal, run_id, {})
+
+
+def _run_page(principal: Principal, run_id: str, wrong: dict[str, str]) -> str:
     asked = request.args.get("group", "")
     group = DifferenceGroup(asked) if asked in {one.value for one in DifferenceGroup} else None
     number = asked_page()
     with transaction() as session:
         run = services.run_view(session, whole_id(run_id))
         found = services.exceptions_of_run(session, run.id, group, _LINES, (number - 1) * _LINES)
+        replaced = services.runs_replaced(session, run.id)
+        who = access.display_names(session, [run.set_aside_by]) if run.set_aside_by else {}
     counted = {one["group"]: one["count"] for one in run.summary["groups"]}
     total = counted[group.value] if group else run.differences
     page = Page(found, number, _LINES, total)
-    return render_template("finance/reconciliation.html", run=run, page=page, group=asked, principal=principal)
+    return render_template(
+        "finance/reconciliation.html",
+        run=run,
+        page=page,
+        group=asked,
+        replaced=replaced,
+        set_aside_by=who.get(run.set_aside_by, "") if run.set_aside_by else "",
+        wrong=wrong,
+        reason=request.form.get("reason", ""),
+        principal=principal,
+    )
 
 
 @blueprint.post("/reconciliation/<run_id>/again")
@@ -213,6 +258,25 @@ def reconcile_again(principal: Principal, run_id: str) -> ResponseReturnValue:
     same = fresh.result_sha256 == run.result_sha256
     flash(gettext("已重新核对，结果与上次相同。") if same else gettext("已重新核对，结果有变化。"), "good")
     return redirect(url_for("finance.reconciliation", run_id=fresh.id), 303)
+
+
+@blueprint.post("/reconciliation/<run_id>/set-aside")
+@staff_page(*MAKERS)
+def set_aside(principal: Principal, run_id: str) -> ResponseReturnValue:
+    """Take a run back that should not count, with a reason."""
+    command = SetAside(whole_id(run_id), request.form.get("reason", ""), principal.account_id)
+    try:
+        with transaction() as session:
+            run, counted = services.set_aside(session, current_world(), command)
+    except CardnetError as error:
+        if error.code == "not_found":
+            raise
+        return _run_page(principal, run_id, wrong_of(error, {error.code: "reason"})), error.status
+    if counted:
+        flash(gettext("已作废。原来的对账重新计入。"), "good")
+        return redirect(url_for("finance.reconciliation", run_id=counted[-1].id), 303)
+    flash(gettext("已作废，不再计入。同一个文件可以按正确的日期重新上传。"), "good")
+    return redirect(url_for("finance.reconciliation", run_id=run.id), 303)
 
 
 def _home(principal: Principal, wrong: dict[str, str], day: date | None) -> str:
@@ -243,7 +307,12 @@ def _home(principal: Principal, wrong: dict[str, str], day: date | None) -> str:
     )
 
 
-def _upload_form(wrong: dict[str, str], given: dict[str, str], known_run: str | None = None) -> str:
+def _upload_form(
+    wrong: dict[str, str],
+    given: dict[str, str],
+    known_run: str | None = None,
+    doubt: dict[str, str] | None = None,
+) -> str:
     with transaction() as session:
         partners = merchants.merchants(session)
     return render_template(
@@ -252,6 +321,7 @@ def _upload_form(wrong: dict[str, str], given: dict[str, str], known_run: str | 
         given=given,
         merchant_options=[("", gettext("请选择")), *((one.code, f"{one.code} {one.name}") for one in partners)],
         known_run=known_run,
+        doubt=doubt,
         limit_mb=MAX_STATEMENT_BYTES >> 20,
     )
 

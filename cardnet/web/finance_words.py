@@ -8,7 +8,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext
 
-from cardnet.finance.difference import explain
+from cardnet.finance.difference import explain, is_unread
 from cardnet.finance.rules import LESS, MORE
 from cardnet.finance.services import ExceptionView
 
@@ -30,6 +30,8 @@ TITLES = {
     "E08": lazy_gettext("记在不同的日子"),
     "E09": lazy_gettext("已撤销的一笔商户仍计入"),
     "E10": lazy_gettext("商户或终端不一致"),
+    "E11": lazy_gettext("离线补传没有核销"),
+    "E12": lazy_gettext("终端还有没上传的离线记录"),
     "E14": lazy_gettext("有不止一笔可以对应"),
     "E17": lazy_gettext("文件合计不符"),
 }
@@ -57,8 +59,30 @@ SENTENCES = {
     ),
     "E09": lazy_gettext("这一笔 %(our_amount)s 元我方已%(our_type)s，商户文件里还算着原来的核销。请商户把它去掉。"),
     "E10": lazy_gettext("商户文件第 %(line)s 行这一笔不属于这家商户或这台终端。请服务中心查明在哪里核销的。"),
+    "E11": lazy_gettext(
+        "商户文件第 %(line)s 行 %(their_amount)s 元是终端 %(offline_terminal)s 断网时办理的，补传后没有核销（%(offline_why)s）。请财务按承担规则处理：没有核定的先核定。"
+    ),
+    "E12": lazy_gettext(
+        "商户文件第 %(line)s 行 %(their_amount)s 元在终端 %(offline_terminal)s 缺少的离线记录（序号 %(offline_first)s 至 %(offline_last)s）那段时间。请商户让终端联网补传。"
+    ),
     "E14": lazy_gettext("我方 %(of_ours)s 笔与商户 %(of_theirs)s 笔都可能对应，系统不替人选择。请财务写明理由后指定。"),
     "E17": lazy_gettext("商户文件写明合计%(declared)s，逐行相加是%(counted)s。文件不予采用，请商户核对后重新发送。"),
+}
+
+UNREAD = lazy_gettext(
+    "我方在 %(our_day)s 记有这一笔 %(our_amount)s 元；商户文件第 %(unread_line)s 行写着这个单号，但那一行无法识别。请商户改好那一行重新发送，这一笔会随之核对。"
+)
+
+DOUBTS = {
+    "period": lazy_gettext(
+        "文件的日期是 %(first)s 至 %(last)s，与所选期间不符：没有一行在这段日期内。请核对日期，或确认仍按这段日期核对。"
+    ),
+    "strange": lazy_gettext(
+        "文件里这段日期的 %(lines)s 行，只有 %(known)s 行与我方对得上：可能选错了商户，或者是别的日期的文件。请核对，或确认仍要核对。"
+    ),
+    "worse": lazy_gettext(
+        "这段日期已经核对过，那一次有 %(before)s 行与我方对得上，这个文件只有 %(known)s 行：用它会取代原来的结果。请核对商户和日期，或确认仍要核对。"
+    ),
 }
 
 TYPES = {
@@ -141,4 +165,11 @@ def explained(one: ExceptionView) -> str:
             words[name] = TYPES[lines[0]["type"]]
     if "more_or_less" in words:
         words["more_or_less"] = _COMPARED[words["more_or_less"]]
-    return explain(one.code, words, str(SENTENCES[one.code.value]))
+    return explain(one.code, words, str(UNREAD if is_unread(words) else SENTENCES[one.code.value]))
+
+
+def exception_state(one: ExceptionView) -> tuple[str, Any]:
+    """The badge of a difference: one that closed because its reconciliation was taken back is not cleared."""
+    if one.closing_words == "set_aside":
+        return "calm", lazy_gettext("随对账作废")
+    return EXCEPTION_STATES[one.state.value]

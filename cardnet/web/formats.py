@@ -1,6 +1,7 @@
 """How pages write money, days, counts and rates. Templates use them as filters, Python as functions."""
 
 import hashlib
+import json
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -19,11 +20,14 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update(
         money=money,
         cn_date=cn_date,
+        cn_month=cn_month,
+        cn_day=cn_day,
         cn_datetime=cn_datetime,
         clock=clock,
         number=number,
         rate=rate,
         groups=groups,
+        document=document,
         mask_id=masking.id_number_for_office,
         mask_phone=masking.phone_for_office,
     )
@@ -37,6 +41,11 @@ def money(fen: int | None) -> str:
     return ("-" if fen < 0 else "") + "¥" + yuan(abs(fen))
 
 
+def document(value: object) -> str:
+    """A document as people read it: one member a line, Chinese as Chinese."""
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
+
+
 def cn_date(day: date | datetime | None) -> str:
     """`2026年11月24日 周二`, in English `Tue 24 Nov 2026`. A moment is read on the Shanghai calendar."""
     if day is None:
@@ -46,6 +55,23 @@ def cn_date(day: date | datetime | None) -> str:
     if _english():
         return f"{_EN_DAYS[day.weekday()]} {day.day} {_EN_MONTHS[day.month - 1]} {day.year}"
     return f"{day.year}年{day.month}月{day.day}日 周{'一二三四五六日'[day.weekday()]}"
+
+
+def cn_day(day: date | None) -> str:
+    """`1968年3月12日`: of what lies half a life back nobody asks which day of the week it was."""
+    if day is None:
+        return "—"
+    return (
+        f"{day.day} {_EN_MONTHS[day.month - 1]} {day.year}" if _english() else f"{day.year}年{day.month}月{day.day}日"
+    )
+
+
+def cn_month(month: str) -> str:
+    """`2026年11月` of `2026-11`; what is no month stays as it is."""
+    year, _, number_ = month.partition("-")
+    if not (year.isdecimal() and number_.isdecimal() and 1 <= int(number_) <= 12):
+        return month
+    return f"{_EN_MONTHS[int(number_) - 1]} {year}" if _english() else f"{year}年{int(number_)}月"
 
 
 def cn_datetime(at: datetime | None) -> str:

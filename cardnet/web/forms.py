@@ -8,6 +8,7 @@ from flask import Flask, request
 
 from cardnet.http import is_api
 from cardnet.kernel.errors import CardnetError, InvalidInput, NotFound
+from cardnet.web.finding_words import in_readers_language
 from cardnet.web.language import gettext
 
 Wrong = Mapping[str, str]
@@ -32,8 +33,8 @@ def _refuse_nul() -> None:
 def wrong_of(error: CardnetError, fields: Mapping[str, str] | None = None) -> dict[str, str]:
     """The sentences of an error, by field. `fields` maps an error's code to the field it is about."""
     if isinstance(error, InvalidInput) and error.errors:
-        return {e.pointer.strip("/").split("/")[0]: e.message for e in error.errors}
-    return {(fields or {}).get(error.code, ""): error.message}
+        return {e.pointer.strip("/").split("/")[0]: in_readers_language(e.message) for e in error.errors}
+    return {(fields or {}).get(error.code, ""): in_readers_language(error.message)}
 
 
 def whole_number(text: str) -> int | None:

@@ -7,7 +7,7 @@ from cardnet.issuance import services as issuance
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import TooManyRequests
 from cardnet.web.language import gettext
-from cardnet.web.offline import HELP_PHONE
+from cardnet.web.offline import help_phone
 from cardnet.wiring import current_world
 
 blueprint = Blueprint("lost", __name__, url_prefix="/lost")
@@ -37,11 +37,13 @@ def report() -> ResponseReturnValue:
     except TooManyRequests as error:
         return _form({"": error.message}), error.status, {"Retry-After": str(error.retry_after_seconds)}
     if stopped is None:
-        said = gettext("姓名和证件号码对不上有卡的会员，请核对后再试；或者拨打 %(phone)s。", phone=HELP_PHONE)
+        said = gettext("姓名和证件号码对不上有卡的会员，请核对后再试；或者拨打 %(phone)s。", phone=help_phone())
         return _form({"id_number": said}), 422
-    return render_template("lost/done.html", stopped=stopped, help_phone=HELP_PHONE)
+    return render_template("lost/done.html", stopped=stopped, help_phone=help_phone())
 
 
 def _form(wrong: dict[str, str]) -> str:
     # What was typed stays in the form after a mistake, but a document's number is typed again.
-    return render_template("lost/form.html", wrong=wrong, name=request.form.get("name", "")[:60], help_phone=HELP_PHONE)
+    return render_template(
+        "lost/form.html", wrong=wrong, name=request.form.get("name", "")[:60], help_phone=help_phone()
+    )

@@ -6,6 +6,7 @@ from datetime import datetime
 from flask import Flask, current_app, g, request
 from flask_babel import lazy_gettext
 
+from cardnet.benefits import services as benefits
 from cardnet.wiring import current_settings, current_world
 
 
@@ -24,6 +25,8 @@ class Entry:
 _OFFICERS = frozenset({"unit_officer", "township_officer", "district_officer"})
 _FINANCE = frozenset({"finance_maker", "finance_checker", "finance_approver", "cashier", "auditor"})
 
+_MANAGERS = frozenset({"merchant_manager"})
+
 ENTRIES = (
     Entry("/console", lazy_gettext("待办"), "console", _OFFICERS),
     Entry("/console/review", lazy_gettext("审核"), "console", _OFFICERS),
@@ -34,7 +37,23 @@ ENTRIES = (
     Entry("/console/quota", lazy_gettext("名额"), "console", _OFFICERS | {"chair", "auditor"}),
     Entry("/console/bulletin", lazy_gettext("通报"), "console", _OFFICERS | {"chair", "auditor"}),
     Entry("/finance", lazy_gettext("财务"), "finance", _FINANCE),
+    Entry("/console/merchants", lazy_gettext("商户"), "console", frozenset({"district_officer"}) | _FINANCE),
+    Entry(
+        "/console/authorities",
+        lazy_gettext("决策依据"),
+        "console",
+        frozenset(benefits.DECISION_READERS),
+        "/console/rules",
+    ),
+    Entry("/console/unions", lazy_gettext("工会"), "console", frozenset({"district_officer"})),
     Entry("/console/webhooks", lazy_gettext("商户推送"), "console", frozenset({"district_officer"})),
+    Entry("/merchant", lazy_gettext("今天"), "merchant", _MANAGERS | {"merchant_cashier"}),
+    Entry("/merchant/redemptions", lazy_gettext("核销记录"), "merchant", _MANAGERS | {"merchant_cashier"}),
+    Entry("/merchant/settlements", lazy_gettext("结算单"), "merchant", _MANAGERS),
+    Entry("/merchant/terminals", lazy_gettext("终端"), "merchant", _MANAGERS),
+    Entry("/merchant/people", lazy_gettext("人员"), "merchant", _MANAGERS),
+    Entry("/merchant/webhooks", lazy_gettext("消息推送"), "merchant", _MANAGERS),
+    Entry("/merchant/profile", lazy_gettext("本店资料"), "merchant", _MANAGERS),
     Entry("/overview", lazy_gettext("概览"), "overview", frozenset({"chair", "district_officer", "auditor"})),
     Entry("/console/accounts", lazy_gettext("账号"), "console", frozenset({"admin"})),
     Entry("/console/keys", lazy_gettext("密钥"), "console", frozenset({"admin", "auditor"})),

@@ -13,14 +13,19 @@ from typing import Any
 
 from flask import Response, render_template, url_for
 
+from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import Unavailable
+from cardnet.membership.services import notices
 from cardnet.web.formats import static_url
 from cardnet.wiring import current_settings
 
-HELP_PHONE = "12351"
-"""职工服务热线: one number for every union in the country."""
-
 _DIST = Path(__file__).parent / "static" / "dist"
+
+
+def help_phone() -> str:
+    """Whom everybody may call: the number the topmost union has set with its notices, else 12351."""
+    with transaction() as session:
+        return notices.help_phone(session)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class OfflineApp:
         return render_template(
             f"{self.name}/shell.html",
             script=self._script(),
-            help_phone=HELP_PHONE,
+            help_phone=help_phone(),
             # Only whether, never what time: the page must be the same at every visit.
             demonstration=current_settings().clock is not None,
             **context,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -20,10 +20,35 @@ from cardnet.kernel.db import transaction
 from cardnet.ledger import services as ledger
 from cardnet.membership.rules import UnionNode
 from cardnet.web.auth import OFFICERS, staff_page
+from cardnet.web.content_line import content_line
 from cardnet.web.formats import money
 from cardnet.web.language import gettext
 from cardnet.web.paging import page_of
 from cardnet.wiring import current_world
+
+
+@dataclass(frozen=True)
+class Span:
+    """The year a paper is of, those to choose from, and its days so far: in January's closing window the year before."""
+
+    year: int
+    years: Sequence[int]
+    first: date
+    last: date
+
+
+def span_of(session: Session, today: date, year: int | None) -> Span:
+    """The year asked for, else the one that is open or, while it closes, closing."""
+    known = issuance.years_shown(session, today)
+    shown = known.asked(year)
+    return Span(shown, known.choices, date(shown, 1, 1), min(today, date(shown, 12, 31)))
+
+
+def year_of_address() -> int | None:
+    """The year of the address, None when it names none."""
+    text = request.args.get("year", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) == 4 else None
+
 
 blueprint = Blueprint("overview", __name__, url_prefix="/overview")
 
@@ -73,6 +98,7 @@ class Sheet:
     """Everything the page shows."""
 
     year: int
+    years: Sequence[int]
     at: datetime
     union: str
     counts: CardCounts
@@ -81,8 +107,10 @@ class Sheet:
     missing: Sequence[Missing]
     programs: Sequence[Spent]
     unions: Sequence[Spent]
+    before: Sequence[Spent]
     union_fen: int
     stuck: Sequence[Stuck]
+    contentment: str
 
     @property
     def money(self) -> tuple[str, str]:
@@ -112,17 +140,18 @@ def overview(principal: Principal) -> ResponseReturnValue:
 def notice_board(principal: Principal) -> ResponseReturnValue:
     """公示栏一张纸: what the union did for its members this year, in numbers nobody can be known by, for the wall."""
     at = current_world().now()
-    today, path = day_of(at), principal.scope_path
-    first = date(today.year, 1, 1)
+    path = principal.scope_path
     with transaction() as session:
-        figures = issuance.card_counts(session, path, today.year)
-        used = benefits.people_served(session, path, first, today)
-        usage = benefits.usage_report(session, first=first, last=today, path=path)
+        span = span_of(session, day_of(at), year_of_address())
+        figures = issuance.card_counts(session, path, span.year)
+        used = benefits.people_served(session, path, span.first, span.last)
+        usage = benefits.usage_report(session, first=span.first, last=span.last, path=path)
     live = [one for one in usage if one.uses]
     return render_template(
         "overview/notice_board.html",
         at=at,
-        year=today.year,
+        year=span.year,
+        years=span.years,
         union=figures[0].union,
         counts=figures[0].total,
         used=used,
@@ -139,10 +168,11 @@ def year_end(principal: Principal) -> ResponseReturnValue:
     at = current_world().now()
     today, path = day_of(at), principal.scope_path
     with transaction() as session:
-        figures = issuance.card_counts(session, path, today.year)
-        view = next((one for one in issuance.years(session) if one.year == today.year), None)
-        end = issuance.preview_year_end(session, today.year) if view and view.state != "closed" else None
-        used = benefits.people_served(session, path, date(today.year, 1, 1), today)
+        span = span_of(session, today, year_of_address())
+        figures = issuance.card_counts(session, path, span.year)
+        view = next((one for one in issuance.years(session) if one.year == span.year), None)
+        end = issuance.preview_year_end(session, span.year, path) if view and view.state != "closed" else None
+        used = benefits.people_served(session, path, span.first, span.last)
         stuck = (*_stuck_in_review(session, principal), *_stuck_in_finance(session, today))
     counts = figures[0].total
     lines = [one for one in figures if one.union.path.removeprefix(path).count("/") == 1 and one.union.path != path]
@@ -150,7 +180,8 @@ def year_end(principal: Principal) -> ResponseReturnValue:
     return render_template(
         "overview/year_end.html",
         at=at,
-        year=today.year,
+        year=span.year,
+        years=span.years,
         union=figures[0].union,
         counts=counts,
         used=used,
@@ -159,7 +190,7 @@ def year_end(principal: Principal) -> ResponseReturnValue:
         to_do=to_do_of(counts),
         stuck=stuck,
         behind=behind[:_SHOWN],
-        days_left=(date(today.year, 12, 31) - today).days,
+        days_left=(date(span.year, 12, 31) - today).days,
     )
 
 
@@ -170,13 +201,16 @@ def untouched(principal: Principal) -> ResponseReturnValue:
     at = current_world().now()
     today, path = day_of(at), principal.scope_path
     with transaction() as session:
-        figures = issuance.card_counts(session, path, today.year)
-        lines = untouched_of(session, figures, path, today)
+        span = span_of(session, today, year_of_address())
+        figures = issuance.card_counts(session, path, span.year)
+        lines = untouched_of(session, figures, path, span)
     above = {one.union.id: one.union for one in figures}
     return render_template(
         "overview/untouched.html",
         at=at,
-        year=today.year,
+        over=span.year < today.year,
+        year=span.year,
+        years=span.years,
         union=figures[0].union,
         lines=lines,
         page=page_of(lines, 100),
@@ -185,13 +219,10 @@ def untouched(principal: Principal) -> ResponseReturnValue:
     )
 
 
-def untouched_of(session: Session, figures: Sequence[UnionCounts], path: str, today: date) -> list[UnionCounts]:
+def untouched_of(session: Session, figures: Sequence[UnionCounts], path: str, span: Span) -> list[UnionCounts]:
     """Unions with members of their own none of whom used anything, those with the most cards first."""
-    depths = {one.union.path.count("/") - 1 for one in figures if one.own.members}
-    touched: set[str] = set()
-    for depth in depths:
-        below = benefits.usage_below(session, path, depth, date(today.year, 1, 1), today)
-        touched |= {used.path for used in below.values() if used.people}
+    # By the unit itself: what a bureau's units had does not stand for the bureau's own staff.
+    touched = benefits.people_served_by_unit(session, path, span.first, span.last)
     nobody = [one for one in figures if one.own.members and one.union.path not in touched]
     return sorted(nobody, key=lambda one: (-one.own.holders, -one.own.members, one.union.path))
 
@@ -217,14 +248,15 @@ def to_do_of(counts: CardCounts) -> tuple[Missing, ...]:
 
 def _sheet(session: Session, principal: Principal, at: datetime) -> Sheet:
     today = day_of(at)
-    first = date(today.year, 1, 1)
+    span = span_of(session, today, year_of_address())
     path = principal.scope_path
-    figures = issuance.card_counts(session, path, today.year)
+    figures = issuance.card_counts(session, path, span.year)
     counts = figures[0].total if figures else CardCounts()
-    used = benefits.people_served(session, path, first, today)
-    usage = benefits.usage_report(session, first=first, last=today, path=path)
+    used = benefits.people_served(session, path, span.first, span.last)
+    usage = benefits.usage_report(session, first=span.first, last=span.last, path=path)
     return Sheet(
-        year=today.year,
+        year=span.year,
+        years=span.years,
         at=at,
         union=figures[0].union.name if figures else "",
         counts=counts,
@@ -232,9 +264,11 @@ def _sheet(session: Session, principal: Principal, at: datetime) -> Sheet:
         steps=steps_of(counts, used),
         missing=missing_of(counts, used),
         programs=spent_by_program(usage),
-        unions=_spent_by_union(session, figures, path, first, today),
+        unions=_spent_by_union(session, figures, path, span.first, span.last),
+        before=imported_by_program(usage),
         union_fen=sum(one.union_fen for one in usage),
         stuck=(*_stuck_in_review(session, principal), *_stuck_cards(counts), *_stuck_in_finance(session, today)),
+        contentment=content_line(session, path, span.year),
     )
 
 
@@ -268,6 +302,12 @@ def spent_by_program(usage: Sequence[ProgramUsage]) -> tuple[Spent, ...]:
     """Programs by the union's money, the dearest first; those nobody used are left out."""
     live = [Spent(one.name, one.people, one.uses, one.union_fen) for one in usage if one.uses]
     return _shortened(sorted(live, key=lambda one: (-one.union_fen, -one.uses, one.name)))
+
+
+def imported_by_program(usage: Sequence[ProgramUsage]) -> tuple[Spent, ...]:
+    """Uses of this year taken in from before cardnet: they count in limits, their money was spent elsewhere."""
+    found = [Spent(one.name, one.imported_people, one.imported_uses, one.imported_fen) for one in usage]
+    return _shortened(sorted((one for one in found if one.uses), key=lambda one: (-one.uses, one.name)))
 
 
 def _spent_by_union(

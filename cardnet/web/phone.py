@@ -9,7 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from cardnet.kernel.db import transaction
 from cardnet.membership.cleaning import phone_of
-from cardnet.membership.notices.simulated import messages_on, phones_with_messages
+from cardnet.membership.notices.simulated import ACCOUNT_OF, messages_on, phones_with_messages
+from cardnet.web.wallet_account import heard
 from cardnet.wiring import current_settings
 
 blueprint = Blueprint("phone", __name__)
@@ -33,7 +34,17 @@ def messages() -> ResponseReturnValue:
     return _page(request.form.get("phone", "")[:30])
 
 
-def _page(typed: str) -> ResponseReturnValue:
+@blueprint.post("/phone/account")
+def write_to_account() -> ResponseReturnValue:
+    """Somebody writes to the official account from this phone, as they would in their chat with it."""
+    typed = request.form.get("phone", "")[:30]
+    number = phone_of(typed)
+    if not number:
+        return _page(typed)
+    return _page(number, heard(f"{ACCOUNT_OF}{number}", request.form.get("words", "")[:200]))
+
+
+def _page(typed: str, said: str = "") -> ResponseReturnValue:
     number = phone_of(typed) or ""
     with transaction() as session:
         received = messages_on(session, number) if number else ()
@@ -44,6 +55,7 @@ def _page(typed: str) -> ResponseReturnValue:
         number=number,
         received=received,
         latest=latest,
+        said=said,
         wrong=bool(typed) and not number,
     )
     return page, 422 if typed and not number else 200, {"Cache-Control": "no-store"}

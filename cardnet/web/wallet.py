@@ -15,14 +15,15 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from cardnet.access import services as access
+from cardnet.credential.store import trust_pack
 from cardnet.issuance import services as issuance
-from cardnet.issuance.rules import CardState, Standing
+from cardnet.issuance.rules import CardState, PhoneChoice, Standing
 from cardnet.kernel import calendar
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import Conflict, NotFound
 from cardnet.web import language
 from cardnet.web.member_lines import redemption_lines, still_line
-from cardnet.web.offline import OfflineApp
+from cardnet.web.offline import OfflineApp, help_phone
 from cardnet.web.wallet_calls import COOKIE, Body, answer, member_of
 from cardnet.wiring import current_settings, current_world
 
@@ -74,6 +75,7 @@ def activate() -> ResponseReturnValue:
         id_last4=body.text("id_last4", 8),
         public_key=body.bytes("public_key"),
         proof=body.bytes("proof"),
+        choice=_choice(body),
     )
     world = current_world()
     with transaction() as session:
@@ -99,20 +101,51 @@ def renew() -> ResponseReturnValue:
     return _signed_in(answer(_credential(renewal), renewal.now), request.cookies[COOKIE])
 
 
+@blueprint.post("/wallet/api/renew-by-key")
+def renew_by_key() -> ResponseReturnValue:
+    """A phone whose session is over proves itself by its key: a fresh credential, and signed in again."""
+    body = Body()
+    command = issuance.RenewByProof(
+        body.whole("index", 2**32 - 1), body.whole("at", 2**53), body.bytes("proof"), request.remote_addr or ""
+    )
+    with transaction() as session:
+        renewal = issuance.renew_by_proof(session, current_world(), command)
+    if renewal is None:
+        # Raised only now: the try that was counted above must stay counted.
+        raise NotFound("binding_unknown", _("这部手机没有绑定会员卡。"))
+    return _signed_in(answer(_credential(renewal), renewal.now), renewal.member_token)
+
+
 @blueprint.post("/wallet/api/rebind")
 def rebind() -> ResponseReturnValue:
-    """A signed-in phone lost its key: bind a new one by the last four of the ID; the old one dies at once."""
+    """A signed-in phone lost its key: bind a new one in one tap; the old one dies at once."""
     body = Body()
-    number, last4 = body.text("card_number", 40), body.text("id_last4", 8)
-    public_key, proof = body.bytes("public_key"), body.bytes("proof")
+    number = body.text("card_number", 40)
+    public_key, proof, choice = body.bytes("public_key"), body.bytes("proof"), _choice(body)
     world = current_world()
     with transaction() as session:
         member_session = access.id_of_member_session(session, request.cookies.get(COOKIE, ""))
-        command = issuance.RebindCard(member_of(session), number, last4, public_key, proof, member_session)
+        command = issuance.RebindCard(member_of(session), number, public_key, proof, member_session, choice)
         result = issuance.rebind_card(session, world, command)
-    if isinstance(result, issuance.ActivationRefused):
-        raise result.error()
-    return answer(_credential(result), result.now)
+        standing = issuance.standing_of(session, result.index)
+    large = standing is not None and _prefers_large_type(standing, world.now())
+    return answer({**_credential(result), "large_type": large}, result.now)
+
+
+@blueprint.post("/wallet/api/binding")
+def binding() -> ResponseReturnValue:
+    """How the binding stands whose key signs this; no session, because who was unbound has none any more."""
+    body = Body()
+    command = issuance.AskBinding(
+        body.whole("index", 2**32 - 1), body.whole("at", 2**53), body.bytes("proof"), request.remote_addr or ""
+    )
+    world = current_world()
+    with transaction() as session:
+        found = issuance.binding_standing(session, world, command)
+    if found is None:
+        # Raised only now: the try that was counted above must stay counted.
+        raise NotFound("binding_unknown", _("这部手机没有绑定会员卡。"))
+    return answer({"state": found.state, "why": found.why or ""}, world.now())
 
 
 @blueprint.get("/wallet/api/card")
@@ -123,7 +156,8 @@ def card() -> ResponseReturnValue:
     with transaction() as session:
         person_id = member_of(session)
         found = _standing(session, person_id, index) if index is not None else _card_to_bind(session, person_id)
-        found["still"] = still_line(session, person_id, world.now())
+        found["still"] = still_line(session, world, person_id)
+        found["rotation_seconds"] = trust_pack(session, world.now()).policy.rotation
     return answer(found, world.now())
 
 
@@ -149,20 +183,31 @@ def sign_out() -> ResponseReturnValue:
 
 def words() -> dict[str, str]:
     """The sentences the scripts need, in the visitor's language; keys are those of `say()` in frontend/src/wallet."""
+    phone = help_phone()
     return {
         "step_of": _("第 {step} 步，共 3 步"),
         "number_wrong": _("卡号是 13 位数字，请对照卡面再输一次。"),
-        "code_wrong": _("激活码应是字母和数字，请对照领卡单再输一次。"),
+        "number_length": _("卡号是 13 位数字，您输入了 {n} 位，请对照卡面再输一次。"),
+        "number_mistyped": _("卡号有输错的数字，请对照卡面再输一次。"),
+        "code_wrong": _("激活码是 8 位字母和数字，请对照领卡单再输一次。"),
+        "code_length": _("激活码是 8 位，验证码和重绑码是 6 位数字，您输入了 {n} 位，请再输一次。"),
         "last4_wrong": _("请输入证件号码的最后四位。"),
         "activating": _("正在激活…"),
         "activate_offline": _("没有连上网络，还没有激活。请连上网络后再点“激活”，不会重复。"),
         "cannot_keep_key": _("这个浏览器不能保存电子卡（无痕模式或锁定模式）。请换一个浏览器打开，或使用实体卡。"),
         "server_trouble": _("服务暂时有问题，请稍后再试。"),
         "rebinding": _("正在绑定…"),
+        "phone_of": _("{day}绑定的手机"),
+        "phone_here": _("这部手机（{day}绑定）"),
+        "instead_of": _("换下{day}绑定的手机"),
+        "choose_first": _("请先选一项。"),
+        "phone_stopped": _("那部手机上的码已停用，这部手机照常使用。"),
         "still_nothing": _("出示动态码，即可享受工会优惠"),
-        "valid_to": _("{year}年{month}月{day}日"),
+        "valid_to": _("{year}年{month}月{day}日 {weekday}"),
         "uses": _("共享受 {uses} 次"),
         "loss_done": _("已挂失。这张卡的手机码和实体卡码现在都不能使用，次数和额度不变。"),
+        "loss_needs_network": _("现在没有网络，还没有挂失：请马上拨打 %(phone)s 挂失，或连上网络后再试。", phone=phone),
+        "print_stopped": _("实体卡上的码已停用，手机码照常使用。以后要实体卡，请到单位工会重新打印。"),
         "replacement_sent": _("补卡申请已提交，先由本单位工会审核。办好后请到单位领激活单。"),
         "choose_why": _("请选择补卡的原因。"),
         "phone_none": _("还没有登记手机号"),
@@ -170,18 +215,58 @@ def words() -> dict[str, str]:
         "code_six": _("验证码是 6 位数字，请再输一次。"),
         "code_sent": _("验证码已发到 {phone}，{minutes} 分钟内有效。"),
         "phone_done": _("手机号已验证。换手机时，可以用它收验证码。"),
+        "account_since": _("{day}，通知先发到公众号。"),
+        "account_minutes": _("{minutes} 分钟内有效，只能用一次。"),
+        "account_done": _("公众号已绑定，通知先发到那里。"),
+        "account_not_yet": _("还没有收到您发的数字。请在公众号里发送后再点一次。"),
+        "account_ended": _("已解除绑定，通知改发短信或纸质通知单。"),
         "sending": _("正在发送…"),
         "checking": _("正在核对…"),
         "working": _("正在办理…"),
         "saved": _("已保存。"),
         "needs_network": _("现在没有网络，没有办成。请连上网络后再试。"),
-        "records_none": _("今年还没有使用记录。到合作商户出示动态码，就会记在这里。"),
-        "records_offline": _("现在没有网络。联网后可以查看使用记录。"),
+        "result_used": _("{shop}：{benefit}"),
+        "result_refused": _("{shop}：本次不能享受"),
+        "result_not_me": _("不是我用的？"),
+        "result_why": _("看原因"),
+        "offline_in_wechat": _("没有网络，微信里可能打不开"),
+        "refresh_failed": _("没有更新成。请过一会儿再点一次；仍不行，请拨打 %(phone)s。", phone=phone),
+        "records_offline": _("现在没有网络。联网后可以查看。"),
+        "seen_before": _("现在没有网络，这是上次联网时的内容。"),
+        "where": _("在 {where} 使用"),
+        "near": _("在{area}"),
+        "places_found": _("找到 {n} 家"),
+        "feeling_kept": _("谢谢，已经记下，随时可以改。"),
+        "denied_done": _("已反映，工会财务会去查，查清后在这里答复您。"),
+        "denial_taken_back": _("已收回，这一笔算您用的。"),
+        "union_answers": _("工会答复：{answer}"),
+        "digits_wrong": _("请输入收银台上的四位数字。"),
+        "answers": _("已带上数字 {digits}，请再出示"),
+        "agreed_to": _("已确认 {amount} 元，请出示给收银员"),
+        "purchase_amount": _("原价 {amount} 元"),
+        "camera_aim": _("对准收银台屏幕上的二维码"),
+        "camera_other": _("这不是收银台的二维码，请对准收银台屏幕上的那一个。"),
+        "camera_none": _("这部手机打不开摄像头。请用手机自带的相机扫收银台的二维码。"),
+        "camera_denied": _("没有摄像头权限。请在浏览器设置里允许，或用手机自带的相机扫。"),
+        "camera_busy": _("摄像头正被别的应用占用，请关掉后再试。"),
+        "ending": _("离线能用到{until}，请在这之前联网打开一次"),
+        "seen_change_online": _("现在没有网络，这是上次联网时的内容，联网后可以修改。"),
+        "consent_taken_back": _("已撤回同意，会员卡已停用。以后要用：重新同意，再带证件到本单位工会解挂。"),
+        "agreed_next": _("已重新同意。卡还停着：请带证件到本单位工会解挂，马上就能用。"),
+        "stopped_here": _("{what}。怎么办，请看“会员码”页。"),
         "records_signed_out": _("这部手机的登录已过期，请重新激活后查看记录。"),
     }
 
 
 # ---- pieces ----
+
+
+def _choice(body: Body) -> PhoneChoice | None:
+    """What the member said when asked `choose_phone`: in the place of which, or beside it."""
+    if body.flag("beside"):
+        return PhoneChoice(None)
+    index = body.perhaps_whole("instead_of", 2**32 - 1)
+    return PhoneChoice(index) if index is not None else None
 
 
 def _standing(session: Session, person_id: uuid.UUID, index: int) -> dict[str, Any]:
@@ -210,6 +295,7 @@ def _credential(renewal: issuance.Renewal) -> dict[str, Any]:
         "credential": base64.urlsafe_b64encode(renewal.credential).decode().rstrip("="),
         "index": renewal.index,
         "expires_at": calendar.local(renewal.expires_at).isoformat(),
+        "rotation_seconds": renewal.rotation,
         "renew_after": calendar.local(renewal.renew_after).isoformat(),
         "card": {
             "name": face.name,
@@ -217,6 +303,7 @@ def _credential(renewal: issuance.Renewal) -> dict[str, Any]:
             "number": face.number,
             "state": face.state,
             "valid_to": str(face.valid_to),
+            "tier": face.tier,
         },
     }
 

@@ -53,6 +53,17 @@ class Body:
         except (binascii.Error, ValueError):
             raise self._invalid(name, _("应为 base64url。")) from None
 
+    def whole(self, name: str, most: int) -> int:
+        """A whole number from 0 to `most`."""
+        value = self._body.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+            raise self._invalid(name, _("应为 0 到 %(most)d 的整数。", most=most))
+        return value
+
+    def perhaps_whole(self, name: str, most: int) -> int | None:
+        """The same, or None when it is not there."""
+        return None if self._body.get(name) is None else self.whole(name, most)
+
     @staticmethod
     def _invalid(name: str, message: str) -> InvalidInput:
         return InvalidInput(

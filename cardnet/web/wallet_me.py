@@ -23,6 +23,7 @@ from cardnet.membership import services as membership
 from cardnet.membership.jobs import gateways_of
 from cardnet.membership.notices.rules import Way
 from cardnet.membership.rules import Answer, ConsentMethod, Purpose
+from cardnet.membership.services import notices
 from cardnet.web.act_words import act_word
 from cardnet.web.formats import cn_date, cn_datetime
 from cardnet.web.language import LANGUAGES
@@ -41,7 +42,7 @@ def me() -> ResponseReturnValue:
     world = current_world()
     with transaction() as session:
         person_id = member_of(session)
-        found = _me(session, person_id, world.now())
+        found = me_of(session, person_id, world.now())
     return answer(found, world.now())
 
 
@@ -53,7 +54,30 @@ def report_loss() -> ResponseReturnValue:
         person_id = member_of(session)
         command = issuance.ReportLoss(person_id, issuance.Lost.CARD, "本人在会员卡页面挂失")
         issuance.report_loss(session, world, command)
-        found = _me(session, person_id, world.now())
+        found = me_of(session, person_id, world.now())
+    return answer(found, world.now())
+
+
+@blueprint.post("/wallet/api/void-print")
+def stop_own_print() -> ResponseReturnValue:
+    """The printed card's code dies, the phone goes on."""
+    world = current_world()
+    with transaction() as session:
+        person_id = member_of(session)
+        issuance.stop_own_print(session, world, issuance.StopOwnPrint(person_id))
+        found = me_of(session, person_id, world.now())
+    return answer(found, world.now())
+
+
+@blueprint.post("/wallet/api/phones/stop")
+def stop_own_phone() -> ResponseReturnValue:
+    """Another phone of the member is taken off the card; this one and the printed card go on."""
+    index = Body().whole("index", 2**32 - 1)
+    world = current_world()
+    with transaction() as session:
+        person_id = member_of(session)
+        issuance.stop_phone(session, world, issuance.StopPhone(index, person_id=person_id))
+        found = me_of(session, person_id, world.now())
     return answer(found, world.now())
 
 
@@ -70,7 +94,7 @@ def ask_for_replacement() -> ResponseReturnValue:
         card = _card_to_replace(session, person_id, world.now())
         command = issuance.ApplyForReplacement(card.id, ReplacementReason(why), words, person_id=person_id)
         issuance.apply_for_replacement(session, world, command)
-        found = _me(session, person_id, world.now())
+        found = me_of(session, person_id, world.now())
     return answer(found, world.now())
 
 
@@ -86,7 +110,7 @@ def answer_consents() -> ResponseReturnValue:
     with transaction() as session:
         person_id = member_of(session)
         issuance.answer_own(session, world, membership.AnswerOwn(person_id, answers, method))
-        found = _me(session, person_id, world.now())
+        found = me_of(session, person_id, world.now())
     return answer(found, world.now())
 
 
@@ -96,7 +120,11 @@ def looks() -> ResponseReturnValue:
     world = current_world()
     with transaction() as session:
         person_id = member_of(session)
-        subjects = [person_id, *(card.id for card in issuance.cards_of_person(session, person_id))]
+        # Of files that were merged, too: who had opened the other one has looked at the same member.
+        files = membership.ids_of_person(session, person_id)
+        subjects = [
+            one for file in files for one in (file, *(card.id for card in issuance.cards_of_person(session, file)))
+        ]
         lines = [line for one in subjects for line in access.trail(session, _acts_on(one), _LOOKS)]
         units = _units(session, lines)
     lines.sort(key=lambda line: line.id, reverse=True)
@@ -136,7 +164,7 @@ def confirm_phone() -> ResponseReturnValue:
     with transaction() as session:
         person_id = member_of(session)
         done = membership.confirm_phone(session, world, membership.ConfirmPhone(person_id, code))
-        found = _me(session, person_id, world.now())
+        found = me_of(session, person_id, world.now())
     if isinstance(done, membership.PhoneCodeRefused):
         # Raised only now: the try that was counted above must stay counted.
         raise done.error()
@@ -169,7 +197,14 @@ def choose_language() -> ResponseReturnValue:
 # ---- pieces ----
 
 
-def _me(session: Session, person_id: uuid.UUID, now: datetime) -> dict[str, Any]:
+def offers_account() -> bool:
+    """Whether a member can bind the official account here."""
+    settings = current_settings()
+    return bool(settings.wechat_token) or settings.simulated_phone
+
+
+def me_of(session: Session, person_id: uuid.UUID, now: datetime) -> dict[str, Any]:
+    """What the page shows of this member."""
     person = membership.person_of_id(session, person_id)
     agreed = membership.agreed_purposes(session, person_id)
     cards = issuance.cards_of_person(session, person_id)
@@ -184,10 +219,24 @@ def _me(session: Session, person_id: uuid.UUID, now: datetime) -> dict[str, Any]
         "consents": {
             str(purpose): bool(view and view.counts and view.answer is Answer.GIVEN) for purpose, view in agreed.items()
         },
+        "account": {"offered": offers_account(), "bound": _bound(session, person_id)},
         "application": _application_line(session, person_id),
         "renewed": _("%(day)s起用新卡，到时自动更新", day=cn_date(later[-1].valid_from)) if later else "",
+        "phones": [
+            {"index": one.index, "day": cn_date(one.bound_at)}
+            for card in cards
+            if card.state in USABLE_CARD
+            for one in issuance.phones_of(session, card.id)
+        ],
+        "has_print": issuance.has_live_print(session, person_id),
         "may_replace": bool(_replaceable(cards, today)) and not _open_application(session, cards),
     }
+
+
+def _bound(session: Session, person_id: uuid.UUID) -> str:
+    """Since when the official account is bound, in words; empty without."""
+    at = notices.account_bound_at(session, person_id)
+    return str(_("%(day)s绑定", day=cn_date(at))) if at else ""
 
 
 def _application_line(session: Session, person_id: uuid.UUID) -> str:

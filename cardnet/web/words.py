@@ -11,7 +11,7 @@ from flask import Flask
 from flask_babel import lazy_gettext
 from markupsafe import Markup
 
-from cardnet.web.act_words import act_word
+from cardnet.web.act_words import act_word, actor_word
 from cardnet.web.language import gettext
 
 ROLE_WORDS = {
@@ -25,6 +25,8 @@ ROLE_WORDS = {
     "auditor": lazy_gettext("经审"),
     "chair": lazy_gettext("主席"),
     "admin": lazy_gettext("系统管理员"),
+    "merchant_manager": lazy_gettext("商户管理员"),
+    "merchant_cashier": lazy_gettext("商户收银员"),
 }
 
 APPLICATION_STATES = {
@@ -58,6 +60,8 @@ NOTICE_KINDS = {
     "application_returned": lazy_gettext("申请退回补正"),
     "card_renewed": lazy_gettext("会员卡已换发"),
     "code_stopped": lazy_gettext("卡码已停用"),
+    "phone_added": lazy_gettext("另一部手机已启用"),
+    "card_used": lazy_gettext("用卡提醒"),
 }
 
 APPLICATION_KINDS = {
@@ -88,6 +92,7 @@ CHECK_STATES = {
     "warning": ("wait", lazy_gettext("可以提交，有提醒")),
     "declined": ("calm", lazy_gettext("本人暂不办")),
     "invalid": ("bad", lazy_gettext("需要改正")),
+    "running": ("calm", lazy_gettext("已在办理")),
 }
 
 ACTIONS = {
@@ -98,6 +103,7 @@ ACTIONS = {
     "decline": lazy_gettext("放弃递补"),
     "lapse": lazy_gettext("作废"),
     "carry_over": lazy_gettext("转入下年"),
+    "reassign": lazy_gettext("随单位划转"),
     "requeue": lazy_gettext("转为候补"),
     "pass_on": lazy_gettext("审核通过"),
     "approve": lazy_gettext("审核通过"),
@@ -124,6 +130,8 @@ CARD_ACTIONS = {
     "renew": lazy_gettext("换发新卡"),
     "start": lazy_gettext("提前启用"),
     "rebind": lazy_gettext("换绑手机"),
+    "add_phone": lazy_gettext("绑定第二部手机"),
+    "stop_phone": lazy_gettext("停用一部手机"),
     "stop_copied": lazy_gettext("卡码疑被复制，停用"),
     "reprint_code": lazy_gettext("补打激活单"),
     "void_print": lazy_gettext("作废实体卡"),
@@ -174,6 +182,19 @@ TIERS = {
     "district": lazy_gettext("区总工会"),
     "township": lazy_gettext("镇、街道、委局工会"),
     "unit": lazy_gettext("基层工会"),
+}
+
+OWN_PEOPLE = {
+    "district": lazy_gettext("本级（机关）"),
+    "township": lazy_gettext("本级（机关）"),
+    "unit": lazy_gettext("本级（单位本部）"),
+}
+
+UNION_ACTS = {
+    "rename": lazy_gettext("更名"),
+    "move": lazy_gettext("划转"),
+    "merge": lazy_gettext("并入"),
+    "close": lazy_gettext("撤销"),
 }
 
 MODES = {
@@ -343,6 +364,8 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
     "notice_reason": NOTICE_REASONS,
     "reason": REASONS,
     "tier": TIERS,
+    "own_people": OWN_PEOPLE,
+    "union_act": UNION_ACTS,
     "mode": MODES,
     "membership": MEMBERSHIP_KINDS,
     "id_type": ID_TYPES,
@@ -359,8 +382,10 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
 
 
 def install(app: Flask) -> None:
-    """Give templates the filters `role_words`, `state_badge(of)`, `word(of)` and `act_word`."""
-    app.jinja_env.filters.update(role_words=role_words, state_badge=state_badge, word=word, act_word=act_word)
+    """Give templates the filters `role_words`, `state_badge(of)`, `word(of)`, `act_word` and `actor_word(after)`."""
+    app.jinja_env.filters.update(
+        role_words=role_words, state_badge=state_badge, word=word, act_word=act_word, actor_word=actor_word
+    )
 
 
 def role_words(roles: Iterable[str]) -> str:

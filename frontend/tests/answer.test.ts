@@ -4,6 +4,8 @@ import type { Answer } from "../src/shared/http";
 import { last4Of, last4Question, undoneView, viewOf } from "../src/till/answer";
 import { asksAgain } from "../src/till/api";
 import { clockOf, shanghaiDay, totalsOf, type Row } from "../src/till/today";
+import type { Outcome } from "../src/cn1/verify";
+import { nothingView, onlineView, refusedView, type Known } from "../src/till/verdict";
 
 /** Sentences as their keys and values, so that the test is about which is said. */
 const say = (key: string, values: Record<string, string | number> = {}): string =>
@@ -18,8 +20,9 @@ const CAPTURED: Answer = {
     amount_fen: 38_000,
     payable_fen: 25_000,
     benefits: [
-      { name: "健康体检补贴", kind: "subsidy", benefit_fen: 10_000 },
-      { name: "会员九折", kind: "discount", benefit_fen: 3_000 },
+      { name: "健康体检补贴", benefit_fen: 10_000, union_fen: 10_000, merchant_fen: 0 },
+      { name: "满100减20", benefit_fen: 2_000, union_fen: 600, merchant_fen: 1_400 },
+      { name: "会员折扣", benefit_fen: 1_000, union_fen: 0, merchant_fen: 1_000 },
     ],
     member: { display: "王*" },
     assurance: "device",
@@ -32,7 +35,7 @@ describe("the till's answer", () => {
       kind: "yes",
       verb: "charge",
       number: "250.00",
-      why: ["was 380.00", "by_union 健康体检补贴 100.00", "by_merchant 会员九折 30.00"],
+      why: ["was 380.00", "by_union 健康体检补贴 100.00", "by_both 满100减20 14.00 6.00", "by_merchant 会员折扣 10.00"],
       facts: ["member 王*", "receipt R-0001"],
       redemptionId: "0199",
     });
@@ -53,6 +56,49 @@ describe("the till's answer", () => {
     expect(view.why).toEqual(["今年已用过。"]);
     expect(view.facts).toEqual(["full_price 380.00"]);
     expect(view.redemptionId).toBeUndefined();
+  });
+
+  it.each([
+    ...["malformed", "replayed", "stale_proof", "future_proof", "wrong_audience", "wrong_challenge"].map((code) => [code, "fresh_code"]),
+    ...["expired_credential", "revoked_key", "unsupported_version"].map((code) => [code, "network_first"]),
+  ])(
+    "keeps the sale for the next code when this one is %s: nobody pays the full price for that",
+    (code = "", verb) => {
+      const refused = (...codes: string[]): Answer => ({
+        status: 422,
+        body: { code: "refused", reasons: codes.map((one) => ({ code: one, message: one })) },
+      });
+      const view = viewOf(refused(code), 38_000, say);
+      expect(view).toMatchObject({ kind: "choice", verb, sameSale: true, facts: [] });
+      expect(view.why).toEqual([code, "fresh_code_how"]);
+      expect(view.choices?.map(({ act, label }) => [act, label])).toEqual([
+        ["scan", "choose_scan_again"],
+        ["next", "choose_no_benefit 380.00"],
+      ]);
+      expect(viewOf(refused(code, "revoked"), 38_000, say).kind).toBe("no");
+    },
+  );
+
+  it("is no refusal of the member where only the network is missing", () => {
+    const views = [
+      nothingView("provider_not_in_program", 38_000, say),
+      nothingView("below_min_spend", 38_000, say),
+      onlineView("floor", 38_000, 5_000, say),
+    ];
+    for (const view of views) {
+      expect(view).toMatchObject({ kind: "choice", verb: "offline_verb", number: "", facts: [] });
+      expect(view.choices?.map(({ label }) => label)).toEqual(["choose_full_price 380.00", "choose_wait"]);
+    }
+    expect(views[0]!.why).toEqual(["none_provider_not_in_program", "offline_retry"]);
+    expect(refusedView("revoked", 38_000, {}, say).kind).toBe("no");
+  });
+
+  it("says when a code was used, and by how much it is of another time", () => {
+    const why = (...[outcome, known]: [Outcome, Known]) => refusedView(outcome, 100, known, say).why[0];
+    expect(why("replayed", { usedAt: "10:00" })).toBe("code_replayed_at 10:00");
+    expect(why("stale_proof", { deltaSeconds: 601 })).toBe("code_stale_by span_minutes 10");
+    expect(why("stale_proof", { deltaSeconds: 7_200 })).toBe("code_stale_by span_hours 2");
+    expect(why("future_proof", { deltaSeconds: -660 })).toBe("code_future_by span_minutes 11");
   });
 
   it("asks for the last four of a printed card's holder, in the server's words, while there are tries", () => {
@@ -126,13 +172,27 @@ describe("today", () => {
   });
 
   it("adds up only what stands", () => {
-    const rows = [row("captured"), row("captured", { payable_fen: 900, subsidy_fen: 0, discount_fen: 100 })];
+    const shared = { payable_fen: 1_800, subsidy_fen: 0, discount_fen: 2_000, union_fen: 600 };
+    const rows = [row("captured"), row("captured", shared)];
     const others = ["refused", "reversed", "held", "expired"].map((outcome) => row(outcome));
     expect(totalsOf([...rows, ...others])).toEqual({
       count: 2,
-      payable_fen: 28_900,
-      subsidy_fen: 10_000,
-      discount_fen: 100,
+      payable_fen: 29_800,
+      union_fen: 10_600,
+      merchant_fen: 1_400,
+    });
+  });
+
+  it("takes off what was given back of a sale that stands in part", () => {
+    const shared = { payable_fen: 10_345, subsidy_fen: 0, discount_fen: 2_000, union_fen: 600 };
+    const partly = row("partly_refunded", { ...shared, refunded_fen: 540, refunded_union_fen: 162 });
+    // Given back elsewhere: 540 of a benefit of 2,000 went with 27 per cent of what was paid.
+    const elsewhere = { count: 2, payable_fen: 10_345 + 10_345 - 2_793, union_fen: 1_038, merchant_fen: 2_422 };
+    expect(totalsOf([row("captured", shared), partly])).toEqual(elsewhere);
+    // Given back at this till, which knows to the fen what left the drawer.
+    expect(totalsOf([row("captured", { ...shared, id: "2" }), partly], new Map([["1", 2_800]]))).toEqual({
+      ...elsewhere,
+      payable_fen: 10_345 + 10_345 - 2_800,
     });
   });
 

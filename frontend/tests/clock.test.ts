@@ -13,6 +13,18 @@ const memory = (more: Partial<ClockMemory> = {}): ClockMemory => ({
 });
 
 describe("the offset", () => {
+  it("comes from the best of three round trips, however far the others are off", () => {
+    const trip = (start: number, length: number, server: number) => ({
+      sent: at(NOON + start, start),
+      received: at(NOON + start + length, start + length),
+      server: NOON + server,
+    });
+    expect(offsetOf([trip(0, 900, 9_000), trip(1_000, 40, 3_020), trip(2_000, 300, 9_000)])).toEqual({
+      offset: 2_000,
+      roundTrip: 40,
+    });
+  });
+
   it("comes from the quickest of the round trips, half of it taken for the way back", () => {
     const slow = { sent: at(NOON, 0), received: at(NOON + 900, 900), server: NOON + 5_000 };
     const quick = { sent: at(NOON + 1_000, 1_000), received: at(NOON + 1_100, 1_100), server: NOON + 5_050 };
@@ -71,5 +83,35 @@ describe("the time of a code", () => {
     expect(clock.read(at(NOON, 0)).unsure).toBe(true);
     clock.synced(55_000, at(NOON + 10, 10));
     expect(clock.read(at(NOON + 1_010, 1_010))).toEqual({ at: NOON + 56_010, unsure: false });
+  });
+
+  it.each([
+    ["agree to two seconds", 2_000, false],
+    ["are two seconds behind", -2_000, false],
+    ["have parted by more", 2_001, true],
+    ["have parted by more, backwards", -2_001, true],
+  ])("within a session, when wall and monotonic clock %s", (_, drift, unsure) => {
+    const clock = new Clock(undefined, at(NOON, 0));
+    clock.synced(60_000, at(NOON, 0));
+    expect(clock.read(at(NOON + 30_000 + drift, 30_000)).unsure).toBe(unsure);
+  });
+
+  it.each([
+    ["not a millisecond behind the last value seen", 0, 400, 0, false],
+    ["a second behind it", -1_000, 400, 0, true],
+    ["an offset just below ten seconds, measured before a jump", 0, 9_999, NOON - 30_000, false],
+    ["an offset of ten seconds, measured before a jump", 0, 10_000, NOON - 30_000, true],
+    ["an offset of ten seconds, measured after the last jump", 0, 10_000, NOON - 90_000, false],
+  ])("after a restart, with %s", (_, behind, offset, jumpSeenAt, unsure) => {
+    const wall = NOON - 30_000 + behind;
+    const clock = new Clock(memory({ offset, jumpSeenAt }), at(wall, 0));
+    expect(clock.read(at(wall, 0))).toEqual({ at: unsure ? wall : wall + offset, unsure });
+  });
+
+  it("stays unsure until the clock has caught up with what it showed before, then a small offset counts again", () => {
+    const clock = new Clock(memory(), at(NOON - 31_000, 0));
+    expect(clock.read(at(NOON - 31_000, 0)).unsure).toBe(true);
+    expect(clock.read(at(NOON - 30_500, 500)).unsure).toBe(true);
+    expect(clock.read(at(NOON - 30_000, 1_000))).toEqual({ at: NOON - 29_600, unsure: false });
   });
 });

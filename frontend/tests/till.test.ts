@@ -60,6 +60,20 @@ describe("a scanner that types", () => {
     expect(wedge.hear({ code: "Enter", shift: false, at: 10_040 })).toEqual({ kind: "code", text: "CN1:WHOLE" });
   });
 
+  it("goes on after the page stood still in the middle of a code", () => {
+    const wedge = new Wedge();
+    type(wedge, "CN1:ONE", 4);
+    type(wedge, "CODE", 4, 2_000);
+    expect(wedge.hear({ code: "Enter", shift: false, at: 2_020 })).toEqual({ kind: "code", text: "CN1:ONECODE" });
+  });
+
+  it("begins with its own first letter, not with one the cashier typed before", () => {
+    const wedge = new Wedge();
+    type(wedge, "C", 4);
+    expect(type(wedge, "CN1:X", 4, 500)[0]).toEqual({ kind: "maybe", first: true });
+    expect(wedge.hear({ code: "Enter", shift: false, at: 600 })).toEqual({ kind: "code", text: "CN1:X" });
+  });
+
   it("knows every character of the QR alphanumeric set and no other", () => {
     for (const character of "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:") {
       expect(characterOf(keysOf(character)[0]!)).toBe(character);

@@ -171,7 +171,7 @@ def test_two_administrators_who_shut_each_other_out_leave_one(committing_app, wo
         def unlocked(session, account_id):
             monkeypatch.setattr(Select, "with_for_update", lambda query, **_: query)
             found = real(session, account_id)
-            meet.wait(10)
+            meet.wait(60)
             return found
 
         for module in (administration, inviting):

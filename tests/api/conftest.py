@@ -9,9 +9,13 @@ from tests.make.issuance import make_office, make_officer
 
 @pytest.fixture
 def office(session, world):
-    """The small tree with officers of three tiers, an administrator, an auditor and a maker of finance."""
+    """The small tree with officers of three tiers, an administrator, an auditor, the chair and the three of finance."""
     office = make_office(session, world)
-    for name, role in (("boss", Role.ADMIN), ("aud", Role.AUDITOR), ("fin", Role.FINANCE_MAKER), ("chair", Role.CHAIR)):
+    others = {
+        "boss": Role.ADMIN, "aud": Role.AUDITOR, "chair": Role.CHAIR, "fin": Role.FINANCE_MAKER,
+        "chk": Role.FINANCE_CHECKER, "apr": Role.FINANCE_APPROVER,
+    }  # fmt: skip
+    for name, role in others.items():
         office.officers[name] = make_officer(session, world, office.unions["C"], name, role)
     return office
 
@@ -25,5 +29,7 @@ def programs(client, session, world, office):
 @pytest.fixture
 def able(programs):
     """A program whose account may call, by call."""
-    by_role = {role: programs[name] for name in ("U1", "boss", "fin", "C1") for role in programs[name].roles}
+    by_role = {
+        role: programs[name] for name in ("U1", "boss", "apr", "chk", "fin", "C1") for role in programs[name].roles
+    }
     return lambda call: next((by_role[role] for role in reversed(call.roles) if role in by_role), programs["C1"])

@@ -23,7 +23,7 @@ CURLS = [line for line in COMMANDS if line.startswith("curl")]
 @pytest.fixture
 def served(committing_app) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, committing_app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{server.port}/api/v1"
     server.shutdown()

@@ -3,6 +3,8 @@
 import pytest
 
 from cardnet.kernel.calendar import day_of
+from cardnet.membership.spreadsheet import read
+from tests.make import membership as make_membership
 from tests.make.api import assert_problem, said
 from tests.make.web import submit
 
@@ -53,6 +55,32 @@ def test_a_return_is_corrected_and_comes_again(office, programs):
     assert corrected["round"] == 2
     again = said(programs["A1"].get("/review", show="again"))["items"]
     assert [one["row"] for one in again] == [2]
+
+
+def test_what_a_check_found_is_said_in_the_language_asked_for(programs):
+    lines = [make_membership.roster_line(0), make_membership.roster_line(1, phone="123")]
+    content = make_membership.csv_file(make_membership.roster_cells(lines))
+    u1, english = programs["U1"], {"Accept-Language": "en-GB,en;q=0.9,zh;q=0.5"}
+    job = said(u1.send_file("/rosters", content), 201)
+    path = f"/rosters/{job['id']}"
+
+    def told(headers):
+        (row,) = said(u1.get(f"{path}/rows", headers=headers, code="phone_format"))["items"]
+        sheet = read(u1.get(f"{path}/result.xlsx", headers=headers).data).rows
+        return row["findings"][0]["message"], [line[18] for line in sheet]
+
+    assert told({}) == (
+        "手机号码应为 1 开头的 11 位数字，一格只填一个号码：请改正。", ["状态", "可以提交", "需要改正"],
+    )  # fmt: skip
+    mend = "A mobile number has 11 digits and begins with 1, one number a cell: correct it."
+    assert told(english) == (mend, ["Status", "can be sent in", "must be mended"])
+    batch = said(u1.post(f"{path}/submit", {"mode": "valid_rows_only"}))["batch_id"]
+    kept = read(u1.get(f"/batches/{batch}/result.xlsx", headers=english, rows="invalid").data).rows
+    assert kept[1][18:] == ["must be mended", mend, "phone_format"]
+    torn = u1.send_file("/rosters", b"PK\x03\x04torn", headers=english)
+    assert said(torn, 201)["error_words"].startswith("The file “roster” cannot be read")
+    answer = u1.post("/review", {"verdict": "reject"}, headers=english)
+    assert answer.headers["Content-Language"] == "zh-Hans", "what has no English does not say it had"
 
 
 def test_a_verdict_without_a_reason_is_pointed_at(programs):

@@ -1,14 +1,19 @@
 """Uses from before cardnet: what is wrong in a list is said, what is right counts, and what was wrong is taken back."""
 
 import contextlib
+import json
+import sys
 import threading
 from datetime import date, timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from cardnet.benefits import services
+from cardnet.benefits.cli import COMMANDS
 from cardnet.benefits.services import past_uses
 from cardnet.benefits.words import ProgramKind
+from cardnet.cli import CardnetGroup
 from cardnet.issuance.services.cards_before import ImportCards, import_cards
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from cardnet.ledger.rules import PoolUnit
@@ -250,7 +255,7 @@ def test_a_file_that_is_no_list_of_uses_is_said(shop):
             )
 
 
-def both_at_once(app, world, monkeypatch):
+def both_at_once(app, world, monkeypatch, patience):
     """The same list by two officers who meet before they write, if they can; no limit is in the way."""
     with committed(app) as session:
         shop = make_shop(session, world)
@@ -261,7 +266,7 @@ def both_at_once(app, world, monkeypatch):
 
     def meet(*args):
         with contextlib.suppress(threading.BrokenBarrierError):
-            barrier.wait(1)
+            barrier.wait(patience)
         write(*args)
 
     monkeypatch.setattr(past_uses, "write", meet)
@@ -271,12 +276,12 @@ def both_at_once(app, world, monkeypatch):
 
 
 def test_of_two_officers_with_the_same_list_at_once_one_counts(committing_app, world, monkeypatch):
-    assert both_at_once(committing_app, world, monkeypatch) == [(0, 1), (1, 0)]
+    assert both_at_once(committing_app, world, monkeypatch, patience=0.5) == [(0, 1), (1, 0)]
 
 
 def test_planted_bug_two_officers_who_do_not_wait_count_twice(committing_app, world, monkeypatch):
-    monkeypatch.setattr(past_uses, "_one_at_a_time", lambda _session: None)
-    assert both_at_once(committing_app, world, monkeypatch) == [(1, 0), (1, 0)]
+    monkeypatch.setattr(past_uses, "one_list_at_a_time", lambda _session: None)
+    assert both_at_once(committing_app, world, monkeypatch, patience=20) == [(1, 0), (1, 0)]
 
 
 def test_planted_bug_a_use_without_its_counter_is_found_by_the_invariants(shop, monkeypatch):
@@ -285,3 +290,42 @@ def test_planted_bug_a_use_without_its_counter_is_found_by_the_invariants(shop, 
     monkeypatch.setattr("cardnet.benefits.services.past_use_writes._asked", lambda _fits, *, shared: {})
     take_in(shop, line(1))
     assert "L8" in breaches(shop.session)
+
+
+# ---- the command ----
+
+
+@pytest.fixture
+def said(app, monkeypatch):
+    """Run `cardnet past-uses …` with --json; gives the document, or the code of the refusal."""
+    group = CardnetGroup("cardnet", commands={command.name: command for command in COMMANDS})
+
+    def ask(*words, code=0):
+        line = ["past-uses", *map(str, words), "--json"]
+        monkeypatch.setattr(sys, "argv", ["cardnet", *line])
+        with app.app_context():
+            result = CliRunner().invoke(group, line)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == code, result.output
+        document = json.loads(result.stdout)
+        return document if code == 0 else document["error"]["code"]
+
+    return ask
+
+
+def test_the_command_takes_a_list_in_tells_it_and_takes_it_back(shop, said, tmp_path):
+    once_a_year(shop)
+    member = shop.member(1)
+    file, officer = tmp_path / "体检.csv", shop.office["C1"].username
+    file.write_bytes(csv_file([HEADINGS, line(1), line(2)]))
+    done = said("import", file, "--as", officer)
+    assert (done["rows"], done["stored"], done["invalid"], done["people"]) == (2, 1, 1, 1)
+    assert [(found["line"], found["code"]) for found in done["findings"]] == [(3, "member_unknown")]
+    assert shop.redeem(member, 20_000, service_code="health_check").refused
+    (listed,) = said("list", "--as", officer)["imports"]
+    assert (listed["id"], listed["stored"], listed["taken_back_at"]) == (done["import_id"], 1, None)
+    assert said("take-back", done["import_id"], "--reason", "项目选错了", "--as", officer) == {"taken_back": 1}
+    assert not shop.redeem(member, 20_000, service_code="health_check").refused
+    assert said("take-back", "keine", "--reason", "错", "--as", officer, code=1) == "past_use_import_unknown"
+    assert said("import", file, "--as", shop.office["U1"].username, code=1) == "role_missing"

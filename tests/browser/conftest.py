@@ -13,23 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from cardnet.kernel.postgres import Server
 from cardnet.kernel.world import clock_started_at
 from tests.conftest import make_app
-from tests.make.browser import ARGS, DIST, Site, Watch, find_chromium
+from tests.make.browser import ARGS, DIST, PATIENCE, PATIENT_PAGE, Site, Watch, find_chromium
+from tests.make.stalling import SLOW_TEST, slow, stalled
 
 OPENING = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 """2026-11-24 09:00 in Shanghai: the day of the demonstration. The clock runs on from there."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            if hasattr(item.module, "site"):  # one for the module: its tests stay with one worker
+                item.add_marker(pytest.mark.xdist_group(item.module.__name__))
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +44,8 @@ def served(server: Server, template: str, data_folder: Path) -> Callable[[], Abs
         world = clock_started_at(OPENING)
         name = f"cardnet_site_{uuid.uuid4().hex[:12]}"
         app = make_app(server.make_database(name, template), data_folder, world)
-        http = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=http.serve_forever, daemon=True)
+        http = make_server("127.0.0.1", 0, stalled(app), threaded=True)
+        thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield Site(f"http://127.0.0.1:{http.server_port}", app, world)
         http.shutdown()
@@ -65,6 +68,8 @@ def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
+    # How long a page may take is no part of these tests, and a machine for CI may stand still for seconds.
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as running:
         yield running
 
@@ -79,7 +84,7 @@ def chromium(playwright: Playwright) -> str:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
-    running = playwright.chromium.launch(executable_path=chromium, args=list(ARGS))
+    running = playwright.chromium.launch(executable_path=chromium, args=list(ARGS), slow_mo=SLOW_TEST)
     yield running
     running.close()
 
@@ -96,10 +101,11 @@ def new_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
             base_url=site.url, viewport={"width": width, "height": height}, locale="zh-CN",
             timezone_id="Asia/Shanghai", **more,
         )  # fmt: skip
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
+        context.add_init_script(PATIENT_PAGE)
         watch.follow(context)
         contexts.append(context)
-        return context.new_page()
+        return slow(context.new_page())
 
     yield make
     for context in contexts:

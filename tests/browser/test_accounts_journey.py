@@ -40,6 +40,7 @@ def enter(page: Page, name: str, code: str, path: str) -> None:
     page.get_by_label("密码", exact=True).fill(PASSWORD)
     page.get_by_label("动态口令").fill(code)
     page.get_by_role("button", name="登录").click()
+    expect(page).not_to_have_url(re.compile("/sign-in"))
 
 
 def invite(admin: Page) -> str:
@@ -57,8 +58,10 @@ def invite(admin: Page) -> str:
     admin.get_by_label("镇、街道、委局工会干部").check()
     keep(admin, "account-new-1440")
     admin.get_by_role("button", name="生成邀请链接").click()
+    address = admin.locator(".invitation__address")
+    expect(address).to_be_visible()
     keep(admin, "invitation-1440")
-    return admin.locator(".invitation__address").inner_text()
+    return address.inner_text()
 
 
 def let_herself_in(phone: Page, site: Site, address: str) -> None:
@@ -91,7 +94,7 @@ def find_in_the_trail(auditor: Page) -> None:
     expect(auditor.get_by_role("link", name="账号：邀请")).to_be_visible()
     keep(auditor, "audit-1440")
     assert faults_of_access(auditor) == []
-    auditor.get_by_role("row", name=re.compile("账号：接受")).get_by_role("link", name="马文静").click()
+    auditor.get_by_role("row", name=re.compile("账号：接受")).get_by_role("link", name="马文静").first.click()
     expect(auditor.get_by_role("rowheader")).to_have_count(2)
     with auditor.expect_download() as file:
         auditor.get_by_role("link", name="存成表格").click()

@@ -19,6 +19,6 @@ def test_the_page_of_an_api_is_read_with_the_keyboard(new_page: Callable[..., Pa
     page.keyboard.press("Enter")
     expect(call).to_have_attribute("open", "")
     call.scroll_into_view_if_needed()
-    fits(page)
+    assert fits(page)
     assert faults_of_access(page) == []
     keep(page, f"documents-{name}-{width}")

@@ -14,8 +14,8 @@ from cardnet.issuance import services as issuance
 from cardnet.membership import services as membership
 from cardnet.membership.rules import IdType
 from tests.make import membership as make_membership
-from tests.make.access import PASSWORD, code_now
-from tests.make.browser import Site, faults_of_access, keep
+from tests.make.access import PASSWORD
+from tests.make.browser import Site, faults_of_access, keep, signed_in
 from tests.make.issuance import make_office
 
 NAMES = ("周桂林", "王建国", "李秀英", "张伟", "欧阳海燕", "买买提·艾山")
@@ -48,13 +48,7 @@ def accounts(site: Site) -> dict[str, access.NewAccount]:
 def sign_in(site: Site, accounts, new_page: Callable[..., Page]) -> Callable[..., Page]:
     def make(name: str, width: int = 1440, height: int = 900) -> Page:
         page = new_page(width, height, device_scale_factor=1)
-        page.goto("/console")
-        page.get_by_label("用户名").fill(name)
-        page.get_by_label("密码").fill(PASSWORD)
-        page.get_by_label("动态口令").fill(code_now(accounts[name], site.world.now()))
-        page.get_by_role("button", name="登录").click()
-        expect(page).to_have_url(re.compile("/console$"))
-        return page
+        return signed_in(page, site, accounts[name].account_id)
 
     return make
 
@@ -96,9 +90,14 @@ def test_a_unit_finds_a_member_and_keeps_the_file(sign_in: Callable[..., Page]) 
     expect(page.get_by_role("alert")).to_contain_text("依据文件")
     looked_at(page, "file-refused")
     page.get_by_label("依据文件和文号").fill("云工〔2026〕21号")
-    page.get_by_label("文件扫描件").set_input_files({"name": "a.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"})
+    scan = {"name": "a.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"}
+    page.get_by_label("依据文件原件（可不填）").set_input_files(scan)
     page.get_by_role("button", name="登记身份").click()
     expect(page.get_by_text("困难职工 深度困难").first).to_be_visible()
+    with page.expect_download() as original:
+        page.get_by_role("link", name="原件（PDF）").click()
+    assert original.value.suggested_filename.endswith(".pdf")
+    open_deed(page, "补传依据文件原件")
     open_deed(page, "登记家属")
     page.get_by_label("姓名", exact=True).fill("古丽")
     page.get_by_label("手机号码", exact=True).fill("13800000005")

@@ -12,10 +12,10 @@ from cardnet.access.rules import Role
 from cardnet.issuance import services as issuance
 from cardnet.membership import jobs
 from cardnet.membership.services import notices
-from tests.browser.test_cards_journey import enter, fits
+from tests.browser.test_cards_journey import fits
 from tests.make import membership as make_membership
 from tests.make.access import PASSWORD
-from tests.make.browser import Site, faults_of_access, keep
+from tests.make.browser import Site, faults_of_access, keep, signed_in
 from tests.make.issuance import make_office
 
 NAMES = ("周桂林", "王建国", "李秀英", "张伟", "欧阳海燕", "买买提·艾山")
@@ -58,7 +58,7 @@ def work(site: Site) -> None:
 @pytest.fixture
 def sign_in(site: Site, accounts: dict[str, access.NewAccount], new_page: Callable[..., Page]) -> Callable[..., Page]:
     def make(name: str, width: int = 1440, height: int = 900) -> Page:
-        return enter(new_page(width, height, device_scale_factor=1), site, accounts[name])
+        return signed_in(new_page(width, height, device_scale_factor=1), site, accounts[name].account_id)
 
     return make
 

@@ -9,16 +9,20 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cardnet.access import services as access
-from cardnet.access.rules import Role
+from cardnet.access.rules import Principal, Role
+from cardnet.benefits import services as benefits
+from cardnet.benefits.words import ProgramKind
 from cardnet.credential import store
 from cardnet.issuance import services as issuance
 from cardnet.issuance.services import AskForMore, GrantQuota, IssueCards, MoveQuota, NewAuthority, SpreadQuota
 from cardnet.kernel.calendar import day_of
+from cardnet.ledger import services as ledger
+from cardnet.ledger.rules import PoolUnit
 from cardnet.membership import services as membership
 from tests.conftest import ACCEPTANCE
 from tests.make import membership as make_membership
-from tests.make.access import PASSWORD, code_now
-from tests.make.browser import Site, faults_of_access, keep
+from tests.make.access import PASSWORD
+from tests.make.browser import Site, faults_of_access, keep, signed_in
 from tests.make.issuance import Office, activate
 
 NAMES = ("周桂林", "王建国", "李秀英", "张伟", "欧阳海燕", "买买提·艾山")
@@ -93,21 +97,37 @@ def district(site: Site) -> District:
                 NewAuthority("云工〔2026〕18号", "区总工会第三次常委会", date(year, 11, 2), "2290201 职工服务", "18号.pdf", b"%PDF-1.7"),
             ),
         )  # fmt: skip
+        _program_and_pools(session, world, principals["district"])
     return District(accounts)
+
+
+def _program_and_pools(session, world, officer: Principal) -> None:
+    """A program with its decision, another with a number alone, and two pools that have none yet."""
+    for code, name, unit in (
+        ("HC2026", "2026年健康体检资金", PoolUnit.FEN),
+        ("REC2026", "疗休养人数池", PoolUnit.PERSONS),
+    ):
+        ledger.make_pool(session, world, ledger.MakePool(code, name, unit, 1_000, "云工〔2026〕18号", officer.union_id))
+    for code, name, document in (
+        ("health-check-2026", "女职工健康体检补贴", "云工〔2026〕18号"),
+        ("summer-2026", "高温慰问", "云工〔2026〕22号"),
+    ):
+        kind = ProgramKind.SUBSIDY
+        benefits.create_program(
+            session, world, benefits.CreateProgram(code, name, kind, document, officer.union_id, officer)
+        )
+        scan = ("18号.pdf", b"%PDF-1.7") if code.startswith("health") else (None, None)
+        decision = NewAuthority(document, "区总工会第三次常委会", date(2026, 3, 2), "2290201 职工服务", *scan)
+        benefits.attach_authority(
+            session, world, benefits.AttachAuthority(benefits.SubjectKind.PROGRAM, code, decision, officer)
+        )
 
 
 @pytest.fixture
 def sign_in(site: Site, district: District, new_page: Callable[..., Page]) -> Callable[..., Page]:
     def make(name: str, width: int = 1440, height: int = 900) -> Page:
-        account = district.accounts[name]
         page = new_page(width, height, device_scale_factor=1)
-        page.goto("/console/quota")
-        page.get_by_label("用户名").fill(account.username)
-        page.get_by_label("密码").fill(PASSWORD)
-        page.get_by_label("动态口令").fill(code_now(account, site.world.now()))
-        page.get_by_role("button", name="登录").click()
-        expect(page).to_have_url(re.compile("/console/quota$"))
-        return page
+        return signed_in(page, site, district.accounts[name].account_id, "/console/quota")
 
     return make
 
@@ -118,6 +138,9 @@ PAGES = (
     ("plan", "/console/quota/plan?total=198&basis=members"),
     ("waiting", "/console/quota/waiting"),
     ("raises", "/console/quota/raises"),
+    ("authorities", "/console/authorities"),
+    ("authority", "/console/authorities/pool/HC2026"),
+    ("authority-stated", "/console/authorities/program/health-check-2026"),
     ("year-end", "/console/quota/year-end"),
     ("bulletin", "/console/bulletin"),
     ("overview", "/overview"),

@@ -15,8 +15,8 @@ from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import Verdict
 from cardnet.kernel.calendar import day_of
 from tests.make import membership as make_membership
-from tests.make.access import PASSWORD, code_now
-from tests.make.browser import Site, faults_of_access, keep
+from tests.make.access import PASSWORD
+from tests.make.browser import Site, faults_of_access, keep, signed_in
 
 NAMES = ("周桂林", "王建国", "李秀英", "张伟", "欧阳海燕", "买买提·艾山")
 PEOPLE = (
@@ -66,13 +66,7 @@ def offices(site: Site) -> Offices:
 def sign_in(site: Site, offices: Offices, new_page: Callable[..., Page]) -> Callable[..., Page]:
     def make(name: str, width: int = 1440, height: int = 900, **more: object) -> Page:
         page = new_page(width, height, device_scale_factor=1, **more)
-        page.goto("/console")
-        page.get_by_label("用户名").fill(name)
-        page.get_by_label("密码").fill(PASSWORD)
-        page.get_by_label("动态口令").fill(code_now(offices.accounts[name], site.world.now()))
-        page.get_by_role("button", name="登录").click()
-        expect(page).to_have_url(re.compile("/console$"))
-        return page
+        return signed_in(page, site, offices.accounts[name].account_id)
 
     return make
 
@@ -115,7 +109,7 @@ def test_a_unit_with_one_officer_has_its_list_confirmed_by_the_chair(
     chair.get_by_role("button", name="确认名单").click()
     expect(chair.get_by_role("heading", level=1)).to_have_text("已确认 6 人")
     page.goto(f"/console/batches/{offices.batches['B2']}")
-    expect(page.get_by_text("6 人在永泽街道总工会")).to_be_visible()
+    expect(page.get_by_text("6 人等永泽街道总工会审核")).to_be_visible()
 
 
 def test_a_townships_deputy_returns_one_and_the_unit_corrects_it(

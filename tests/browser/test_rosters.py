@@ -18,9 +18,9 @@ from cardnet.kernel.calendar import day_of
 from cardnet.membership import services as membership
 from cardnet.membership.roster import Column
 from tests.make import membership as make_membership
-from tests.make.access import PASSWORD, code_now, make_officer
+from tests.make.access import PASSWORD, make_officer
 from tests.make.benefits import ONCE_A_YEAR, fixed, rule
-from tests.make.browser import Site, faults_of_access, keep
+from tests.make.browser import Site, faults_of_access, keep, signed_in
 
 NAMES = ("周桂林", "王建国", "李秀英", "张伟", "欧阳海燕", "买买提·艾山", "陈静", "刘洋")
 
@@ -53,13 +53,7 @@ def officers(site: Site) -> dict[str, access.NewAccount]:
 def sign_in(site: Site, officers: dict[str, access.NewAccount], new_page: Callable[..., Page]) -> Callable[..., Page]:
     def make(name: str, width: int = 1440, height: int = 900) -> Page:
         page = new_page(width, height, device_scale_factor=1)
-        page.goto("/console")
-        page.get_by_label("用户名").fill(name)
-        page.get_by_label("密码").fill(PASSWORD)
-        page.get_by_label("动态口令").fill(code_now(officers[name], site.world.now()))
-        page.get_by_role("button", name="登录").click()
-        expect(page).to_have_url(re.compile("/console$"))
-        return page
+        return signed_in(page, site, officers[name].account_id)
 
     return make
 

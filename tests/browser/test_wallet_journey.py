@@ -3,14 +3,19 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Page, Playwright, expect
+from sqlalchemy import text
 
 from cardnet.credential import store
-from cardnet.credential.verify import Accepted, Rejected, VerifyContext, verify
+from cardnet.credential.device import bound_nonce
+from cardnet.credential.verify import Accepted, Outcome, Rejected, VerifyContext, Window, verify
 from cardnet.issuance.services import ChangeCard, card_of_number, suspend_card
-from tests.make.browser import Site, faults_of_access, keep
+from tests.make.browser import Site, faults_of_access, keep, seeing
 from tests.make.issuance import make_office
 from tests.make.membership import id_number
 from tests.make.phones import Card, activate, agree, code_on
@@ -72,7 +77,7 @@ def test_a_new_code_is_drawn_after_fifteen_seconds_and_when_the_page_comes_back(
     page.clock.install()
     activate(page, card)
     drawn = "document.querySelector('#code').toDataURL()"
-    page.wait_for_function("document.querySelector('#code').clientWidth > 200")
+    page.wait_for_function("() => document.querySelector('#code').clientWidth > 200")
     first = page.evaluate(drawn)
     page.clock.fast_forward(15_100)
     page.wait_for_function("before => document.querySelector('#code').toDataURL() !== before", arg=first)
@@ -109,7 +114,7 @@ def test_the_slip_fills_in_number_and_code_and_leaves_nothing_in_the_address(
     assert page.evaluate("location.href") == f"{site.url}/wallet"
     keep(page, "wallet-activate-last4-360")
     page.get_by_label("证件号码的最后四位？").fill(card.last4)
-    page.get_by_role("button", name="激活").click()
+    page.get_by_role("button", name="激活", exact=True).click()
     agree(page)
 
 
@@ -127,12 +132,44 @@ def test_a_wrong_answer_says_what_to_do_and_the_right_one_still_works(
     page.goto("about:blank")
     page.goto(f"/wallet#n={card.number}&c={card.activation_code}")
     page.get_by_label("证件号码的最后四位？").fill("0000" if card.last4 != "0000" else "1111")
-    page.get_by_role("button", name="激活").click()
+    page.get_by_role("button", name="激活", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("请核对后再试")
     keep(page, "wallet-activate-refused-360")
+    page.get_by_role("button", name="改卡号").click()
+    expect(page.get_by_label("卡号是多少？")).to_be_focused()
+    page.get_by_role("button", name="下一步").click()
+    expect(page.get_by_label("激活码是什么？")).to_be_focused()
+    # The browser's own 返回 leads to the question before, and forward again; what was typed is still there.
+    page.go_back()
+    expect(page.get_by_label("卡号是多少？")).to_be_focused()
+    page.go_forward()
+    expect(page.get_by_label("激活码是什么？")).to_be_focused()
+    page.get_by_role("button", name="返回上一步").click()
+    expect(page.get_by_label("卡号是多少？")).to_be_focused()
+    page.get_by_role("button", name="下一步").click()
+    page.get_by_role("button", name="下一步").click()
     page.get_by_label("证件号码的最后四位？").fill(card.last4)
-    page.get_by_role("button", name="激活").click()
+    page.get_by_role("button", name="激活", exact=True).click()
     agree(page)
+
+
+def test_a_card_taken_off_the_phone_in_one_tab_is_not_brought_back_by_another(
+    site: Site, new_page: OpenPage, built_pages: None, card: Card
+) -> None:
+    page = new_page(360, 640)
+    activate(page, card)
+    other = page.context.new_page()
+    other.goto("/wallet")
+    expect(other.locator("#card")).to_be_visible()
+    page.locator("#tabs [data-tab=more]").click()
+    page.locator("#forget").click()
+    page.locator("#forget-yes").click()
+    expect(page.get_by_label("卡号是多少？")).to_be_visible()
+    # The other tab hears of the network, asks how its card stands, and finds it gone from here.
+    other.evaluate("window.dispatchEvent(new Event('online'))")
+    expect(other.get_by_label("卡号是多少？")).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("卡号是多少？")).to_be_visible()
 
 
 def test_the_key_cannot_be_read_out_of_the_browser(
@@ -164,13 +201,64 @@ def test_an_answer_that_was_lost_does_not_bind_the_card_to_a_second_key(
     page.route("**/wallet/api/activate", lambda route: (route.fetch(), route.abort()), times=1)
     page.goto(f"/wallet#n={card.number}&c={card.activation_code}")
     page.get_by_label("证件号码的最后四位？").fill(card.last4)
-    page.get_by_role("button", name="激活").click()
+    page.get_by_role("button", name="激活", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("没有连上网络")
-    page.get_by_role("button", name="激活").click()
+    page.get_by_role("button", name="激活", exact=True).click()
     agree(page)
 
 
-def test_a_key_the_system_cleared_is_bound_again_in_one_step(
+def test_the_member_sees_the_purchase_a_till_asks_for_and_signs_it_without_a_network(
+    site: Site, new_page: OpenPage, built_pages: None, card: Card
+) -> None:
+    page = new_page(360, 640)
+    activate(page, card)
+    plain = code_on(page, "wallet-card-360")
+    page.context.set_offline(True)
+    nonce, asked = (
+        "00112233445566ff",
+        "#m=M2002&t=T10&a=35000&x=00112233445566ff&s=%E9%86%89%E7%99%BD%E9%9D%A2%E9%A6%86",
+    )
+    page.evaluate("asked => { location.hash = asked; }", asked)
+    dialog = page.locator("#purchase-dialog")
+    expect(dialog).to_contain_text("醉白面馆")
+    expect(dialog).to_contain_text("原价 350.00 元")
+    keep(page, "wallet-purchase-360")
+    dialog.get_by_role("button", name="不对，不用").click()
+    expect(page.locator("#code-answers")).to_be_hidden()
+    assert page.url.endswith("/wallet"), "nothing of the purchase stays in the address"
+    page.evaluate("asked => { location.hash = asked; }", asked)
+    dialog.get_by_role("button", name="金额对，出示动态码").click()
+    expect(page.locator("#code-answers")).to_be_visible()
+    expect(page.locator("#code-answers")).to_contain_text("已确认 350.00 元，请出示给收银员")
+    text = code_on(page, "wallet-agreed-360")
+    here = VerifyContext(
+        frozenset(("M2002", "T10")), bound_nonce("M2002", "T10", 35_000, bytes.fromhex(nonce)), Window.OFFLINE
+    )
+    elsewhere = VerifyContext(frozenset(("M1001",)), here.challenge, Window.OFFLINE)
+    with site.session() as session:
+        at = site.world.now()
+        pack = store.trust_pack(session, at)
+        good = verify(text, pack, None, at, here)
+        assert (isinstance(good, Accepted) and good.audience, good.assurance) == ("M2002", "device-challenge")
+        assert verify(text, pack, None, at, elsewhere).outcome == Outcome.WRONG_AUDIENCE
+        assert verify(plain, pack, None, at, here).outcome == Outcome.WRONG_CHALLENGE
+
+
+def test_the_wallets_camera_reads_the_square_of_a_till(
+    playwright: Playwright, chromium: str, site: Site, built_pages: None, card: Card, tmp_path: Path
+) -> None:
+    address = f"{site.url}/wallet#m=M2002&t=T10&a=35000&x=00112233445566ff&s=%E9%9D%A2%E9%A6%86"
+    square = zxingcpp.create_barcode(address, zxingcpp.BarcodeFormat.QRCode, ec_level="M").to_image(scale=8)
+    frame = Image.new("RGB", (960, 720), "white")
+    frame.paste(Image.fromarray(square).convert("RGB"), (200, 100))
+    with seeing(playwright, chromium, site, frame, tmp_path) as page:
+        activate(page, card)
+        page.get_by_role("button", name="收银台要四位数字？").click()
+        page.get_by_role("button", name="扫收银台的二维码").click()
+        expect(page.locator("#purchase-dialog")).to_contain_text("原价 350.00 元")
+
+
+def test_a_key_the_system_cleared_is_bound_again_in_one_tap(
     site: Site, new_page: OpenPage, built_pages: None, card: Card
 ) -> None:
     page = new_page(360, 640)
@@ -183,7 +271,6 @@ def test_a_key_the_system_cleared_is_bound_again_in_one_step(
     page.goto("/wallet")
     expect(page.get_by_role("heading", name="重新绑定会员服务卡")).to_be_visible()
     keep(page, "wallet-rebind-360")
-    page.get_by_label("确认本人：证件号码后四位？").fill(card.last4)
     page.get_by_role("button", name="重新绑定").click()
     expect(page.locator("#card")).to_be_visible()
     now, then = verdict_on(site, code_on(page, "wallet-rebound-360")), verdict_on(site, before)
@@ -201,12 +288,12 @@ def test_a_suspended_card_says_so_in_place_of_a_code(
         view = card_of_number(session, card.number)
         suspend_card(session, site.world, ChangeCard(view.id, "lost", person_id=view.person_id))
     page.reload()
-    expect(page.get_by_role("heading", name="这张卡现在不能使用")).to_be_visible()
+    expect(page.get_by_role("heading", name="这张卡已挂失")).to_be_visible()
     expect(page.locator("#code")).to_be_hidden()
     keep(page, "wallet-suspended-360")
 
 
-def test_an_expired_credential_asks_for_a_network_and_then_works(
+def test_an_expired_credential_asks_for_a_network_and_then_works_also_without_a_session(
     site: Site, new_page: OpenPage, built_pages: None, card: Card
 ) -> None:
     page = new_page(360, 640)
@@ -237,10 +324,21 @@ def test_an_expired_credential_asks_for_a_network_and_then_works(
     )
     page.reload()
     expect(page.get_by_role("heading", name="电子卡要联网更新一次")).to_be_visible()
+    page.get_by_role("button", name="联网更新").click()
+    expect(page.locator("#refresh-note")).to_contain_text("没有网络")
     keep(page, "wallet-expired-360")
+    page.context.clear_cookies()
     page.context.set_offline(False)
     page.get_by_role("button", name="联网更新").click()
     expect(page.locator("#code")).to_be_visible()
+    assert [cookie["name"] for cookie in page.context.cookies()] == ["cardnet_member"], "its key signed it in again"
+    with site.session() as session:
+        past = {"day": "2026-01-01", "number": card.number}
+        session.execute(text("update card set valid_from = :day, valid_to = :day where number = :number"), past)
+    page.reload()
+    expect(page.get_by_role("heading", name="这张卡已过有效期")).to_be_visible()
+    expect(page.get_by_role("button", name="重新绑定这部手机")).to_be_visible()
+    keep(page, "wallet-past-its-day-360")
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (360, 640, "dark")])
@@ -250,7 +348,7 @@ def test_the_card_looks_right_on_a_desk_and_in_the_dark(
     page = new_page(width, height, color_scheme=scheme)
     activate(page, card)
     assert isinstance(verdict_on(site, code_on(page, f"wallet-card-{width}-{scheme}")), Accepted)
-    page.get_by_role("button", name="我的卡").click()
+    page.get_by_role("button", name="我的卡", exact=True).click()
     keep(page, f"wallet-more-{width}-{scheme}", full=True)
 
 
@@ -259,7 +357,7 @@ def test_large_type_still_shows_the_code_without_scrolling_to_it(
 ) -> None:
     page = new_page(360, 740)
     activate(page, card)
-    page.get_by_role("button", name="我的卡").click()
+    page.get_by_role("button", name="我的卡", exact=True).click()
     page.get_by_label("大字").check()
     page.get_by_role("button", name="会员码").click()
     assert isinstance(verdict_on(site, code_on(page, "wallet-card-360-large")), Accepted)
@@ -279,8 +377,8 @@ def test_axe_finds_nothing_serious_on_any_of_the_wallets_screens(
     assert faults_of_access(page) == []
     activate(page, card)
     assert faults_of_access(page) == []
-    for tab, words in (("记录", "今年还没有使用记录"), ("我的卡", "没有网络也能用")):
-        page.get_by_role("button", name=tab).click()
+    for tab, words in (("权益", "现在没有可以用的项目"), ("今年", "今年还没有使用记录"), ("我的卡", "没有网络也能用")):
+        page.get_by_role("button", name=tab, exact=True).click()
         expect(page.get_by_text(words)).to_be_visible()
         # Where nothing lies half under the row of tabs.
         page.evaluate("scrollTo(0, document.body.scrollHeight)")
@@ -292,5 +390,6 @@ def test_axe_finds_nothing_serious_on_any_of_the_wallets_screens(
 def test_axe_does_find_a_fault_that_was_planted(site: Site, new_page: OpenPage, built_pages: None) -> None:
     page = new_page(360, 640)
     page.goto("/wallet")
+    page.locator("#card-number").wait_for()
     page.evaluate("document.querySelector('label[for=card-number]').remove()")
     assert any(fault.startswith("label:") for fault in faults_of_access(page))

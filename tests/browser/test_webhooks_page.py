@@ -9,9 +9,9 @@ from cardnet.access import services as access
 from cardnet.access.rules import Role
 from cardnet.merchant_api.jobs import send_due
 from cardnet.merchant_api.webhooks import Door
-from tests.browser.test_cards_journey import enter, fits
+from tests.browser.test_cards_journey import fits
 from tests.make.access import PASSWORD
-from tests.make.browser import Site, faults_of_access, keep
+from tests.make.browser import Site, faults_of_access, keep, signed_in
 from tests.make.redemptions import make_shop
 from tests.make.settling import settle
 
@@ -34,8 +34,8 @@ def test_an_officer_adds_an_address_and_sees_what_was_sent(site: Site, new_page:
         roles = frozenset({Role.DISTRICT_OFFICER})
         account = access.CreateAccount("hooks", "孙志强", roles, union.id, union.path, PASSWORD)
         made = access.create_account(session, world, account)
-    page = new_page(1440, 900)
-    enter(page, site, made)
+    page = new_page(1440, 900, device_scale_factor=1)
+    signed_in(page, site, made.account_id)
     page.goto(site.url + "/console/webhooks")
     page.get_by_label("商户编号").fill("M1001")
     page.get_by_label("接收地址").fill("https://hooks.sanatorium.example.com/cardnet/events?shop=1001")

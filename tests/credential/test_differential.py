@@ -27,7 +27,7 @@ def judge(tmp_path_factory):
     """The till's verifier as one file for Node; `judge(document, cases, …)` gives a line for each case."""
     folder = tmp_path_factory.mktemp("judge")
     if not (FRONTEND / "node_modules").exists():
-        pytest.skip("frontend/node_modules is missing: make pages")
+        pytest.fail("手机页面的工具还没有安装：请运行 make pages。")
     node = shutil.which("node", path=PATH)
     bundler = FRONTEND / "node_modules" / ".bin" / "rolldown"
     words = [bundler, "tests/judge.mjs", "--file", folder / "judge.mjs", "--format", "esm", "--platform", "node"]

@@ -31,6 +31,9 @@ from cardnet.merchants import services as merchants
 from cardnet.web.act_words import act_word
 from tests.conftest import MovableWorld
 
+# The story is loaded once: its tests stay with one worker.
+pytestmark = pytest.mark.xdist_group(__name__)
+
 YEAR = 2026
 UNITS = {"YJ-01-101": 38, "YJ-01-102": 86, "YJ-10-101": 22, "YJ-19-101": 64}
 
@@ -206,6 +209,14 @@ def test_nine_sales_of_exactly_100_yuan_after_closing_time_are_held_back(built):
     assert {(row[5], row[6]) for row in held} == {("fuhe", None)}
 
 
+def test_zhou_guilin_says_she_was_not_there_and_57_say_how_content_they_are(built, session):
+    (said,) = benefits.denials(session, path="/")
+    assert (said.merchant_ref, said.amount_fen, said.outcome) == ("BH-2009", 10_000, None)
+    assert said.noted_by is not None, "she has no smartphone: the service centre wrote it down"
+    content = benefits.contentment(session, "/YJ/", 2026)
+    assert (content.answers, content.percent) == (57, 82)
+
+
 def test_everything_that_must_hold_holds(built, session):
     assert finance.audit.run(session, built.world) == []
 
@@ -229,7 +240,7 @@ def test_every_act_of_the_story_has_a_word_in_the_audit_trail(built, session):
 
 def test_loading_again_changes_nothing(built):
     tables = [name for (name,) in built.rows("select tablename from pg_tables where schemaname = 'public'")]
-    count = " union all ".join(f"select '{name}', count(*) from {name}" for name in tables)
+    count = " union all ".join(f"select '{name}', count(*) from {name}" for name in tables) + " order by 1"
     before, saved = built.rows(count), (built.settings.data / running.DEMO_DATA).read_bytes()
     again = story.load(built.url, built.settings)
     assert built.rows(count) == before
@@ -255,3 +266,34 @@ def test_twelve_phones_rang_in_june_and_the_others_have_a_slip(built):
 def test_the_demonstrations_phone_is_nowhere_else(built):
     assert "/phone" in built.prepared.welcome("http://127.0.0.1:8000")
     assert built.app.test_client().get("/phone").status_code == 404
+
+
+def test_most_programs_and_pools_rest_on_a_decision_and_the_cinemas_are_seen_to_be_missing(session):
+    found = benefits.all_founded(session, access.principal_of_username(session, "zhongxin"))
+    assert len(found) == 8
+    assert {one.code for one in found if not one.decisions} == {"YY-10"}
+    assert {one.code for one in found if one.decisions and not one.originals} == {"ZB-90"}
+    assert all(one.doc_ref == decision.authority.document for one in found for decision in one.decisions)
+
+
+# ---- line 6 again: what is on file of each partner ----
+
+
+def test_each_partner_has_its_papers_its_hours_an_account_and_a_manager_who_signs_in(built, session):
+    accounts = {one["username"]: one for one in built.prepared.document["accounts"]}
+    managed = set()
+    for listed in built.prepared.document["merchants"]:
+        one = merchants.merchant_of_code(session, listed["code"])
+        (agreement,) = merchants.agreements_of(session, built.world, one.id)
+        assert (one.state, agreement.state, agreement.file_type) == ("active", "in_force", "application/pdf")
+        # 影城's contract was signed a day late.
+        assert agreement.signed_late == (listed["name"] == "云影影城")
+        assert all(store.address and store.hours for store in merchants.stores_of(session, one.id))
+        assert len(merchants.contacts_of(session, one.id)) == 2
+        (account,) = merchants.accounts_of(session, one.id)
+        assert (account.state, account.proposed_by == account.decided_by) == ("approved", False)
+        manager = accounts[listed["manager"]]
+        assert (manager["merchant"], manager["roles"]) == (listed["code"], ["merchant_manager"])
+        principal = access.principal_of_username(session, manager["username"])
+        managed.add(merchants.merchant_of(session, principal).code)
+    assert len(managed) == 5

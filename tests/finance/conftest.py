@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.conftest import START, MovableWorld, make_app
+from tests.conftest import START, MovableWorld, committing, make_app
 from tests.make.finance import open_shop
 
 
@@ -32,11 +32,9 @@ def shop_database(server, shop_template):
 
 
 @pytest.fixture
-def shop_app(shop_database, data_folder, world):
-    app = make_app(shop_database, data_folder, world)
-    yield app
-    with app.app_context():
-        app.extensions["cardnet.sessions"].bind.dispose()
+def shop_app(one_app, shop_database, world):
+    with committing(one_app, shop_database, world) as app:
+        yield app
 
 
 @pytest.fixture

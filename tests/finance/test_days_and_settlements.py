@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from cardnet.benefits import services as benefits
 from cardnet.benefits.services import GiveBack, Reverse
@@ -19,6 +20,7 @@ from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, Conflict, Unavailable
 from cardnet.ledger import services as ledger
 from cardnet.ledger.rules import Account, AccountCode, DayState
+from cardnet.merchants.services import MakeMerchant, make_merchant
 from tests.make.finance import DAY
 
 NEXT = DAY + timedelta(days=1)
@@ -46,6 +48,7 @@ def test_m16_a_statement_holds_every_movement_and_the_signature_covers_every_byt
         download = services.settlement_json(session, sealed.id)
         assert json.loads(download)["statement"]["net_yuan"] == "160.00"
         assert services.verify_settlement(session, world, download) == []
+        assert services.seal_faults(session, world, sealed.id) == []
         payable, in_settlement = (
             ledger.balance_of(session, Account(code, owner_id=shop.venue.merchant_id))
             for code in (AccountCode.MERCHANT_PAYABLE, AccountCode.MERCHANT_IN_SETTLEMENT)
@@ -200,6 +203,84 @@ def test_a_movement_held_back_waits_for_its_release(shop, world, clock):
     assert following.totals.net_fen == 10_000
 
 
+def test_what_is_given_back_of_a_held_sale_waits_with_it_and_is_not_taken_off_alone(shop, world, clock):
+    held, undone, _ = (shop.redeem(n) for n in range(3))
+    for one in (held, undone):
+        hold = HoldBack(
+            shop.venue.merchant_id, one.id, "capture", DAY, 10_000, HoldReason.MEMBER_DENIES, "待查", shop.actor_id
+        )
+        shop.act(lambda session, hold=hold: services.hold_back(session, world, hold))
+    shop.act(lambda session: benefits.reverse(session, world, Reverse(shop.venue, undone.id, "not_the_member")))
+    back = GiveBack(shop.venue, held.id, "partial", benefit_fen=4_000)
+    shop.act(lambda session: benefits.refund(session, world, back))
+    clock.set(at(NEXT, 1))
+    (sealed,) = shop.settle(DAY).sealed
+    assert (sealed.totals.lines, sealed.totals.net_fen) == (1, 10_000)
+    for one in (held, undone):
+        with transaction() as session:
+            assert services.audit.run(session, world) == []
+        release = Release(one.id, "capture", shop.actor_id)
+        shop.act(lambda session, release=release: services.release(session, world, release))
+    clock.set(at(NEXT + timedelta(days=1), 1))
+    (following,) = shop.settle(NEXT).sealed
+    assert (following.totals.lines, following.totals.net_fen) == (4, 6_000)
+    with transaction() as session:
+        assert services.audit.run(session, world) == []
+
+
+def test_settling_reads_what_may_be_unsettled_and_no_more(shop, world, clock, monkeypatch):
+    """A partner that never sold, or one release years ago, made every settlement read all there ever was."""
+    read = []
+    real = benefits.settlement_facts_since
+
+    def noted(*asked):
+        read.append(real(*asked))
+        return read[-1]
+
+    held, _ = shop.redeem(0), shop.redeem(1)
+    release = Release(held.id, "capture", shop.actor_id)
+    hold = HoldBack(shop.venue.merchant_id, held.id, "capture", DAY, 10_000, HoldReason.DISPUTED, "待查", shop.actor_id)
+    shop.act(lambda session: services.hold_back(session, world, hold))
+    shop.act(lambda session: make_merchant(session, world, MakeMerchant("M9", "没有卖过的店", "retail")))
+    monkeypatch.setattr(benefits, "settlement_facts_since", noted)
+    # On the third day what was held back on the first is let go: once more, from that day on.
+    for days, lines in enumerate((2, 1, 4, 1)):
+        day = DAY + timedelta(days=days)
+        clock.set(at(day, 12))
+        if days:
+            shop.redeem(2)
+        if days == 2:
+            shop.act(lambda session: services.release(session, world, release))
+        clock.set(at(day + timedelta(days=1), 1))
+        shop.settle(day)
+        assert len(read[-1]) == lines, day
+
+
+def test_nobody_holds_back_what_is_being_settled(shop, world, clock, shop_app):
+    sold = shop.redeem(0)
+    clock.set(at(NEXT, 1))
+    close_until(DAY, None)
+    hold = HoldBack(shop.venue.merchant_id, sold.id, "capture", DAY, 10_000, HoldReason.DISPUTED, "待查", shop.actor_id)
+    came_to = []
+
+    def other():
+        with shop_app.app_context():
+            try:
+                came_to.append(shop.act(lambda session: services.hold_back(session, world, hold)))
+            except Conflict as error:
+                came_to.append(error.code)
+
+    person = threading.Thread(target=other)
+    with transaction() as session:
+        assert settle(session, world, Settle(DAY, everyone=True)).sealed
+        person.start()
+        waits = text("select count(*) from pg_locks where locktype = 'advisory' and not granted")
+        while person.is_alive() and not session.scalar(waits):
+            person.join(0.01)
+    person.join()
+    assert came_to == ["already_settled"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -247,6 +328,25 @@ def test_the_audit_finds_a_settlement_that_was_tampered_with(shop, world, clock,
         owner.execute(damage)
     with transaction() as session:
         assert code in {breach.code for breach in services.audit.run(session, world)}
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("document = set_byte(document, 200, get_byte(document, 200) # 1)", ["hash_differs", "signature_wrong"]),
+        ("signature = set_byte(signature, 9, get_byte(signature, 9) # 1)", ["signature_wrong"]),
+        ("document_sha256 = sha256(document || 'x')", ["hash_differs"]),
+        ("key_id = '\\xffff'", ["key_unknown"]),
+    ],
+)
+def test_a_page_sees_that_a_sealed_document_was_changed(shop, world, clock, shop_database, damage, told):
+    shop.redeem(0)
+    clock.set(at(NEXT, 10))
+    (sealed,) = shop.settle(DAY).sealed
+    with psycopg.connect(shop_database) as owner:
+        owner.execute(f"alter table settlement disable trigger all; update settlement set {damage}")
+    with transaction() as session:
+        assert services.seal_faults(session, world, sealed.id) == told
 
 
 def test_a_released_movement_of_an_earlier_day_goes_into_the_next_settlement(shop, world, clock):

@@ -95,6 +95,18 @@ CASES = {
         [{"id": "a", "day": NEXT, "within": False}], [{"ref": "R-a"}],
         [("P4", 0, 0)], [("E08", (0,), (0,))],
     ),
+    "E08: another run has paired it with this line of the month before": (
+        [{"id": "a", "day": NEXT, "within": False, "paired": DAY}], [{"ref": "R-a"}],
+        [], [("E08", (0,), (0,))],
+    ),
+    "E08: paired in the file of the month before, and not in this one": (
+        [{"id": "a", "paired": NEXT}], [],
+        [], [("E08", (0,), ())],
+    ),
+    "E02: paired with another day's line, so this one is one more": (
+        [{"id": "a", "within": False, "paired": NEXT}], [{"ref": "R-a"}],
+        [], [("E02", (), (0,))],
+    ),
     "two days apart are two differences": (
         [{"id": "a"}], [{"ref": "R-a", "day": NEXT + timedelta(days=1)}],
         [], [("E01", (0,), ()), ("E02", (), (0,))],

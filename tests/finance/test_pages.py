@@ -7,18 +7,21 @@ from datetime import timedelta
 
 import pytest
 from flask import g
+from sqlalchemy import text as sql
 
 from cardnet.access import services as access
 from cardnet.access.rules import Role
 from cardnet.finance import services
 from cardnet.finance.rules import (
     CARRY_WORDS,
+    DOUBT_WORDS,
     EXPLANATIONS,
     GROUP_WORDS,
     MOVER_WORDS,
     STATE_WORDS,
     TITLES,
     TYPE_WORDS,
+    UNREAD_EXPLANATION,
     ExceptionState,
 )
 from cardnet.kernel.db import transaction
@@ -53,12 +56,13 @@ def access_union(session):
     return min(membership.unions_under(session, "/"), key=lambda union: len(union.path))
 
 
-def upload(client, content, filename="百禾十月.csv", merchant="M1001", first=DAY, last=DAY):
+def upload(client, content, filename="百禾十月.csv", merchant="M1001", first=DAY, last=DAY, confirmed=""):
     data = {
         "file": (io.BytesIO(content), filename),
         "merchant": merchant,
         "first_on": str(first),
         "last_on": str(last),
+        "confirmed": confirmed,
         "_token": form_token(client),
     }
     return client.post("/finance/reconciliation", data=data, content_type="multipart/form-data")
@@ -198,6 +202,8 @@ def test_the_words_of_the_pages_are_those_of_the_rules():
     assert plain(finance_words.MOVERS) == plain(MOVER_WORDS)
     assert plain(finance_words.SETTLEMENT_STATES) == plain(STATE_WORDS)
     assert plain(finance_words.CARRIED) == plain(CARRY_WORDS)
+    assert str(finance_words.UNREAD) == UNREAD_EXPLANATION
+    assert plain(finance_words.DOUBTS) == plain(DOUBT_WORDS)
     assert set(finance_words.EXCEPTION_STATES) == {state.value for state in ExceptionState}
 
 
@@ -206,3 +212,66 @@ def test_days_no_calendar_of_ours_holds_are_asked_for_again(browser_of, day):
     maker = browser_of(Role.FINANCE_MAKER)
     assert submit(maker, "/finance/days/close", {"day": day}).status_code == 422
     assert upload(maker, b"ref,amount\nR,1\n", first=day, last=day).status_code == 422
+
+
+def test_a_strange_file_is_doubted_confirmed_told_and_set_aside(shop, browser_of, clock):
+    refs = sales(shop, clock, [at(DAY, 9, minute) for minute in range(5)])
+    clock.set(at(NEXT, 9))
+    maker = browser_of(Role.FINANCE_MAKER)
+    late = statement_csv([(ref, DAY - timedelta(days=30), "6.00") for ref in refs])
+    doubted = upload(maker, late)
+    assert (doubted.status_code, "与所选期间不符" in words_of(doubted.text)) == (409, True)
+    token = re.search(r'name="confirmed" value="([0-9a-f]{64})"', doubted.text)[1]
+    assert upload(maker, late + b"\r\n", confirmed=token).status_code == 409, "a tick is for one file only"
+    sent = upload(maker, late, confirmed=token)
+    assert sent.status_code == 303
+    text = words_of(maker.get(sent.location).text)
+    for words in ("5 行（日期在 2026-10-22 至 2026-10-22 之间）", "与所选期间不符", "作废"):
+        assert words in text, words
+    assert submit(maker, f"{sent.location}/set-aside", {"reason": " "}).status_code == 422
+    assert submit(maker, f"{sent.location}/set-aside", {"reason": "传错了月份"}).status_code == 303
+    gone = words_of(maker.get(sent.location).text)
+    assert "传错了月份" in gone
+    assert "随对账作废" in gone
+    assert "已作废" in words_of(maker.get("/finance/reconciliation?show=all").text)
+    assert "百禾" not in words_of(maker.get("/finance/reconciliation").text)
+    assert submit(maker, f"{sent.location}/set-aside", {"reason": "再来"}).status_code == 409
+
+
+def test_a_page_contradicts_nothing(shop, browser_of, clock):
+    refs = sales(shop, clock, [at(DAY, 9, minute) for minute in range(3)])
+    clock.set(at(NEXT, 9))
+    maker = browser_of(Role.FINANCE_MAKER)
+    other_day = upload(maker, statement_csv([(refs[0], NEXT, "6.00"), *((ref, DAY, "6.00") for ref in refs[1:])]))
+    text = words_of(maker.get(other_day.location).text)
+    assert "已按跨日记账" in text
+    assert "没有计入" not in text
+    assert "影响" not in text
+    refused = upload(maker, statement_csv([(refs[0], DAY, "6.00"), ("合计", "", "7.00")]), "wrong.csv")
+    text = words_of(maker.get(refused.location).text)
+    assert "仍以那一次为准" in text
+    assert "其他 ¥0.00" not in text
+    assert "相差" not in text
+
+
+def test_days_before_the_books_are_refused_and_a_day_without_trade_is_not_called_open(shop, browser_of, clock):
+    clock.set(at(NEXT + timedelta(days=2), 9))
+    maker = browser_of(Role.FINANCE_MAKER)
+    answer = submit(maker, "/finance/days/close", {"day": "2020-01-01", "scope": "due"})
+    assert (answer.status_code, "没有任何账目" in words_of(answer.text)) == (409, True)
+    home = maker.get("/finance").text
+    assert "没有交易" in words_of(home)
+    assert "未日结" not in words_of(home).replace("有交易未日结", "")
+
+
+def test_a_settlement_says_who_bears_what(shop, browser_of, clock):
+    shop.redeem(0)
+    clock.set(at(NEXT, 9))
+    shop.settle(DAY)
+    with transaction() as session:
+        (sealed,) = services.settlements(session)
+        session.execute(sql("update redemption set captured_fen = 12000, held_fen = 12000, discount_fen = 2000"))
+    page = words_of(browser_of(Role.AUDITOR).get(f"/finance/settlements/{sealed.id}").text)
+    assert "合计优惠 商户承担 工会承担" in page
+    assert "¥380.00 ¥120.00 ¥20.00 ¥100.00" in page
+    assert "商户让利" not in page

@@ -14,6 +14,7 @@ from cardnet.issuance import services
 from cardnet.issuance.rules import CardState
 from cardnet.issuance.services import ChangeCard, Lost, RenewCards, ReplaceCard, ReportLoss
 from cardnet.kernel.errors import Conflict, NotAllowed
+from cardnet.membership.services import save_people
 from tests.make import membership as make_membership
 from tests.make.issuance import activate, make_office, print_cards
 
@@ -181,6 +182,17 @@ def test_nothing_is_renewed_long_before_its_end_nor_lost_nor_of_somebody_who_lef
     made = services.renew_cards(session, world, RenewCards(office["C1"]))
     assert {new.person_id for new in made} == {good.person_id, foreign.person_id}
     assert office.breaches() == {}
+
+
+def test_a_card_that_somebody_else_has_given_out_is_not_renewed_by_us(office, session, world, clock):
+    (ours,) = office.issue(0)
+    (member,) = save_people(session, world, [make_membership.person_row(7)]).values()
+    tied = services.TieCard(member, office["U1"], "6230000123456789", "工商银行", ours.valid_to)
+    services.tie_card(session, world, tied)
+    near_the_end(clock, ours)
+    assert services.cards_to_renew(session, world, office["C1"]) == 1
+    (new,) = services.renew_cards(session, world, RenewCards(office["C1"]))
+    assert new.person_id == ours.person_id
 
 
 def test_a_card_that_ended_long_ago_is_renewed_from_today(office, card, session, world, clock):

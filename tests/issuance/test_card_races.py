@@ -10,16 +10,17 @@ import pytest
 from sqlalchemy import text
 
 from cardnet.issuance import services
-from cardnet.issuance.models import Card
+from cardnet.issuance.models import Card, Handout
 from cardnet.issuance.rules import HandoutKind, ReplacementReason, ScanOutcome
 from cardnet.issuance.services import activation, letters, losing, rebinding, replacing
 from cardnet.kernel.errors import CardnetError, Conflict
 from tests.make import membership as make_membership
 from tests.make.issuance import activate
-from tests.make.racing import ROUNDS, Desk
+from tests.make.racing import ROUNDS, TRIES, Desk
 
-# The package of services has a function of the same name.
+# The package of services has functions of the same names.
 handouts = importlib.import_module("cardnet.issuance.services.handouts")
+issuing = importlib.import_module("cardnet.issuance.services.issue")
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_planted_bug_reading_the_cards_without_their_locks_lets_a_finder_in(desk
 
     monkeypatch.setattr(losing, "locked_card", unlocked)
     with pytest.raises(AssertionError):
-        for _ in range(3):
+        for _ in range(TRIES):
             loss_against_activation(desk)
 
 
@@ -142,7 +143,7 @@ def test_two_clerks_who_apply_while_a_desk_replaces_make_one_card_and_leave_noth
 def test_planted_bug_a_desk_that_forgets_the_application_leaves_it_open(desk, monkeypatch):
     monkeypatch.setattr(replacing, "end_open", lambda *_: 0)
     with pytest.raises(AssertionError):
-        for _ in range(10):
+        for _ in range(TRIES):
             applied_for_and_replaced(desk)
 
 
@@ -158,11 +159,15 @@ def issued_and_replaced(desk):
 
     batch = desk.arrange(approved)
     issue = lambda o: services.issue_cards(o.session, o.world, services.IssueCards(batch, o["C1"]))  # noqa: E731
-    desk.at_once(
+    results = desk.at_once(
         issue,
         issue,
-        lambda o: services.replace_card(o.session, o.world, services.ReplaceCard(card.card_id, o["C2"], "到场")),
+        lambda o: (services.replace_card(o.session, o.world, services.ReplaceCard(card.card_id, o["C2"], "到场")),),
     )
+    # One makes the card, and the other two are told why they do not: nobody issues nothing.
+    refused = [error for error in results if isinstance(error, Conflict)]
+    assert {error.code for error in refused} <= {"nothing_to_issue", "illegal_transition"}
+    assert sorted(len(made) for made in results if isinstance(made, tuple)) == [1] and len(refused) == 2
     with desk.transaction() as session:
         views = services.cards_of_person(session, card.person_id)
         assert services.open_application_of(session, card.card_id) is None
@@ -173,6 +178,18 @@ def issued_and_replaced(desk):
 def test_two_issuers_and_a_desk_at_once_make_one_new_card(desk):
     for _ in range(ROUNDS):
         issued_and_replaced(desk)
+
+
+def test_planted_bug_issuers_who_do_not_hold_the_applications_issue_nothing(desk, monkeypatch):
+    held = str(issuing._APPROVED)
+    loose = held.replace("for no key update of a", "").replace(
+        "from application a", "from application a, pg_sleep(0.3)"
+    )
+    assert len({held, held.replace("for no key update of a", ""), loose}) == 3
+    monkeypatch.setattr(issuing, "_APPROVED", text(loose))
+    with pytest.raises(AssertionError):
+        for _ in range(TRIES):
+            issued_and_replaced(desk)
 
 
 # ---- two tables ----
@@ -217,7 +234,8 @@ def test_planted_bug_signing_without_looking_again_signs_twice(desk, monkeypatch
     monkeypatch.setattr(handouts, "_SIGN", text(naive))
     monkeypatch.setattr(handouts, "_HANDABLE", text(handable))
     with pytest.raises(AssertionError):
-        two_tables(desk)
+        for _ in range(TRIES):
+            two_tables(desk)
 
 
 def closing_while_signing(desk):
@@ -246,6 +264,23 @@ def closing_while_signing(desk):
 def test_nothing_is_signed_after_the_closing_officer_was_told_the_count(desk):
     for _ in range(ROUNDS):
         closing_while_signing(desk)
+
+
+def test_planted_bug_a_table_that_only_looks_whether_it_is_open_signs_after_the_closing(desk, monkeypatch):
+    def unheld(session, _officer, handout_id, *, closing=False):
+        if closing:
+            time.sleep(0.1)
+        handout = session.get(Handout, handout_id)
+        if handout.closed_at is not None:
+            raise Conflict("handout_closed", "这次发放已经结束。")
+        if not closing:
+            time.sleep(0.4)
+        return handout
+
+    monkeypatch.setattr(handouts, "_open_one", unheld)
+    with pytest.raises(AssertionError):
+        for _ in range(TRIES):
+            closing_while_signing(desk)
 
 
 # ---- six digits ----
@@ -281,7 +316,8 @@ def test_planted_bug_digits_that_are_not_used_up_bind_three_phones(desk, monkeyp
 
     monkeypatch.setattr(activation, "try_rebind_code", reusable)
     with pytest.raises(AssertionError):
-        digits_twice(desk)
+        for _ in range(TRIES):
+            digits_twice(desk)
 
 
 # ---- letters ----
@@ -315,7 +351,7 @@ def letters_at_once(desk):
 
 
 def test_of_letters_made_three_times_at_once_one_set_works(desk):
-    for _ in range(min(ROUNDS, 50)):
+    for _ in range(ROUNDS):
         letters_at_once(desk)
 
 
@@ -330,4 +366,32 @@ def test_planted_bug_numbering_a_cards_history_without_its_lock_breaks_it(desk, 
     monkeypatch.setattr(letters, "_TO_ACTIVATE", text(blind))
     monkeypatch.setattr(letters, "_WRITE", text(stale))
     with pytest.raises(AssertionError):
-        letters_at_once(desk)
+        for _ in range(TRIES):
+            letters_at_once(desk)
+
+
+# ---- guesses sent together ----
+
+
+def refused_of_guesses_at_once(desk, monkeypatch):
+    """How many of sixteen wrong reports of one address were heard; each takes its time to be written down."""
+    real = losing.audit.record
+
+    def slow(*given):
+        time.sleep(0.02)
+        real(*given)
+
+    monkeypatch.setattr(losing.audit, "record", slow)
+    guess = services.ReportLossByDocument("无此人", "310101199001011234", "192.0.2.7")
+    results = desk.at_once(*[lambda office: services.report_loss_by_document(office.session, office.world, guess)] * 16)
+    assert set(codes_of(results)) <= {"too_many_tries"}
+    return results.count(None)
+
+
+def test_guesses_sent_together_are_counted_one_after_the_other(desk, monkeypatch):
+    assert refused_of_guesses_at_once(desk, monkeypatch) == losing.TRIES_AN_HOUR
+
+
+def test_guesses_that_are_counted_side_by_side_are_caught(desk, monkeypatch):
+    monkeypatch.setattr("cardnet.kernel.audit._one_at_a_time", lambda *_: None)
+    assert refused_of_guesses_at_once(desk, monkeypatch) > losing.TRIES_AN_HOUR

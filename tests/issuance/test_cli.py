@@ -6,6 +6,7 @@ import pytest
 
 from cardnet.cli import CardnetGroup
 from cardnet.issuance.cli import COMMANDS
+from cardnet.membership.spreadsheet import read
 from tests.make import membership as make_membership
 from tests.make.issuance import make_office
 
@@ -85,6 +86,29 @@ def test_check_prints_exactly_the_agreed_shape(run, tmp_path):
         "id_checksum",
     )
     assert report.read_bytes().startswith(b"PK")
+    english = json.loads(run("roster", "check", path, "--unit", "B1", "--json", "--language", "en")[1])
+    (same,) = [finding for finding in english["findings"] if finding["severity"] == "error"]
+    assert {**same, "message": ""} == {**found[0], "message": ""}
+    assert same["message"].startswith("The check digit is wrong")
+
+
+def test_a_check_speaks_english_to_who_asks_for_it(run, tmp_path):
+    path, report, torn = tmp_path / "x.csv", tmp_path / "out.xlsx", tmp_path / "torn.xlsx"
+    lines = [make_membership.roster_line(0), make_membership.roster_line(1, phone="123")]
+    path.write_bytes(make_membership.csv_file(make_membership.roster_cells(lines)))
+    torn.write_bytes(make_membership.xlsx_file(make_membership.roster_cells(lines))[:500])
+    check = ("roster", "check", path, "--unit", "B1", "--language", "en")
+    _, out, _ = run(*check, "--report", report)
+    assert out.splitlines() == [
+        "2 rows: 1 can be sent in, 0 want no card for now, 1 must be mended.",
+        "Line 3, 手机号码: A mobile number has 11 digits and begins with 1, one number a cell: correct it.",
+        f"The result is in {report}",
+    ]
+    assert [row[18] for row in read(report.read_bytes()).rows] == ["Status", "can be sent in", "must be mended"]
+    code, _, error = run("roster", "check", torn, "--unit", "B1", "--language", "en")
+    assert (code, error.strip()) == (
+        1, "The file “torn.xlsx” cannot be read and may be damaged: open it with Excel or WPS, save it as .xlsx and send that.",
+    )  # fmt: skip
 
 
 def test_quota_moves_by_command_line(run):

@@ -109,7 +109,7 @@ def test_the_history_of_a_batch_tells_each_act_once(session, office, batch):
     one = desk.row_of(session, office["C1"], desk.batch_of(session, office["C1"], batch), 1)
     assert len(desk.application_history(session, office["C1"], one.application_id)) == 3
     assert desk.batch_history(session, office["U9"], batch) == ()
-    places = desk.batch_places(session, office["C1"], batch)
+    places = desk.batch_and_places(session, office["C1"], batch)[1]
     assert [(union.code, count) for union, count in places.turns] == [("C", 3)]
     assert [(union.code, count) for union, count in places.units] == [("B1", 3)]
 

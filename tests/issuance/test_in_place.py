@@ -5,9 +5,17 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from cardnet.credential import cose
 from cardnet.credential.device import DeviceKey
 from cardnet.issuance import services
-from cardnet.issuance.rules import ApplicationKind, ApplicationState, CardState, ReplacementReason, Verdict
+from cardnet.issuance.rules import (
+    ApplicationKind,
+    ApplicationState,
+    CardState,
+    ReplacementReason,
+    Verdict,
+    binding_statement,
+)
 from cardnet.issuance.services import ApplyForRenewal, ApplyForReplacement, ReplaceCard
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from cardnet.membership import services as membership
@@ -282,6 +290,29 @@ def test_the_phone_goes_on_to_the_renewed_card_by_itself(session, world, clock, 
     assert (standing.card_number, standing.card_state) == (new.number, CardState.ACTIVE)
     assert services.activation_figures(session, office["C1"]).activated == 1
     assert office.breaches() == {}
+
+
+def test_a_phone_that_missed_its_renewed_card_hears_how_that_one_stands(session, world, clock):
+    ends = date(2025, 12, 31)
+    office, (card,) = ending_cards(session, world, clock, 1, ends)
+    phone = DeviceKey.make(world)
+    first = activate(session, world, card, LAST4, phone)
+    clock.set(datetime(2025, 12, 1, 2, tzinfo=UTC))
+    batch = services.apply_for_renewal(session, world, ApplyForRenewal(office["U1"])).batch_id
+    office.approve_all_the_way(batch)
+    (new,) = issue(office, batch).cards
+    clock.set(datetime(2026, 1, 1, 2, tzinfo=UTC))
+    services.renew_credential(session, world, services.RenewCredential(card.person_id, phone.public))
+
+    def standing():
+        at = int(world.now().timestamp() * 1000)
+        proof = cose.sign_es256(phone.private, binding_statement(first.index, at))
+        found = services.binding_standing(session, world, services.AskBinding(first.index, at, proof, "192.0.2.1"))
+        return found.state, found.why
+
+    assert standing() == ("live", "renewed")
+    services.suspend_card(session, world, services.ChangeCard(new.card_id, "遗失", person_id=card.person_id))
+    assert standing() == ("suspended", "loss")
 
 
 def test_a_phone_whose_card_was_not_renewed_is_told_where_to_go(session, world, clock):

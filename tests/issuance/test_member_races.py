@@ -14,9 +14,9 @@ from cardnet.kernel.errors import CardnetError
 from cardnet.membership import services as membership
 from cardnet.membership.invariants import INVARIANTS
 from cardnet.membership.member_rules import Ending, Released
-from cardnet.membership.services import phones, scope, standing, transferring
+from cardnet.membership.services import phones, saving, scope, standing, transferring
 from tests.make import membership as make_membership
-from tests.make.racing import ROUNDS, Desk
+from tests.make.racing import ROUNDS, TRIES, Desk
 
 
 @pytest.fixture
@@ -45,6 +45,39 @@ def breaches(desk):
 def count(desk, statement, **given):
     with desk.transaction() as session:
         return session.scalar(text(statement), given)
+
+
+# ---- two files that name the same new people ----
+
+
+def two_files(desk):
+    """Ten people nobody knows, in the files of two units at the same moment, one file the other way round."""
+    serials = desk.next_serials(10)
+    files = [[make_membership.person_row(serial, "B1") for serial in serials],
+             [make_membership.person_row(serial, "B9") for serial in reversed(serials)]]  # fmt: skip
+    return desk.at_once(
+        *(lambda office, rows=rows: membership.save_people(office.session, office.world, rows) for rows in files)
+    )
+
+
+def test_two_files_naming_the_same_new_people_make_each_of_them_once(desk):
+    for _ in range(ROUNDS):
+        first, second = two_files(desk)
+        assert first == second
+        among = {"people": list(first.values())}
+        assert count(desk, "select count(*) from person where id = any(:people)", **among) == 10
+        assert count(desk, "select count(*) from membership where person_id = any(:people)", **among) == 10
+        assert count(desk, "select count(*) from consent where person_id = any(:people)", **among) == 10
+    assert breaches(desk) == set()
+
+
+def test_files_whose_people_stay_new_to_the_second_are_caught(desk, monkeypatch):
+    """The planted bug: somebody the other file made a moment ago is still taken for new."""
+    forgetful = [
+        text(str(one).replace("person_id = p.id, fresh = false", "person_id = p.id")) for one in saving._WRITE_PEOPLE
+    ]
+    monkeypatch.setattr(saving, "_WRITE_PEOPLE", forgetful)
+    assert any(isinstance(one, Exception) for _ in range(TRIES) for one in two_files(desk))
 
 
 # ---- an officer's answer against the clock ----
@@ -87,7 +120,7 @@ def slow_and_unlocked(monkeypatch):
 def test_planted_bug_without_the_locks_the_clock_and_an_answer_collide(desk, clock, monkeypatch):
     slow_and_unlocked(monkeypatch)
     with pytest.raises((AssertionError, AttributeError, TypeError)):
-        for _ in range(20):
+        for _ in range(TRIES):
             answer_against_clock(desk, clock)
 
 
@@ -132,7 +165,7 @@ def test_planted_bug_without_the_persons_lock_two_offices_and_an_end_collide(des
     monkeypatch.setattr(transferring, "locked_standing", lingering(0.05))
     monkeypatch.setattr(standing, "locked_standing", lingering(0.2))
     with pytest.raises(AssertionError):
-        for _ in range(10):
+        for _ in range(TRIES):
             two_offices(desk)
 
 
@@ -162,5 +195,5 @@ def test_planted_bug_without_waiting_for_the_number_two_verify_it_at_once(desk, 
     real = phones.text
     monkeypatch.setattr(phones, "text", lambda sql: real("select pg_sleep(0.05), cast(:index as bytea)" if "advisory" in sql else sql))  # fmt: skip
     with pytest.raises((AssertionError, TypeError)):
-        for _ in range(10):
+        for _ in range(TRIES):
             one_number(desk)

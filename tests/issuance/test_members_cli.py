@@ -59,7 +59,7 @@ def test_a_member_is_found_shown_and_moved(said, office, card):
     assert said("show", card.number, "--as", "U1", code=1) == "person_unknown"
 
 
-def test_standing_tags_and_documents_by_command(said, office, session, card):
+def test_standing_tags_and_documents_by_command(said, office, session, card, tmp_path):
     assert said("retire", card.number, "--on", "2026-11-01", "--as", "U1")["kind"] == "retired"
     tag = said(
         "tag", card.number, "--kind", "model_worker", "--grade", "市级", "--document", "云工〔2026〕9号", "--as", "U1"
@@ -67,6 +67,16 @@ def test_standing_tags_and_documents_by_command(said, office, session, card):
     assert [one["id"] for one in said("show", card.number, "--as", "U1")["tags"] if not one["to"] and one["grade"]] == [
         tag
     ]
+    scan, out = tmp_path / "扫描件.jpg", tmp_path / "原件.jpg"
+    scan.write_bytes(b"\xff\xd8\xff scan")
+    assert said("open-original", tag, "--out", out, "--as", "U1", code=1) == "original_missing"
+    assert said("keep-original", tag, scan, "--as", "U1")["original"] == "image/jpeg"
+    assert said("open-original", tag, "--out", out, "--as", "C1")["original"] == "image/jpeg"
+    assert out.read_bytes() == scan.read_bytes()
+    assert said("open-original", tag, "--out", out, "--as", "U9", code=1) == "person_unknown"
+    scan.write_bytes(b"MZ\x90\x00")
+    hard = ("tag", card.number, "--kind", "hardship", "--document", "云工〔2026〕9号", "--as", "U1", "--original", scan)
+    assert said(*hard, code=1) == "file_type"
     said("end-tag", tag, "--as", "U1")
     assert said("end-tag", tag, "--as", "U1", code=1) == "tag_over"
     right = make_membership.id_number(41)

@@ -30,7 +30,7 @@ def card(office, session, world):
 def rebind(session, world, card, member_session=None):
     phone = DeviceKey.make(world)
     proof = cose.sign_es256(phone.private, rules.rebind_statement(card.number))
-    command = services.RebindCard(card.person_id, card.number, LAST4, phone.public, proof, member_session)
+    command = services.RebindCard(card.person_id, card.number, phone.public, proof, member_session)
     return services.rebind_card(session, world, command)
 
 

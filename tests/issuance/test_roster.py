@@ -90,6 +90,17 @@ def test_a_person_has_one_open_application_and_one_card(office, session, world):
     assert [row.codes for row in check.rows] == [("already_has_card",), ("application_open",), ()]
 
 
+def test_a_mended_roster_sent_whole_again_is_stopped_by_nobody_in_process(office, session):
+    office.give_unit("B1", 5)
+    office.submit(office.roster(0, 1))
+    receipt = office.submit(office.roster(0, 1, 2), mode=RosterMode.ALL_OR_NOTHING)
+    assert (receipt.submitted, receipt.invalid) == (1, 2)
+    assert [row.state for row in services.original_rows(session, receipt.batch_id)] == ["invalid", "invalid", "valid"]
+    with pytest.raises(InvalidInput, match="2 行已在办理，不用再提交。"):
+        office.submit(office.roster(0, 1, department="二车间"))
+    assert office.breaches() == {}
+
+
 def test_who_declines_is_recorded_and_gets_no_application(office, session):
     office.give_unit("B1", 5)
     receipt = office.submit(office.roster(0, 1, consent="否"))

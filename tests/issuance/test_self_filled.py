@@ -191,7 +191,7 @@ def test_only_the_unit_itself_opens_sees_and_takes(office, session, world, poste
     with pytest.raises(NotAllowed, match="out_of_scope"):
         self_filled.open_poster(session, world, OpenPoster(office["U2"], "B1", LAST_DAY))
     with pytest.raises(InvalidInput, match="not_a_unit"):
-        self_filled.open_poster(session, world, OpenPoster(office["D1u"], "D1", LAST_DAY))
+        self_filled.open_poster(session, world, OpenPoster(office["C1"], "C", LAST_DAY))
     for officer in ("U2", "D1u", "C1"):
         with pytest.raises(NotAllowed):
             entries(office, officer)

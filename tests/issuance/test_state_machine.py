@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 
 from cardnet.issuance import services
-from cardnet.issuance.rules import AllocationBasis, HandoutKind, Verdict
+from cardnet.issuance.rules import AllocationBasis, HandoutKind, PhoneChoice, Verdict
 from cardnet.issuance.services import withdrawal
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import CardnetError
@@ -245,15 +245,28 @@ class Life(RuleBasedStateMachine):
         return card, membership.people(self.session, [card.person_id])[card.person_id].id_number[-4:]
 
     @precondition(lambda self: self.cards)
-    @rule(pick=st.integers(0, 50), by_officers_code=st.booleans())
-    def bind_a_phone(self, pick, by_officers_code):
+    @rule(pick=st.integers(0, 50), by_officers_code=st.booleans(), beside=st.booleans())
+    def bind_a_phone(self, pick, by_officers_code, beside=False):
         card, last4 = self.holder(pick)
+        choice = None
         with self.step():
             if by_officers_code:
                 given = services.GiveRebindCode(card.card_id, self.office["C1"])
                 code = services.give_rebind_code(self.session, self.world, given).code
                 card = dataclasses.replace(card, activation_code=code)
-            activate(self.session, self.world, card, last4)
+            phones = services.phones_of(self.session, card.card_id)
+            choice = PhoneChoice(None if beside or not phones else phones[0].index)
+            activate(self.session, self.world, card, last4, choice=choice)
+
+    @rule(count=st.sampled_from([1, 2]))
+    def say_how_many_phones(self, count):
+        self.do("set_phone_policy", services.SetPhonePolicy(count, "区总〔2026〕8号", self.office["C1"]))
+
+    @precondition(lambda self: self.cards)
+    @rule(pick=st.integers(0, 50))
+    def stop_a_phone(self, pick):
+        for phone in services.phones_of(self.session, self.cards[pick % len(self.cards)].card_id)[:1]:
+            self.do("stop_phone", services.StopPhone(phone.index, "旧手机", self.office["C1"]))
 
     @precondition(lambda self: self.cards)
     @rule(pick=st.integers(0, 50), lost=st.sampled_from(list(services.Lost)))
@@ -359,6 +372,10 @@ STORIES = {
     "a lost card's phone goes on": (
         ("cards", "_set_bindings", lambda *_: None), 12, ISSUE, ("bind_a_phone", {"pick": 0, "by_officers_code": False}),
         ("report_loss", {"pick": 0, "lost": services.Lost.CARD}),
+    ),
+    "one phone again, and the other goes on": (
+        ("phones", "_keep_newest", lambda *_: 0), 12, ISSUE, ("say_how_many_phones", {"count": 2}),
+        *(("bind_a_phone", {"pick": 0, "by_officers_code": False}),) * 2, ("say_how_many_phones", {"count": 1}),
     ),
     "a signature without its delivery": (
         ("handouts", "deliver", lambda *_, **__: ()), 12, ISSUE,

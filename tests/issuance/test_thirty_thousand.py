@@ -8,8 +8,9 @@ from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import Conflict
 from tests.make.year_roster import year_roster
 
-SLOWER_MACHINES = 4
-"""Other tests share the machine: the benchmark holds the figures, this only notices a step that grew wild."""
+SLOWER_MACHINES = 12
+"""Other tests share the machine, which may stand still: the benchmark holds the figures, this only notices a step that
+goes from row to row."""
 
 
 def test_thirty_thousand_people_get_their_cards(committing_app, world):

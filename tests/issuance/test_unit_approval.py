@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from cardnet.issuance import services
+from cardnet.issuance.names_to_sign import names_to_sign
 from cardnet.issuance.rules import ApplicationState, Verdict
 from cardnet.issuance.rules.unit_approval import ApprovalKind
 from cardnet.issuance.services import desk
@@ -143,6 +144,9 @@ def test_a_unit_with_two_officers_reviews_in_the_system(office, session, world):
     batch = office.submit(office.roster(5)).batch_id
     with pytest.raises(Conflict, match="unit_has_reviewer"):
         ask(office, batch, ApprovalKind.LINK, unit="B1", officer="U1")
+    codes = ("B1", "B2", "D1", "C")
+    told = services.officers_of_units(session, [office.unions[code] for code in codes], "/")
+    assert [told.get(office.unions[code].id) for code in codes] == [2, 1, 2, None]
 
 
 def test_only_the_units_own_rows_of_a_mixed_batch_are_confirmed(office, session, world):
@@ -152,8 +156,9 @@ def test_only_the_units_own_rows_of_a_mixed_batch_are_confirmed(office, session,
     batch = office.submit(content, "C", "C1").batch_id
     with pytest.raises(NotAllowed, match="out_of_scope"):
         ask(office, batch, ApprovalKind.LINK, officer="U9")
-    with pytest.raises(Conflict, match="unit_has_reviewer"):
-        ask(office, batch, ApprovalKind.LINK, unit="D1", officer="C1")
+    for above in ("D1", "C"):
+        with pytest.raises(Conflict, match="unit_has_reviewer"):
+            ask(office, batch, ApprovalKind.LINK, unit=above, officer="C1")
     assert decide(office, ask(office, batch, ApprovalKind.LINK)).rows == 1
     assert [str(line.state) for line in lines_of(session, batch)] == ["in_review", "submitted"]
 
@@ -167,6 +172,42 @@ def test_the_sheet_has_every_person_and_room_for_the_stamp(office, session, worl
     assert sum(page.count("周桂林") for page in pages) == count
     assert "盖章" in pages[-1]
     assert all(asked.number in page for page in pages)
+
+
+@pytest.mark.parametrize(
+    ("count", "sheets", "kind"), [(1, 1, "link"), (23, 1, "summary"), (24, 2, "link"), (51, 3, "link")]
+)
+def test_the_list_to_sign_has_every_person_numbered_pages_and_the_code_of_the_approval(
+    office, session, world, count, sheets, kind
+):
+    batch = office.submit(office.roster(*range(100, 100 + count), unit="B2"), "B2", "U2").batch_id
+    asked = ask(office, batch, ApprovalKind(kind))
+    listed = services.list_to_sign(session, world, office["U2"], asked.approval_id)
+    pages = pages_of(names_to_sign(listed))
+    assert len(pages) == sheets
+    assert sum(page.count("周桂林") for page in pages) == count
+    for number, page in enumerate(pages, start=1):
+        for words in (
+            listed.line.check_code,
+            asked.number,
+            f"第 {number} 页，共 {sheets} 页",
+            "信息无误",
+            "同意办卡",
+            "本人签名",
+        ):
+            assert words in page, words
+        assert "319900" in page
+        assert make_membership.id_number(100) not in page
+    assert names_to_sign(listed) == names_to_sign(listed)
+
+
+def test_a_list_that_has_changed_or_was_answered_is_not_signed_any_more(office, batch, session, world):
+    asked = ask(office, batch, ApprovalKind.LINK)
+    with pytest.raises(NotFound):
+        services.list_to_sign(session, world, office["U9"], asked.approval_id)
+    decide(office, asked)
+    with pytest.raises(Conflict, match="list_changed"):
+        services.list_to_sign(session, world, office["U2"], asked.approval_id)
 
 
 def test_a_link_sent_to_the_chairs_phone_is_never_shown_to_the_officer(office, batch, session, world):

@@ -103,6 +103,10 @@ def test_holds_move_in_the_order_of_submission_and_who_finds_no_room_stands_firs
     services.allocate_quota(session, world, services.MoveQuota(2026, "C", "D1", 3))
     preview = services.preview_year_end(session, 2025)
     assert (preview.carried, preview.requeued, preview.waiting) == (0, 5, 2)
+    # Each union is told its own: a neighbour's year ends without these people.
+    assert services.preview_year_end(session, 2025, "/C/D1/B1/") == preview
+    elsewhere = services.preview_year_end(session, 2025, "/C/D1/B2/")
+    assert (elsewhere.used, elsewhere.requeued, elsewhere.waiting, elsewhere.unused) == (0, 0, 0, 0)
     services.allocate_quota(session, world, services.MoveQuota(2026, "D1", "B1", 3))
     # The newcomer of December waited in 2026 and is offered the first place; two are left for five holds.
     end = close(office, 2025)

@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime
 
 import psycopg
 import pytest
+from psycopg.pq import ExecStatus
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from cardnet.kernel.db import transaction
-from cardnet.kernel.statement import Lost, Statement, lost, or_lost, settled, without_begin
+from cardnet.kernel.statement import Lost, Question, Statement, lost, or_lost, settled, without_begin
 
 ECHO = Statement(
     "select %(id)s::uuid, %(n)s::bigint, %(word)s::text, %(bytes)s::bytea, %(day)s::date, %(at)s::timestamptz, "
@@ -76,25 +77,41 @@ def test_a_lost_connection_is_an_operational_error_and_the_next_one_works(commit
             assert ECHO.one(session, GIVEN)[1] == 5
 
 
-def test_other_threads_run_while_one_waits_for_the_database(committing_app):
-    nap = Statement("select pg_sleep(%(seconds)s)::text")
-    ready = threading.Event()
+def test_an_error_that_is_not_the_servers_own_is_a_lost_connection(committing_app):
+    """A server that crashes says farewell without a code, and the driver calls the line open still."""
+    with committing_app.app_context():
+        with pytest.raises(OperationalError), transaction() as session:
+            ECHO.one(session, GIVEN)
+            line = session.line()
+            told = line._error_of(line.pgconn.make_empty_result(ExecStatus.FATAL_ERROR))
+            assert isinstance(told, psycopg.OperationalError)
+        with transaction() as session:
+            assert ECHO.one(session, GIVEN)[1] == 5
+
+
+def test_other_threads_run_while_one_waits_for_the_database(committing_app, fresh_database):
+    """The other thread lets go of what the first waits for; it could not while that one held Python's lock."""
+    lock = Statement("select pg_advisory_xact_lock(%(key)s)::text")
+    ended = []
 
     def wait() -> None:
         with committing_app.app_context(), transaction() as session:
-            ECHO.one(session, GIVEN)
-            ready.set()
-            nap.one(session, {"seconds": 0.5})
+            session.execute(text("set local lock_timeout = '60s'"))
+            lock.one(session, {"key": 7})
+            ended.append("had it")
 
-    thread = threading.Thread(target=wait)
-    thread.start()
-    ready.wait(5)
-    begun, turns = time.monotonic(), 0
-    while thread.is_alive():
-        turns += 1
-        time.sleep(0.001)
-    assert turns > 20
-    assert time.monotonic() - begun > 0.3
+    with psycopg.connect(fresh_database, autocommit=True) as other:
+        other.execute("select pg_advisory_lock(7)")
+        thread = threading.Thread(target=wait)
+        thread.start()
+        while other.execute("select count(*) from pg_locks where locktype = 'advisory' and not granted").fetchone() == (
+            0,
+        ):
+            assert thread.is_alive()
+            time.sleep(0.001)
+        other.execute("select pg_advisory_unlock(7)")
+        thread.join()
+    assert ended == ["had it"]
 
 
 def test_what_is_prepared_outlives_a_rollback(committing_app):
@@ -125,6 +142,40 @@ def test_a_statement_whose_result_changed_works_again_at_the_next_try(committing
             everything.one(session, {})
         with transaction() as session:
             assert everything.one(session, {}) == (1, 2)
+
+
+def both(session, first: Question, given, second: Question, asked):
+    """The rows of two questions that travel together: the first one's as it was heard, the second one's as given."""
+    heard: list[object] = []
+    first.later(session, given, lambda row, error: heard.append(error or row))
+    return second.one_or_none(session, asked), heard
+
+
+def test_two_questions_are_one_and_each_hears_its_own_row(session):
+    pair = Question("select %(n)s::bigint, %(word)s::text, 'x' as n")
+    single = Question(
+        "with w as materialized (select %(word)s::text as n) select n, %(n)s::bigint from w where %(yes)s"
+    )
+    given, other = {"n": 5, "word": "甲"}, {"n": 9, "word": "乙", "yes": True}
+    session.connection()
+    for nothing in (other | {"yes": False}, other):
+        row, none = ("乙", 9) if nothing["yes"] else None, nothing
+        assert both(session, pair, given, single, nothing) == (row, [(5, "甲", "x")])
+        assert both(session, single, none, pair, given) == ((5, "甲", "x"), [row])
+    nulls = {"n": None, "word": None}
+    assert both(session, pair, nulls, pair, nulls) == ((None, None, "x"), [(None, None, "x")])
+
+
+def test_an_error_of_either_question_is_heard_by_the_first_and_raised(session):
+    good, bad = Question("select %(n)s::bigint"), Question("select 1 / %(n)s::int")
+    for first, second, zero in ((good, bad, (1, 0)), (bad, good, (0, 1))):
+        SAVEPOINT.one_or_none(session, {})
+        heard: list[object] = []
+        first.later(session, {"n": zero[0]}, lambda _, error, heard=heard: heard.append(error))
+        with pytest.raises(DBAPIError):
+            second.one(session, {"n": zero[1]})
+        assert isinstance(heard[0], DBAPIError)
+        BACK.one_or_none(session, {})
 
 
 NOTE = Statement("insert into rule_parameter_note (word) values (%(word)s) on conflict do nothing returning word")

@@ -13,6 +13,7 @@ from cardnet.access.rules import Principal, Role
 from cardnet.kernel.world import World
 
 BASE = "/api/v1"
+NONE: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -27,17 +28,27 @@ class Program:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
 
-    def get(self, path: str, **query: Any) -> TestResponse:
-        return self.client.get(BASE + path, query_string=query, headers=self.headers)
+    def get(self, path: str, headers: dict[str, str] = NONE, **query: Any) -> TestResponse:
+        return self.client.get(BASE + path, query_string=query, headers=self.headers | headers)
 
-    def post(self, path: str, body: object = None, key: str = "", **more: Any) -> TestResponse:
-        headers = self.headers | ({"Idempotency-Key": key} if key else {})
+    def post(
+        self, path: str, body: object = None, key: str = "", headers: dict[str, str] = NONE, **more: Any
+    ) -> TestResponse:
+        headers = self.headers | ({"Idempotency-Key": key} if key else {}) | headers
         return self.client.post(BASE + path, json={} if body is None else body, headers=headers, **more)
 
-    def send_file(self, path: str, content: bytes, media_type: str = "text/csv", **query: Any) -> TestResponse:
-        return self.client.post(
-            BASE + path, data=content, content_type=media_type, query_string=query, headers=self.headers
-        )
+    def send_file(
+        self,
+        path: str,
+        content: bytes,
+        media_type: str = "text/csv",
+        *,
+        key: str = "",
+        headers: dict[str, str] = NONE,
+        **query: Any,
+    ) -> TestResponse:
+        headers = self.headers | ({"Idempotency-Key": key} if key else {}) | headers
+        return self.client.post(BASE + path, data=content, content_type=media_type, query_string=query, headers=headers)
 
 
 def make_program(client: FlaskClient, session: Session, world: World, principal: Principal) -> Program:

@@ -31,6 +31,7 @@ from tests.make import issuance as make_issuance
 from tests.make import membership as make_membership
 from tests.make.issuance import Office, make_office
 from tests.make.merchants import make_till
+from tests.make.ready import ready
 
 EVER = date(2020, 1, 1)
 """The day programs of tests come into force unless the test is about it."""
@@ -105,7 +106,9 @@ class Shop:
     ) -> services.RuleView:
         """A program with one approved version."""
         officer = self.office["C1"]
-        command = services.CreateProgram(code, code, kind, "云工〔2026〕8号", officer.union_id, officer, **other)
+        command = services.CreateProgram(
+            code, other.pop("name", code), kind, "云工〔2026〕8号", officer.union_id, officer, **other
+        )
         services.create_program(self.session, self.world, command)
         return self.version(code, body, since, until)
 
@@ -173,9 +176,15 @@ class Shop:
         return level.available, level.held, level.used
 
 
-def make_shop(session: Session, world: World, merchant: str = "M1001", category: str = "health") -> Shop:
+def make_shop(session: Session, world: World) -> Shop:
+    """An office and one till, at M1001; neither members nor programs yet."""
+    return ready(session, world, "benefits") or open_shop(session, world)
+
+
+def open_shop(session: Session, world: World) -> Shop:
+    """The same, by the services."""
     office = make_office(session, world)
-    return Shop(session, world, office, make_till(session, world, merchant, category=category).venue)
+    return Shop(session, world, office, make_till(session, world, "M1001", category="health").venue)
 
 
 def rule(calc: Mapping[str, Any], *when: Mapping[str, Any], **other: Any) -> dict[str, Any]:
@@ -236,7 +245,7 @@ def all_at_once(app: Flask, acts: Sequence[Callable[[Session], Any]]) -> list[An
     barrier = threading.Barrier(len(acts))
 
     def run(act: Callable[[Session], Any]) -> Any:
-        barrier.wait(30)
+        barrier.wait(60)
         try:
             with committed(app) as session:
                 return act(session)

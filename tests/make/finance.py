@@ -53,6 +53,7 @@ def _our(
     discount=1_400,
     within=True,
     foreign=False,
+    paired=None,
 ):
     at = day_no(day) * 86_400 + no * 1_000 if at is None else at
     ref = f"R-{id}" if ref is None else ref
@@ -71,6 +72,7 @@ def _our(
         gross,
         within,
         foreign,
+        None if paired is None else day_no(paired),
     )
 
 

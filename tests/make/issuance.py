@@ -15,11 +15,12 @@ from cardnet.credential.device import DeviceKey
 from cardnet.credential.verify import Accepted, Rejected, VerifyContext, verify
 from cardnet.issuance import services
 from cardnet.issuance.invariants import INVARIANTS
-from cardnet.issuance.rules import ApplicationState, RosterMode, Verdict
+from cardnet.issuance.rules import ApplicationState, PhoneChoice, RosterMode, Verdict
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.world import World
 from cardnet.membership.rules import Tier, UnionNode
 from tests.make import membership as make_membership
+from tests.make.ready import ready
 
 ROLE = {
     Tier.UNIT: Role.UNIT_OFFICER,
@@ -120,6 +121,11 @@ class Office:
 
 def make_office(session: Session, world: World) -> Office:
     """The tree and its officers, and the issuer's keys; nobody and no quota yet."""
+    return ready(session, world, "office") or open_office(session, world)
+
+
+def open_office(session: Session, world: World) -> Office:
+    """The same, by the services."""
     unions = make_membership.tree(session, world)
     office = Office(session, world, unions)
     for name, code in (
@@ -172,15 +178,17 @@ def breaches(session: Session) -> dict[str, list[object]]:
 
 
 def activate(
-    session: Session, world: World, card: services.IssuedCard, id_last4: str, phone: DeviceKey | None = None
-) -> services.Activation | services.ActivationRefused:
+    session: Session, world: World, card: services.IssuedCard, id_last4: str, phone: DeviceKey | None = None,
+    choice: PhoneChoice | None = None,
+) -> services.Activation | services.ActivationRefused:  # fmt: skip
     """A phone activates a card."""
     phone = phone or DeviceKey.make(world)
     return services.activate_card(
         session,
         world,
         services.ActivateCard(
-            card.number, card.activation_code, id_last4, phone.public, phone.activation_proof(card.number, card.activation_code)
+            card.number, card.activation_code, id_last4, phone.public, phone.activation_proof(card.number, card.activation_code),
+            choice=choice,
         ),
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What a member does with the wallet's page, for the journeys of more than one page."""
 
 from dataclasses import dataclass
+from io import BytesIO
 
 import zxingcpp
 from PIL import Image
@@ -26,22 +27,30 @@ def activate(page: Page, card: Card) -> None:
     page.get_by_label("激活码是什么？").fill(card.activation_code.lower())
     page.get_by_role("button", name="下一步").click()
     page.get_by_label("证件号码的最后四位？").fill(card.last4)
-    page.get_by_role("button", name="激活").click()
+    page.get_by_role("button", name="激活", exact=True).click()
     agree(page)
 
 
 def agree(page: Page) -> None:
-    """The three questions after an activation, left as they stand."""
+    """The three questions after an activation: yes to the card, the others left as they stand."""
     expect(page.locator("#agree")).to_be_visible()
+    page.locator("#agree-card").check()
     page.get_by_role("button", name="继续").click()
     expect(page.locator("#card")).to_be_visible()
+
+
+def read_square(picture: bytes) -> str:
+    """What a phone's camera reads off a square on a screen."""
+    with Image.open(BytesIO(picture)) as shown:
+        (found,) = zxingcpp.read_barcodes(shown)
+    return str(found.text)
 
 
 def code_on(page: Page, name: str) -> str:
     """The text a scanner reads off a screenshot of the page."""
     expect(page.locator("#code")).to_be_visible()
-    while page.locator("#code").bounding_box()["width"] < 200:
-        page.wait_for_timeout(50)
+    # A function: a bare expression is evaluated at every look, and the page allows that to nobody.
+    page.wait_for_function("() => document.querySelector('#code').clientWidth >= 200")
     with Image.open(keep(page, name)) as picture:
         found = zxingcpp.read_barcodes(picture)
     assert len(found) == 1, "the screen shows exactly one code"

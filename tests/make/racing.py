@@ -9,6 +9,10 @@ from tests.make.issuance import Office, breaches, make_office
 ROUNDS = int(os.environ.get("CARDNET_ROUNDS", "5"))
 """How often a race is run; 200 in the long programme (T3)."""
 
+TRIES = 30
+"""How often a race with a planted bug is run until the bug shows: usually once, but a machine may stand still when the
+two should meet."""
+
 
 class Desk:
     """An app whose transactions commit, with the scenario's office in it."""
@@ -46,7 +50,8 @@ class Desk:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(300)
+            assert not thread.is_alive(), "somebody waits for ever"
         return results
 
     def next_serials(self, count):

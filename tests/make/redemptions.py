@@ -30,6 +30,7 @@ from cardnet.ledger.services import MakePool, make_pool
 from tests.make.issuance import Office, activate, make_office, make_officer
 from tests.make.membership import id_number
 from tests.make.merchants import Till, make_till, second_till
+from tests.make.ready import ready
 
 BASE = "/merchant/v1"
 _DOCUMENT = "云工〔2026〕8号"
@@ -49,8 +50,8 @@ class Phone:
     credential: bytes
     index: int
 
-    def code(self, world: World, audience: str | None = None) -> str:
-        return self.key.code(self.credential, world, audience)
+    def code(self, world: World, audience: str | None = None, nonce: bytes | None = None) -> str:
+        return self.key.code(self.credential, world, audience, nonce)
 
 
 @dataclass
@@ -130,6 +131,21 @@ def make_shop(
     floor_fen: int | None = None,
 ) -> Shop:
     """Everything a redemption needs, through the real services."""
+    usual = (pool_fen, max_n, floor_fen) == (50_000_000, 1, None)
+    return (usual and ready(session, world, f"shop of {people}")) or open_shop(
+        session, world, people, pool_fen, max_n, floor_fen
+    )
+
+
+def open_shop(
+    session: Session,
+    world: World,
+    people: int,
+    pool_fen: int = 50_000_000,
+    max_n: int = 1,
+    floor_fen: int | None = None,
+) -> Shop:
+    """The same, by the services."""
     office = make_office(session, world)
     shop = Shop(session, world, office)
     for serial, card in enumerate(office.issue(*range(people))):

@@ -2,6 +2,7 @@
 
 import csv
 import lzma
+import os
 from pathlib import Path
 
 import xlsxwriter
@@ -16,8 +17,10 @@ def year_roster() -> Path:
         return target
     with lzma.open(ACCEPTANCE / "roster-30000.csv.xz", "rt", encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    with xlsxwriter.Workbook(target.with_suffix(".new"), {"constant_memory": True}) as book:
+    # Two runs that begin together write a file each; either may be the one that stays.
+    new = target.with_suffix(f".{os.getpid()}")
+    with xlsxwriter.Workbook(new, {"constant_memory": True}) as book:
         sheet = book.add_worksheet("会员信息采集表")
         for number, row in enumerate(rows):
             sheet.write_row(number, 0, row)
-    return target.with_suffix(".new").rename(target)
+    return new.replace(target)

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from cardnet.access import services as access
 from cardnet.access.rules import Role
@@ -122,7 +123,7 @@ def test_whoever_left_is_no_member_and_joins_again_only_alive(session, world, of
 
 
 def test_a_tag_carries_its_document_and_its_hash_and_is_ended_not_deleted(session, world, officers, person):
-    give = services.GiveTag(person, TagKind.MODEL_WORKER, officers["B1"], "市级", "云工〔2026〕9号", date(2026, 5, 1), None, b"scan")  # fmt: skip
+    give = services.GiveTag(person, TagKind.MODEL_WORKER, officers["B1"], "市级", "云工〔2026〕9号", date(2026, 5, 1), None, hashlib.sha256(b"scan").digest())  # fmt: skip
     tag = services.give_tag(session, world, give)
     assert tag.document_sha256 == hashlib.sha256(b"scan").hexdigest()
     with pytest.raises(Conflict):
@@ -137,7 +138,54 @@ def test_a_tag_carries_its_document_and_its_hash_and_is_ended_not_deleted(sessio
     with pytest.raises(Conflict):
         services.end_tag(session, world, services.EndTag(tag.id, officers["B1"]))
     # And given again later, by another document.
-    services.give_tag(session, world, replace(give, from_on=today, document="云工〔2027〕1号", content=None))
+    services.give_tag(session, world, replace(give, from_on=today, document="云工〔2027〕1号", sha256=None))
+
+
+PDF = b"%PDF-1.7 \xe4\xba\x91"
+
+
+def test_the_original_of_a_tag_is_sealed_opened_on_record_and_the_newest_counts(session, world, officers, person):
+    give = services.GiveTag(person, TagKind.HARDSHIP, officers["B1"], "", "云工〔2026〕9号", original=PDF)
+    tag = services.give_tag(session, world, give)
+    assert (tag.original, tag.document_sha256) == ("application/pdf", hashlib.sha256(PDF).hexdigest())
+    assert PDF not in session.scalar(text("select content from tag_original"))
+    better = services.KeepTagOriginal(tag.id, officers["D1"], b"\xff\xd8\xff better")
+    assert services.keep_tag_original(session, world, better).original == "image/jpeg"
+    opened = services.open_tag_original(session, world, officers["B1"], tag.id)
+    assert (opened.media_type, opened.content) == ("image/jpeg", better.content)
+    assert opened.filename.startswith("hardship-") and opened.filename.endswith(".jpg")
+    assert services.tags_of(session, person)[0].original == "image/jpeg"
+    for act in (
+        lambda: services.open_tag_original(session, world, officers["B9"], tag.id),
+        lambda: services.keep_tag_original(session, world, replace(better, officer=officers["B9"])),
+    ):
+        with pytest.raises(NotFound) as refused:
+            act()
+        assert refused.value.code == "person_unknown"
+    trail = access.trail(session, access.TrailQuery("/", subject_id=str(person)), 10)
+    assert [line.action for line in reversed(trail)] == [
+        "member.tag", "member.keep_original", "member.keep_original", "member.open_original",
+    ]  # fmt: skip
+    with pytest.raises(DBAPIError), session.begin_nested():
+        session.execute(text("delete from tag_original"))
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "file_empty"),
+        (b"MZ\x90\x00 a program named scan.pdf", "file_type"),
+        (b"<html>", "file_type"),
+        (b"PK\x03\x04 a document", "file_type"),
+        (PDF + b"0" * (10 << 20), "file_too_large"),
+    ],
+)
+def test_what_is_no_scan_is_not_kept_and_gives_no_tag(session, world, officers, person, content, code):
+    give = services.GiveTag(person, TagKind.HARDSHIP, officers["B1"], "", "云工〔2026〕9号", original=content)
+    with pytest.raises(InvalidInput) as refused, session.begin_nested():
+        services.give_tag(session, world, give)
+    assert refused.value.code == code
+    assert services.tags_of(session, person) == ()
 
 
 @pytest.mark.parametrize(
@@ -241,7 +289,7 @@ def test_two_files_of_one_person_are_found_and_merged_and_both_documents_lead_to
     (pair,) = services.suspected_duplicates(session, officers["C"])
     assert {pair.first.id, pair.second.id} == {keep, other}
     assert pair.reasons == ("name_birth", "phone_birth", "phone_name")
-    services.give_tag(session, world, services.GiveTag(other, TagKind.HARDSHIP, officers["B9"], "", "云工〔2026〕9号"))
+    tag = services.give_tag(session, world, services.GiveTag(other, TagKind.HARDSHIP, officers["B9"], "", "云工〔2026〕9号", original=PDF))  # fmt: skip
     services.merge_people(session, world, services.MergePeople(keep, other, officers["C"], "核对过护照"))
     assert services.suspected_duplicates(session, officers["C"]) == ()
     assert services.people_of_document(session, "E12345678") == services.people_of_document(session, make.id_number(0)) == {keep}  # fmt: skip
@@ -251,6 +299,9 @@ def test_two_files_of_one_person_are_found_and_merged_and_both_documents_lead_to
     file = services.open_file(session, world, officers["C"], keep)
     assert file.ids == (keep, other) and {m.union.code for m in file.memberships} == {"B1", "B9"}
     assert services.people_with_tags(session, ["hardship"], day_of(world.now())) >= {keep}
+    assert services.open_tag_original(session, world, officers["B1"], tag.id).content == PDF, (
+        "it stands in their file now"
+    )
     assert session.scalar(text("select count(*) from person")) == 2
     with pytest.raises(Conflict):
         services.merge_people(session, world, services.MergePeople(keep, other, officers["C"]))

@@ -9,11 +9,12 @@ from sqlalchemy import text
 
 from cardnet.kernel.calendar import local
 from cardnet.kernel.errors import CardnetError
+from cardnet.kernel.paper import wrapped
 from cardnet.kernel.vault import vault_of
 from cardnet.membership import cli
 from cardnet.membership.notices import rules
 from cardnet.membership.notices.rules import Accepted, Later, NoticeKind, Reach, Reason, RefusedForGood, Way
-from cardnet.membership.notices.slips import NoticeSlip, slip_sheets, wrapped
+from cardnet.membership.notices.slips import NoticeSlip, slip_sheets
 from cardnet.membership.services import notices
 from cardnet.membership.services.notices import desk
 from tests.make import membership as make_membership
@@ -96,7 +97,14 @@ def test_no_phone_rings_between_nine_and_eight(asked, goes):
 
 @pytest.mark.parametrize("kind", NoticeKind)
 def test_every_notice_fits_one_message_says_what_to_do_and_where_to_ask(kind):
-    words = rules.sentence(kind, "欧阳海燕", "021-67812351", {"until": "11月28日10时", "begins": "12月31日"})
+    values = {
+        "until": "11月28日10时",
+        "begins": "12月31日",
+        "when": "28日10:05",
+        "shop": "云间工人…",
+        "saved": "1,000.00",
+    }
+    words = rules.sentence(kind, "欧阳海燕", "021-67812351", values)
     assert len(f"【云间区总工会】{words}") <= rules.ONE_SMS
     assert "咨询021-67812351" in words and "请" in words
 

@@ -1,4 +1,4 @@
-"""The result workbook: the same cells, two more columns, nothing that runs."""
+"""The result workbook: the same cells, three more columns, nothing that runs."""
 
 import io
 import zipfile
@@ -18,15 +18,18 @@ def test_the_cells_that_were_sent_come_back_in_their_places():
     sent = read(content).rows
     back = read(result_workbook(check(read_sheet(content), CONTEXT))).rows
     assert [list(row[: len(old)]) for row, old in zip(back, sent, strict=True)] == [list(row) for row in sent]
-    assert back[1][18:] == ["状态", "原因"]
+    assert back[1][18:] == ["状态", "原因", "代码"]
     assert back[13][18] == "需要改正"
     assert "校验位" in back[13][19]
+    assert back[13][20] == "id_checksum"
 
 
-def test_a_result_of_a_result_has_the_two_columns_once():
+def test_a_result_of_a_result_has_its_columns_once_also_where_they_were_two():
     first = result_workbook(check(read_sheet((ACCEPTANCE / "roster-messy.utf8.csv").read_bytes()), CONTEXT))
     second = result_workbook(check(read_sheet(first), CONTEXT))
     assert read(second).rows == read(first).rows
+    of_two = xlsx_file([row[:20] for row in read(first).rows])
+    assert read(result_workbook(check(read_sheet(of_two), CONTEXT))).rows[1] == read(first).rows[1]
 
 
 def test_no_cell_becomes_a_formula_or_a_link():

@@ -150,9 +150,27 @@ def test_what_is_on_record_about_a_person(known, found):
     assert codes(checked(roster_line(1), context=dataclasses.replace(CONTEXT, known={key: known}))) == found
 
 
+@pytest.mark.parametrize(
+    ("line", "path", "running"),
+    [
+        ({}, "/C/D1/B1/", True),
+        ({}, "/C/D1/B2/", False),
+        ({"phone": "x"}, "/C/D1/B1/", False),
+        ({"consent": "否"}, "/C/D1/B1/", False),
+    ],
+)
+def test_a_row_its_own_unit_is_at_work_on_is_nothing_to_mend_and_keeps_its_code(line, path, running):
+    known = {plain_key(IdType.RESIDENT, id_number(1)): KnownPerson(application_open=True, application_path=path)}
+    result = checked(roster_line(1, **line), context=dataclasses.replace(CONTEXT, known=known))
+    row = result.rows[0]
+    assert "application_open" in row.codes
+    assert (str(row.status), row.shown) == ("invalid", "running" if running else "invalid")
+    assert (result.invalid, result.running, result.to_mend) == (1, int(running), int(not running))
+
+
 def test_rows_beyond_the_quota_are_warned_and_rows_that_need_no_card_take_no_place():
     lines = [roster_line(1, consent="否"), roster_line(2, phone="x"), roster_line(3), roster_line(4), roster_line(5)]
-    result = checked(*lines, context=dataclasses.replace(CONTEXT, quota_free=1))
+    result = checked(*lines, context=dataclasses.replace(CONTEXT, quota_free={"B1": 1}))
     assert [codes(result, row) for row in range(5)] == [[], ["phone_format"], [], ["quota_short"], ["quota_short"]]
     assert (result.quota_needed, result.quota_free) == (3, 1)
 
@@ -171,7 +189,7 @@ def test_scenario_s21_the_dry_run():
         csv_file(roster_cells(lines), "utf-8"),
         xlsx_file(roster_cells(lines)),
     ):
-        result = check(read_sheet(content), dataclasses.replace(CONTEXT, quota_free=1))
+        result = check(read_sheet(content), dataclasses.replace(CONTEXT, quota_free={"B1": 1}))
         errors = [(f.line, f.code) for f in result.findings if f.severity is Severity.ERROR]
         assert errors == [(3, "id_checksum"), (4, "duplicate_in_file"), (5, "unit_unknown")]
         assert "第 2 行" in next(f.message for f in result.findings if f.code == "duplicate_in_file")
@@ -191,6 +209,20 @@ def test_a_file_of_three_columns_is_enough_for_a_register_and_says_what_a_roster
     result = check(table, CONTEXT)
     assert codes(result) == ["consent_missing", "employment_not_eligible"]
     assert {notice[:8] for notice in result.notices} == {"表里没有“用工形", "表里没有“本人同"}
+
+
+def test_a_missing_column_is_told_once_with_what_to_write_and_the_rows_only_point_to_it():
+    cells = roster_cells([roster_line(serial) for serial in range(3)])
+    at = cells[0].index("用工形式")
+    report = check(Table("", [[*row[:at], *row[at + 1 :]] for row in cells]), CONTEXT)
+    (told,) = [notice for notice in report.notices if "用工形式" in notice]
+    assert "所以每一行都缺这一项" in told and "劳务派遣" in told
+    for row in range(3):
+        assert codes(report, row) == [FindingCode.EMPLOYMENT_NOT_ELIGIBLE]
+        assert report.rows[row].findings[-1].message == "缺“用工形式”列：请补上这一列。"
+    assert report.invalid == 3
+    # A cell left empty in a column that is there is told at its row, as before.
+    assert "没有填写" in checked(roster_line(1, employment="")).rows[0].findings[-1].message
 
 
 def test_without_a_column_of_names_or_numbers_the_file_is_refused():

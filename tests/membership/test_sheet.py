@@ -74,6 +74,53 @@ def test_headings_are_recognised_with_what_offices_write_around_them(heading):
     assert Column.NAME in find_people(Table("", [[heading, "证件号码"], ["周桂林", id_number(1)]])).header.columns
 
 
+@pytest.mark.parametrize(
+    ("column", "heading"),
+    [
+        (Column.CONSENT, "是否自愿同意办理会员卡"),
+        (Column.CONSENT, "本人是否愿意\n申领工会卡（签名）"),
+        (Column.PHONE, "会员常用手机号"),
+        (Column.EMPLOYMENT, "用工关系类型"),
+        (Column.ID_NUMBER, "职工身份证号(18位)"),
+        (Column.ID_TYPE, "所持证件的种类"),
+        (Column.NAME, "工会会员姓名"),
+    ],
+)
+def test_a_heading_nobody_else_uses_is_read_by_what_it_is_made_of_and_the_officer_is_told(column, heading):
+    wanted = (Column.NAME, Column.ID_TYPE, Column.ID_NUMBER, Column.PHONE, Column.EMPLOYMENT, Column.CONSENT)
+    headings = [heading if one is column else str(one) for one in wanted]
+    sheet = find_people(Table("", [[*headings, "家属手机", "同意公示日期"], [str(at) for at in range(8)]]))
+    assert sheet.header.columns == {one: at for at, one in enumerate(wanted)}
+    assert [f"当作“{column}”来读" in notice for notice in sheet.notices] == [True]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "是否愿意参加互助保障",
+        "本人是否同意加入工会",
+        "是否同意个人信息处理",
+        "疗休养是否同意",
+        "是否愿意申请困难帮扶",
+        "是否同意参加活动",
+    ],
+)
+def test_a_yes_to_something_else_is_no_yes_to_the_card(heading):
+    rows = [["姓名", "证件号码", "手机号码", heading], ["周桂林", id_number(1), "13800000001", "是"]]
+    assert Column.CONSENT not in find_people(Table("", rows)).header.columns
+
+
+def test_a_document_number_of_employees_is_not_their_employment_as_well():
+    rows = [["姓名", "职工身份证号(18位)", "手机号码"], ["周桂林", id_number(1), "13800000001"]]
+    columns = find_people(Table("", rows)).header.columns
+    assert (columns[Column.ID_NUMBER], columns.get(Column.EMPLOYMENT)) == (1, None)
+
+
+def test_of_two_headings_that_could_both_be_meant_neither_is_taken():
+    rows = [["姓名", "身份证号码", "常用手机号", "备用手机号"], ["周桂林", id_number(1), "1", "2"]]
+    assert Column.PHONE not in find_people(Table("", rows)).header.columns
+
+
 def test_two_lines_of_header_count_as_one():
     rows = [
         ["序号", "基本信息", "", "", "联系方式", "", "备注"],

@@ -8,7 +8,6 @@ import shutil
 import signal
 import threading
 import time
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -19,6 +18,7 @@ from cardnet.kernel.postgres import start
 from cardnet.merchant_api.invariants import INVARIANTS as KEYS
 from cardnet.migrations import schema
 from tests.conftest import make_app
+from tests.make.ground import disk_folder
 from tests.make.redemptions import make_shop, new_key
 
 KILLS = int(os.environ.get("CARDNET_KILLS", "3"))
@@ -29,8 +29,7 @@ THREADS = 4
 @pytest.fixture(scope="module")
 def victim():
     """A server of its own: the suite's must not be killed."""
-    root = Path("/var/lib/cardnet-test") if os.geteuid() == 0 else Path.home() / ".cache" / "cardnet-test"
-    folder = root / f"victim-{os.getpid()}"
+    folder = disk_folder(f"victim-{os.getpid()}")
     running = start(folder)
     yield running
     running.stop()
@@ -49,25 +48,27 @@ def shop_and_app(victim, data_folder, world):
         app.extensions["cardnet.sessions"].bind.dispose()
 
 
-def kill(url: str) -> None:
+def kill(url: str) -> bool:
     """SIGKILL one of the server's processes: all its memory is given up and the log is played again."""
-    with contextlib.suppress(psycopg.Error), psycopg.connect(url, connect_timeout=2) as connection:
+    killed = False
+    with contextlib.suppress(psycopg.Error), psycopg.connect(url, connect_timeout=10) as connection:
         found = connection.execute(
             "select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() limit 1"
         ).fetchone()
         if found:
             os.kill(found[0], signal.SIGKILL)
+            killed = True
+    return killed
 
 
-def trade(shop, app, person, until, acknowledged, replays):
-    """One till: sells until the time is over, and sends each sale again until it is answered."""
+def trade(shop, app, person, over, acknowledged, replays):
+    """One till: sells until it is over, and sends each sale again until it is answered."""
     client, number = app.test_client(), 0
-    while time.monotonic() < until:
+    while not over.is_set():
         number += 1
-        body, key, tried = shop.request(shop.phones[person], f"R-{person}-{number}"), new_key(), 0
-        while time.monotonic() < until + 30:
+        body, key = shop.request(shop.phones[person], f"R-{person}-{number}"), new_key()
+        for tried in range(1, 2_000):
             answer = shop.post(client, "/redemptions", body, key)
-            tried += 1
             if answer.status_code == 201:
                 acknowledged.append((answer.json["id"], answer.json["subsidy_fen"]))
                 if tried > 1 and answer.headers.get("Idempotency-Replayed") == "true":
@@ -77,18 +78,30 @@ def trade(shop, app, person, until, acknowledged, replays):
             time.sleep(0.05)
 
 
+def some_more(acknowledged):
+    known, until = len(acknowledged), time.monotonic() + 120
+    while len(acknowledged) < known + 2 * THREADS:
+        assert time.monotonic() < until, "nothing is sold any more"
+        time.sleep(0.01)
+
+
 def load(shop, app, url, kills, seconds):
-    acknowledged, replays = [], []
-    until = time.monotonic() + seconds
+    """Kills in the middle of the trade: each when something was acknowledged since the one before."""
+    acknowledged, replays, over = [], [], threading.Event()
     tills = [
-        threading.Thread(target=trade, args=(shop, app, person, until, acknowledged, replays))
+        threading.Thread(target=trade, args=(shop, app, person, over, acknowledged, replays))
         for person in range(THREADS)
     ]
     for till in tills:
         till.start()
     for _ in range(kills):
         time.sleep(seconds / (kills + 1))
-        kill(url)
+        some_more(acknowledged)
+        while not kill(url):
+            time.sleep(0.02)
+    time.sleep(seconds / (kills + 1))
+    some_more(acknowledged)
+    over.set()
     for till in tills:
         till.join()
     return acknowledged, replays

@@ -7,7 +7,7 @@ import pytest
 
 from cardnet.benefits.offline import offer_of
 from cardnet.credential import document, pack
-from cardnet.credential.keys import KeyUse
+from cardnet.credential.keys import Alg, IssuerKey, KeyUse
 from cardnet.credential.store import ensure_keys, roots
 from cardnet.merchant_api.services.offers import LIMITS, MERCHANT, OFFERS
 from tests.make.redemptions import health_check
@@ -22,9 +22,19 @@ def test_a_simple_subsidy_can_be_given_alone():
         "calc": {"op": "subsidy_fixed", "fen": 10_000, "not_above_price": True},
         "floor_fen": 20_000,
         "min_spend_fen": None,
+        "threshold": "order",
         "service_codes": ["health_check"],
         "lane": 20,
+        "not_with": [],
+        "limits": [{"window": "calendar_year", "max_n": 1, "max_fen": None, "trims": False}],
     }
+
+
+def test_a_limit_of_others_than_the_person_bounds_a_single_use():
+    shared = {"id": "day", "scope": "program", "window": "day", "max_n": 5, "max_fen": 900, "on_exceed": "trim"}
+    pool = {"id": "pool", "pool": "P", "on_exceed": "refuse"}
+    found = offer_of(rule(limits=[shared, pool]))
+    assert found["limits"] == [{"window": "per_use", "max_n": None, "max_fen": 900, "trims": True}]
 
 
 def test_what_says_nothing_of_offline_stays_online():
@@ -79,3 +89,28 @@ def test_the_offers_open_under_the_packs_key_and_name_their_merchant(shop, clien
     assert json.dumps(claims[LIMITS])
     with pytest.raises(ValueError, match="signature"):
         document.unseal(answer.data[:-1] + bytes([answer.data[-1] ^ 1]), keys, KeyUse.OFFERS)
+
+
+def test_a_till_pins_the_root_of_today_and_the_next(shop, client, session, world):
+    headers = shop.tills["T01"].headers
+    assert client.get("/merchant/v1/roots").status_code == 401
+    first, following = client.get("/merchant/v1/roots", headers=headers).json["roots"]
+    assert first["exp"] < following["exp"]
+    pinned = {
+        bytes.fromhex(one["kid"]): IssuerKey(
+            bytes.fromhex(one["kid"]), Alg.EDDSA, KeyUse.ROOT, bytes.fromhex(one["public"]), one["nbf"], one["exp"]
+        )
+        for one in (first, following)
+    }
+    packed = client.get("/merchant/v1/trust-pack", headers=headers).data
+    now = int(world.now().timestamp())
+    assert pack.open_pack(packed, pinned, now).seq == 1
+    with pytest.raises(ValueError, match="signed document"):
+        pack.open_pack(packed, {bytes.fromhex(following["kid"]): pinned[bytes.fromhex(following["kid"])]}, now)
+
+
+def test_a_till_hears_how_far_its_numbers_have_come_and_when_it_is_settled_with(shop, client):
+    me = client.get("/merchant/v1/me", headers=shop.tills["T01"].headers).json
+    assert me["last_terminal_seq"] == 0
+    assert me["services"] == [{"code": "health_check", "programs": ["健康体检补贴"]}]
+    assert me["next_settlement"] == {"cycle": "monthly", "ends_on": "2026-11-30"}

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from cardnet.credential.device import bound_nonce
 from tests.make.redemptions import new_key
 
 PURCHASE = {"amount_fen": 38_000, "service_code": "health_check"}
@@ -99,3 +100,22 @@ def test_a_repeat_after_the_token_has_died_gets_the_first_answer(shop, client, c
     clock.advance(timedelta(minutes=10))
     again = shop.post(client, "/redemptions", body, "K" * 16)
     assert (again.status_code, again.data) == (201, first.data)
+
+
+def test_a_code_made_for_one_purchase_answers_for_its_amount_here_also_by_token(shop, client, world):
+    nonce = "00112233445566778899"
+    asked = bound_nonce("M1001", "T01", 38_000, bytes.fromhex(nonce))
+
+    def code() -> str:
+        return shop.phones[0].code(world, audience="M1001", nonce=asked)
+
+    token = quote(shop, client, code=code(), bound_nonce=nonce).json["quote_token"]
+    dearer = redeem(shop, client, token, purchase=PURCHASE | {"amount_fen": 38_001})
+    assert reasons(dearer) == ["wrong_challenge"]
+    answer = redeem(shop, client, token)
+    assert (answer.status_code, answer.json["assurance"]) == (201, "device-challenge")
+    for given, body in [("T02", {"bound_nonce": nonce}), ("T01", {"bound_nonce": nonce[::-1]}), ("T01", {})]:
+        request = {"code": code(), "purchase": PURCHASE, "merchant_ref": new_key()} | body
+        assert reasons(shop.post(client, "/redemptions", request, till=given)) == ["wrong_challenge"]
+    twice = {"code": code(), "purchase": PURCHASE, "bound_nonce": nonce, "challenge": "1234"}
+    assert client.post("/merchant/v1/quotes", json=twice, headers=shop.tills["T01"].headers).status_code == 422

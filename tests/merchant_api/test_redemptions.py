@@ -157,8 +157,23 @@ def test_a_stale_code_is_refused_and_recorded(shop, client, clock):
     body = shop.request(shop.phones[0])
     clock.advance(timedelta(seconds=36))
     said = problem(shop.post(client, "/redemptions", body), 422, "refused")
-    assert said["reasons"][0] | {"message": ""} == {"program": None, "code": "stale_proof", "message": "", "detail": {}}
-    assert shop.count("redemption where state = 'refused'") == 1
+    assert said["reasons"][0] == {
+        "program": None,
+        "code": "stale_proof",
+        "message": "这是 36 秒前的动态码，已过期，请会员出示现在的动态码。",
+        "detail": {"delta_seconds": 36},
+    }
+    stored = shop.session.scalar(text("select reasons from redemption where state = 'refused'"))
+    assert [reason["detail"] for reason in stored] == [{"delta_seconds": 36}]
+
+
+def test_a_phone_that_is_ahead_is_told_by_how_much(shop, client, clock):
+    clock.advance(timedelta(minutes=5))
+    body = shop.request(shop.phones[0])
+    clock.advance(timedelta(minutes=-5))
+    (reason,) = problem(shop.post(client, "/redemptions", body), 422, "refused")["reasons"]
+    assert (reason["code"], reason["detail"]) == ("future_proof", {"delta_seconds": -300})
+    assert "快了 5 分钟" in reason["message"]
 
 
 @pytest.mark.parametrize(
@@ -184,14 +199,18 @@ def test_a_code_made_out_to_another_merchant_is_refused(shop, client, world):
     assert shop.post(client, "/redemptions", bound).status_code == 201
 
 
-def test_a_code_used_once_is_replayed_at_every_till(shop, client):
+def test_a_code_used_once_is_replayed_at_every_till_with_when_and_to_its_merchant_where(shop, client, clock):
     body = shop.request(shop.phones[0], "R-1")
-    assert shop.post(client, "/redemptions", body).status_code == 201
-    for till in ("T01", "T02", "other"):
-        said = problem(
-            shop.post(client, "/redemptions", body | {"merchant_ref": f"R-{till}"}, till=till), 422, "refused"
-        )
-        assert said["reasons"][0]["code"] == "replayed"
+    first = shop.post(client, "/redemptions", body)
+    assert first.status_code == 201
+    clock.advance(timedelta(seconds=20))
+    when = {"used_at": first.json["event_at"]}
+    own = when | {"store": shop.tills["T01"].venue.store_code, "terminal": "T01"}
+    for till, detail in (("T01", own), ("T02", own), ("other", when)):
+        answer = shop.post(client, "/redemptions", body | {"merchant_ref": f"R-{till}"}, till=till)
+        (reason,) = problem(answer, 422, "refused")["reasons"]
+        assert (reason["code"], reason["detail"]) == ("replayed", detail)
+        assert ("收银台 T01 用过" in reason["message"]) is (till != "other")
 
 
 def test_one_merchant_reference_is_one_live_redemption(shop, client):
@@ -199,7 +218,8 @@ def test_one_merchant_reference_is_one_live_redemption(shop, client):
     key, body = new_key(), shop.request(shop.phones[1], "R-1")
     second = shop.post(client, "/redemptions", body, key)
     said = problem(second, 409, "duplicate_merchant_reference")
-    assert said["detail"]["redemption_id"] == first["id"]
+    assert said["detail"] == {"redemption_id": first["id"], "href": f"/merchant/v1/redemptions/{first['id']}"}
+    assert client.get(said["detail"]["href"], headers=shop.tills["T01"].headers).json["merchant_ref"] == "R-1"
     assert shop.post(client, "/redemptions", body, key).data == second.data  # kept, so a retry hears it again
     assert shop.post(client, "/redemptions", shop.request(shop.phones[1], "R-1"), till="other").status_code == 201
     assert shop.count("redemption") == 2
@@ -291,7 +311,7 @@ def test_a_redemption_is_found_by_id_key_and_reference(shop, client):
     ):
         found = shop.get(client, path)
         assert found.status_code == 200, path
-        assert found.json == made.json
+        assert found.json == made.json | {"refunded_fen": 0, "refunded_union_fen": 0}
         problem(shop.get(client, path, "other"), 404, "not_found")
 
 
@@ -313,6 +333,7 @@ def test_the_days_list_is_read_page_by_page_newest_first(shop, client):
     rest = shop.get(client, f"/redemptions?limit=2&cursor={page['next_cursor']}").json
     assert [row["id"] for row in rest["redemptions"]] == made[:1]
     assert rest["next_cursor"] is None
+    assert [row["union_fen"] for row in page["redemptions"]] == [10_000] * 2
     assert schemas.RedemptionList().validate(page) == {}
     other_filter = f"/redemptions?limit=2&business_date=2026-11-20&cursor={page['next_cursor']}"
     assert problem(shop.get(client, other_filter), 422, "invalid_fields")["errors"][0]["pointer"] == "/cursor"

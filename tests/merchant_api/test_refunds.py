@@ -35,6 +35,9 @@ def test_m8_refunds_add_up_to_what_was_captured_and_no_further(shop, client, cap
     assert first.status_code == 201
     assert (first.json["outcome"], first.json["remaining_fen"]) == ("partly_refunded", 4_000)
     assert (first.json["use_returned"], first.json["redemption_id"]) == (False, captured)
+    (row,) = client.get("/merchant/v1/redemptions", headers=shop.tills["T01"].headers).json["redemptions"]
+    assert (row["outcome"], row["refunded_fen"], row["refunded_union_fen"]) == ("partly_refunded", 6_000, 6_000)
+    assert (row["subsidy_fen"], row["union_fen"]) == (10_000, 10_000)
     too_much = refund(shop, client, captured, benefit_fen=6_000)
     assert (too_much.status_code, too_much.json["code"]) == (422, "refund_exceeds_captured")
     assert too_much.json["detail"] == {"remaining_fen": 4_000}

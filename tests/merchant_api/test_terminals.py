@@ -1,5 +1,7 @@
 """Pairing a till, asking who it is, and fetching what it needs offline."""
 
+import base64
+import hashlib
 from datetime import timedelta
 
 from sqlalchemy import text
@@ -7,6 +9,7 @@ from sqlalchemy import text
 from cardnet.credential import pack, status
 from cardnet.credential.store import ensure_keys, roots, set_statuses
 from cardnet.merchants.services import MakePairingCode, make_pairing_code
+from tests.make.redemptions import new_key
 
 BASE = "/merchant/v1"
 
@@ -29,6 +32,51 @@ def test_a_pairing_code_is_traded_for_a_token_over_http(session, world, client, 
     assert client.get(f"{BASE}/me", headers={"Authorization": f"Bearer {token}"}).status_code == 200
     again = client.post(f"{BASE}/terminals/enrol", json={"pairing_code": code, "name": "x"})
     assert (again.status_code, again.json["code"]) == (401, "pairing_code_invalid")
+
+
+def test_a_device_whose_answer_was_lost_asks_again_and_takes_one_place(session, world, client, shop, clock):
+    till = shop.tills["T02"]
+    terminal_id = till.venue.terminal_id
+    session.execute(text("delete from terminal_token where terminal_id = :id"), {"id": terminal_id})
+    code = make_pairing_code(session, world, MakePairingCode(terminal_id))
+    public_key = base64.urlsafe_b64encode(hashlib.sha256(b"till").digest()).decode().rstrip("=")
+    body, once = {"pairing_code": code, "name": "前台", "public_key": public_key}, {"Idempotency-Key": new_key()}
+
+    def ask(headers, **other):
+        return client.post(f"{BASE}/terminals/enrol", json=body | other, headers=headers)
+
+    lost = ask(once).json
+    clock.advance(timedelta(seconds=3))
+    got = ask(once)
+    assert (got.status_code, got.json["key_id"], got.json["replaces"]) == (201, lost["key_id"], None)
+    said = [client.get(f"{BASE}/me", headers={"Authorization": f"Bearer {one['token']}"}) for one in (lost, got.json)]
+    assert [one.status_code for one in said] == [401, 200]
+    # The code alone, or with another device's secret, is used up as ever.
+    for other in ({}, {"Idempotency-Key": new_key()}):
+        assert (ask(other).status_code, ask(other).json["code"]) == (401, "pairing_code_invalid")
+    assert ask({"Idempotency-Key": "short"}).json["code"] == "idempotency_key_invalid"
+    clock.advance(timedelta(minutes=15))
+    assert ask(once).status_code == 401
+    live = text("select count(*) from terminal_token where terminal_id = :id and revoked_at is null")
+    assert session.scalar(live, {"id": terminal_id}) == 1
+
+
+def test_a_second_device_of_a_terminal_hears_at_pairing_until_when_the_first_ones_key_counts(
+    session, world, client, shop
+):
+    terminal_id = shop.tills["T02"].venue.terminal_id
+
+    def pair(name):
+        code = make_pairing_code(session, world, MakePairingCode(terminal_id))
+        public_key = base64.urlsafe_b64encode(hashlib.sha256(name.encode()).digest()).decode().rstrip("=")
+        body = {"pairing_code": code, "name": name, "public_key": public_key}
+        return client.post(f"{BASE}/terminals/enrol", json=body)
+
+    session.execute(text("delete from terminal_token where terminal_id = :id"), {"id": terminal_id})
+    first, second, third = pair("one"), pair("two"), pair("three")
+    assert first.json["replaces"] is None
+    assert second.json["replaces"] == {"key_id": first.json["key_id"], "ends_at": "2026-11-28T10:00:00+08:00"}
+    assert (third.status_code, third.json["code"]) == (409, "too_many_keys")
 
 
 def test_wrong_pairing_codes_stay_counted_although_they_are_refused(session, world, client, shop):

@@ -1,6 +1,8 @@
 """Merchants, stores, terminals, tokens and pairing."""
 
+from dataclasses import replace
 from datetime import date, timedelta
+from itertools import count
 
 import pytest
 from sqlalchemy import event, func, select, text
@@ -9,9 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound, NotSignedIn
 from cardnet.merchants import rules
 from cardnet.merchants.invariants import INVARIANTS
-from cardnet.merchants.models import Merchant, TerminalToken
+from cardnet.merchants.models import TerminalToken
 from cardnet.merchants.rules import MerchantState, TerminalState
 from cardnet.merchants.services import (
+    ChangeStore,
     Enrol,
     Enrolled,
     EnrolmentRefused,
@@ -22,6 +25,7 @@ from cardnet.merchants.services import (
     RevokeToken,
     SetMerchantState,
     SetTerminalState,
+    change_store,
     enrol,
     issue_token,
     make_merchant,
@@ -34,6 +38,7 @@ from cardnet.merchants.services import (
     set_terminal_state,
     terminals_of,
     venue_of_token,
+    venues_of_terminals,
 )
 from tests.make.merchants import make_till
 
@@ -71,11 +76,9 @@ def test_a_merchant_with_unusable_fields_is_refused_with_a_reason(session, world
         make_merchant(session, world, MakeMerchant(**fields))
 
 
-def test_a_right_credit_code_is_kept_and_the_contact_is_sealed(session, world):
-    command = MakeMerchant("M1", "百禾", "supermarket", "91350100m000100y43", settlement_contact="李会计 13800000000")
+def test_a_right_credit_code_is_kept_in_capitals(session, world):
+    command = MakeMerchant("M1", "百禾", "supermarket", "91350100m000100y43")
     assert make_merchant(session, world, command).credit_code == "91350100M000100Y43"
-    sealed = session.scalar(select(Merchant.settlement_contact))
-    assert "李会计".encode() not in sealed
 
 
 def test_a_token_names_its_venue_in_one_statement_and_then_in_none(session, world, clock):
@@ -86,6 +89,15 @@ def test_a_token_names_its_venue_in_one_statement_and_then_in_none(session, worl
     for _ in range(3):
         venue = venue_of_token(session, world, till.token)
     assert (venue.merchant_code, venue.store_code, venue.terminal_code) == ("M1001", "S01", "T01")
+    assert len(statements) == 1
+
+
+def test_where_many_records_come_from_is_asked_for_once(session, world):
+    tills = [make_till(session, world), make_till(session, world, "M2002")]
+    statements = []
+    event.listen(session.get_bind(), "before_cursor_execute", lambda *a: statements.append(a[2]))
+    venues = venues_of_terminals(session, [till.venue.terminal_id for till in tills * 2])
+    assert venues == {till.venue.terminal_id: till.venue for till in tills}
     assert len(statements) == 1
 
 
@@ -172,6 +184,41 @@ def test_a_suspended_merchant_or_terminal_may_not_call(session, world, clock):
         venue_of_token(session, world, till.token)
 
 
+def test_a_manager_resumes_what_a_manager_stopped_and_not_what_the_union_did(session, world):
+    terminal = make_till(session, world).venue.terminal_id
+
+    def put(state, *, by_merchant):
+        set_terminal_state(session, world, SetTerminalState(terminal, state, "查看", by_merchant=by_merchant))
+
+    put(TerminalState.SUSPENDED, by_merchant=True)
+    put(TerminalState.ACTIVE, by_merchant=True)
+    put(TerminalState.SUSPENDED, by_merchant=False)
+    put(TerminalState.SUSPENDED, by_merchant=True)
+    with pytest.raises(Conflict, match="stopped_by_union"):
+        put(TerminalState.ACTIVE, by_merchant=True)
+    put(TerminalState.ACTIVE, by_merchant=False)
+    put(TerminalState.SUSPENDED, by_merchant=False)
+    put(TerminalState.RETIRED, by_merchant=True)
+
+
+def test_the_tills_of_a_closed_store_are_turned_away_and_pair_no_more(session, world):
+    till = make_till(session, world)
+    code = make_pairing_code(session, world, MakePairingCode(till.venue.terminal_id))
+    venue_of_token(session, world, till.token)
+
+    def close(*, closed):
+        change_store(session, world, ChangeStore(till.venue.store_id, "本部", "", "", {}, closed))
+
+    close(closed=True)
+    with pytest.raises(NotAllowed, match="store_closed"):
+        venue_of_token(session, world, till.token)
+    assert isinstance(enrol(session, world, Enrol(code, "前台")), EnrolmentRefused)
+    with pytest.raises(Conflict, match="store_closed"):
+        make_pairing_code(session, world, MakePairingCode(till.venue.terminal_id))
+    close(closed=False)
+    assert venue_of_token(session, world, till.token)
+
+
 def test_a_retired_terminal_and_an_ended_merchant_stay_so(session, world):
     till = make_till(session, world)
     set_terminal_state(session, world, SetTerminalState(till.venue.terminal_id, TerminalState.RETIRED, "报废"))
@@ -192,6 +239,25 @@ def test_a_pairing_code_becomes_a_token_once(session, world):
     assert enrolled.venue.terminal_name == "前台一号"
     assert venue_of_token(session, world, enrolled.token).terminal_id == till.venue.terminal_id
     assert isinstance(enrol(session, world, Enrol(code, "前台二号")), EnrolmentRefused)
+
+
+def test_the_token_of_a_lost_answer_ends_and_no_other(session, world):
+    """Time goes on within a request, and others issue tokens meanwhile."""
+    ticks = count()
+    moving = replace(world, now=lambda: world.now() + timedelta(milliseconds=next(ticks)))
+    till = make_till(session, world)
+    terminal_id = till.venue.terminal_id
+    code = make_pairing_code(session, moving, MakePairingCode(terminal_id))
+    asked = Enrol(code, "前台", once="a-secret-of-the-device")
+    revoke_token(session, moving, RevokeToken(session.scalar(select(TerminalToken.id))))
+    lost = enrol(session, moving, asked)
+    other = issue_token(session, moving, IssueToken(terminal_id))
+    with pytest.raises(Conflict, match="too_many_tokens"):
+        issue_token(session, moving, IssueToken(terminal_id))
+    got = enrol(session, moving, asked)
+    live = set(session.scalars(select(TerminalToken.token_hash).where(TerminalToken.revoked_at.is_(None))))
+    assert live == {rules.token_hash(got.token), rules.token_hash(other.token)}
+    assert rules.token_hash(lost.token) not in live
 
 
 def wrong(code: str) -> str:

@@ -71,6 +71,25 @@ def test_a_page_of_staff_sends_who_is_not_signed_in_to_the_sign_in_page_and_back
     assert answer.headers["Location"] == "/account?from=mail"
 
 
+def test_whose_sign_in_has_ended_hears_so_and_what_became_of_what_they_sent(client, session, world, officer, clock):
+    def words_after(ask) -> str:
+        submit(client, "/sign-in", typed(officer, world))
+        clock.advance(timedelta(days=2))
+        answer = ask()
+        assert answer.status_code == 303
+        return words_of(client.get(answer.headers["Location"]).text)
+
+    assert "您的登录已结束，请重新登录。" in words_after(lambda: client.get("/account"))
+    assert "刚才提交的内容没有保存" in words_after(lambda: submit(client, "/account/password", {"old": "x"}))
+    assert "登录已结束" not in words_of(client.get("/sign-in").text)
+
+
+def test_who_comes_in_by_a_door_that_is_not_theirs_lands_where_their_work_is(client, session, world):
+    admin = make_account(session, world, "admin.zhao", Role.ADMIN, password=PASSWORD)
+    answer = submit(client, "/sign-in", typed(admin, world, return_to="/console"))
+    assert answer.headers["Location"] == "/console/accounts"
+
+
 @pytest.mark.parametrize(
     "target",
     [

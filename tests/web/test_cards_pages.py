@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from datetime import date
 
 import pytest
 from sqlalchemy import text
@@ -119,6 +120,18 @@ def test_a_batch_is_issued_with_its_letters_as_one_pdf(office, browser_of, sessi
     assert (answer.mimetype, answer.headers["Cache-Control"]) == ("application/pdf", "no-store")
     (page,) = codes_on(answer.data, 200)
     assert len(page) == 3 and all("/wallet#n=" in code.text for code in page)
+
+
+def test_the_last_day_of_the_cards_is_the_programs_own_and_never_past(office, browser_of, session):
+    office.give_unit("B1", 1)
+    batch = office.submit(office.roster(5)).batch_id
+    office.approve_all_the_way(batch)
+    client, address = browser_of("C1"), f"/console/batches/{batch}/issue"
+    for typed in ("2026-11-20", "2030-13-01"):
+        wrong = submit(client, address, {"valid_to": typed})
+        assert (wrong.status_code, 'id="valid_to-error"' in wrong.text) == (422, True)
+    assert submit(client, address, {"valid_to": "2028-06-30"}).status_code == 200
+    assert session.scalars(text("select valid_to from card")).all() == [date(2028, 6, 30)]
 
 
 # ---- printing ----

@@ -32,6 +32,7 @@ from tests.make.issuance import Office, make_office, make_officer
 from tests.make.web import enter, form_token
 from tests.web.test_no_five_hundred import ACTS, FORMS
 
+SECRET = "东方既白"
 OWN = ("U1", "D1u")
 FOREIGN = ("U9", "D9u")
 
@@ -46,6 +47,7 @@ _BELONGINGS = """
     union all select 'membership', md5(string_agg(t::text, ' ' order by t.id)) from membership t
     union all select 'person', md5(string_agg(t::text, ' ' order by t.id)) from person t
     union all select 'tag', md5(string_agg(t::text, ' ' order by t.id)) from tag t
+    union all select 'tag_original', md5(string_agg(t::text, ' ' order by t.id)) from tag_original t
     union all select 'kin', md5(string_agg(t::text, ' ' order by t.id)) from kin t
     union all select 'consent', md5(string_agg(t::text, ' ' order by t.id)) from consent t
     union all select 'transfer', md5(string_agg(t::text, ' ' order by t.id)) from transfer_proposal t where t.state <> 'proposed'
@@ -68,8 +70,10 @@ class Place:
         self.batch = office.submit(office.roster(11, 12))
         card = desk.find_cards(session, officer, desk.CardFilter()).items[0]
         person = card.person
-        tag = membership.GiveTag(person.id, TagKind.HARDSHIP, officer, "市级", "云工〔2026〕9号")
-        kin = membership.AddKin(person.id, Relation.SPOUSE, officer, "东方既白", "13911112222")
+        tag = membership.GiveTag(
+            person.id, TagKind.HARDSHIP, officer, "市级", "云工〔2026〕9号", original=b"%PDF-1.7 " + SECRET.encode()
+        )
+        kin = membership.AddKin(person.id, Relation.SPOUSE, officer, SECRET, "13911112222")
         opened = issuance.OpenHandout(officer, HandoutKind.GIFT, "慰问品", document="云工〔2026〕21号")
         handout = issuance.open_handout(session, world, opened)
         issuance.print_cards(session, world, issuance.PrintCards(officer, numbers=(card.number,)))
@@ -90,7 +94,7 @@ class Place:
         people = membership.people(
             session, [one.person.id for one in desk.find_cards(session, officer, desk.CardFilter()).items]
         )
-        self.secrets = {str(self.ids["batch_id"]), str(card.card_id), card.number, "东方既白"} | {
+        self.secrets = {str(self.ids["batch_id"]), str(card.card_id), card.number, SECRET} | {
             str(person.id) for person in people.values()
         } | {person.name for person in people.values()}  # fmt: skip
 
@@ -228,8 +232,10 @@ def posted_calls(app: Flask, place: Place, program: Program) -> Any:
         )
         address = filled(rule, place)
         if call.takes_file:
-            query = {"unit": "B1"}
-            yield call.path, program.send_file(address.removeprefix("/api/v1"), place.office.roster(41), **query)
+            paper = "application/pdf" in call.takes_file
+            content, kind = (b"%PDF-1.7 x", "application/pdf") if paper else (place.office.roster(41), "text/csv")
+            query = {} if paper else {"unit": "B1"}
+            yield call.path, program.send_file(address.removeprefix("/api/v1"), content, kind, **query)
             continue
         for body in bodies_about(call, place):
             yield call.path, program.client.post(address, json=body, headers=program.headers)
@@ -257,6 +263,7 @@ def posted_forms(app: Flask, place: Place, browser: Any, token: str) -> Any:
         "unit": "B1", "unit_code": "B1", "union_code": "B1", "giver": "B1", "taker": "B1", "from_code": "B1",
         "transfer_to_code": "B9", "number": ids["number"], "read": ids["number"], "person": ids["person_id"],
         "application": ids["application_id"], "batch": ids["batch_id"], "end_tag_which": ids["tag_id"],
+        "tag_original_which": ids["tag_id"],
         "end_kin_which": ids["kin_id"], "row": "1", "path": "/C/D1/B1/", "under": "/C/D1/B1/",
         "keep": ids["person_id"], "other": ids["person_id"],
     }  # fmt: skip
@@ -268,6 +275,8 @@ def posted_forms(app: Flask, place: Place, browser: Any, token: str) -> Any:
         for act in ACTS.get(rule.endpoint, ("",)):
             address = filled(rule, place).replace("/none", f"/{act}") if act else filled(rule, place)
             files = {"file": (io.BytesIO(b"a,b"), "x.csv")} if "check" in address or "import" in address else {}
+            if act == "tag_original":
+                files = {"tag_original_file": (io.BytesIO(b"%PDF-1.7 x"), "x.pdf")}
             query = {"act": act} if act else {}
             yield rule.rule, browser.post(address, data=about | files | {"_token": token}, query_string=query)
 

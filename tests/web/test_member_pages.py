@@ -1,6 +1,7 @@
 """The members' pages over HTTP: what stands in addresses, who sees names, what a stranger's form changes, the workbook."""
 
 import io
+import re
 
 import pytest
 import python_calamine
@@ -67,6 +68,32 @@ def test_nobody_of_another_unit_opens_a_file_or_changes_it(session, people, brow
 def test_the_own_unit_does_all_of_it_and_comes_back_to_the_file(people, browser_of, act):
     answer = submit(browser_of("U1"), f"/console/members/{people[0]}", {**FORM, "act": act})
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/console/members/{people[0]}")
+
+
+def test_the_original_of_a_tag_is_kept_from_the_form_and_opened_by_who_sees_the_file(people, browser_of):
+    client, path = browser_of("U1"), f"/console/members/{people[0]}"
+
+    def send(content, filename, act="tag", **form):
+        return submit(client, path, {**FORM, **form, f"{act}_file": (io.BytesIO(content), filename), "act": act})
+
+    assert "这个文件是空的" in send(b"", "扫描件.pdf").text
+    for content, sentence in ((b"MZ\x90\x00", "PDF、JPEG 或 PNG"), (b"%PDF-" + b"0" * (10 << 20), "超过 8 MB")):
+        page = send(content, "扫描件.pdf")
+        assert page.status_code == 422 and sentence in page.text and 'id="tag" open' in page.text
+    assert send(b"%PDF-1.7 first", "扫描件.pdf").status_code == 303
+    link = re.search(rf"{path}/tags/([-0-9a-f]+)/original", client.get(path).text)
+    opened = client.get(link[0])
+    assert (opened.data, opened.mimetype, opened.headers["Cache-Control"]) == (
+        b"%PDF-1.7 first",
+        "application/pdf",
+        "no-store",
+    )
+    assert "attachment; filename=hardship-" in opened.headers["Content-Disposition"]
+    assert "请先选择" in submit(client, path, {"act": "tag_original", "tag_original_which": link[1]}).text
+    assert send(b"\x89PNG\r\n\x1a\n2", "照片.png", "tag_original", tag_original_which=link[1]).status_code == 303
+    assert client.get(link[0]).mimetype == "image/png"
+    assert "会员：打开依据文件原件" in words_of(client.get(path).text)
+    assert browser_of("U9").get(link[0]).status_code == 404
 
 
 @pytest.mark.parametrize(

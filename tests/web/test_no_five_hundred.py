@@ -21,6 +21,7 @@ from cardnet.merchants import services as merchants
 from cardnet.web.paging import page_url
 from tests.make.finance import statement_csv
 from tests.make.issuance import make_officer
+from tests.make.merchants import PDF, make_manager
 from tests.make.redemptions import make_shop
 from tests.make.web import enter, form_token
 
@@ -56,9 +57,15 @@ PARAMETERS = (
     "index",
     "act",
     "month",
+    "standing",
+    "store",
+    "size",
 )
 FRAMEWORK_WORDS = ("endpoint", "batch_id", "run_id", "settlement_id", "_external", "_scheme", "_anchor", "_method", "values", "self")  # fmt: skip
 FORMS = {
+    "finance.hold_denied": {},
+    "console.publish_bulletin": {"year": "2026", "to": "D1", "copies": "区人社局", "words": "月底前发完", "reason": ""},
+    "finance.settle_denial": {"outcome": "confirmed", "answer": "查清了"},
     "console.handle_notices": {
         "unit": "B1",
         "list": "unreachable",
@@ -67,6 +74,70 @@ FORMS = {
         "phone": "12351",
     },
     "phone.messages": {"phone": "13800000001"},
+    "phone.write_to_account": {"phone": "13800000001", "words": "12345678"},
+    "finance.accept_advice": {"reason": "凭据齐全"},
+    "finance.refuse_advice": {"reason": "会员没有来过"},
+    "finance.confirm_advice": {},
+    "finance.decline_advice": {"reason": "请先问会员"},
+    "finance.close_offline_exception": {"exception": NOBODY, "kind": "exception", "words": "查明"},
+    "console.make_merchant": {
+        "code": "M5",
+        "name": "百禾",
+        "credit_code": "91350100M000100Y43",
+        "category": "supermarket",
+        "cycle": "weekly",
+    },
+    "console.change_merchant": {"name": "百禾", "cycle": "monthly"},
+    "console.set_merchant_state": {"state": "suspended", "reason": "投诉"},
+    "console.sign_agreement": {
+        "number": "云工合〔2026〕9号",
+        "signed_on": "2026-11-01",
+        "from_on": "2026-11-02",
+        "until_on": "2027-11-01",
+    },
+    "console.upload_signed_copy": {},
+    "console.make_store": {
+        "code": "S09",
+        "name": "二店",
+        "address": "方塔路 1 号",
+        "phone": "021-67801102",
+        "opens-1": "8:30",
+        "closes-1": "17:00",
+    },
+    "console.change_store": {
+        "opens-7": "9:00",
+        "closes-7": "2:00",
+        "closed": "closed",
+    },
+    "console.set_contact": {"kind": "daily", "name": "李会计", "phone": "13800000000"},
+    "console.invite_merchant_staff": {"role": "merchant_manager", "name": "王店长", "username": "wang"},
+    "console.propose_account": {
+        "holder": "百禾",
+        "number": "6222000012345678",
+        "bank": "农商银行",
+        "branch_code": "",
+        "evidence": "开户许可证",
+    },
+    "console.decide_account": {"answer": "approve", "words": "一致"},
+    "console.withdraw_account": {},
+    "console.blacklist_merchant": {
+        "credit_code": "91350100M000100Y43",
+        "name": "百禾",
+        "reason": "骗补贴",
+        "document": "云工〔2026〕40号",
+    },
+    "console.lift_blacklist": {f"words-{NOBODY}": "整改合格"},
+    "console.add_terminal": {"store": NOBODY, "code": "T09", "name": "二楼"},
+    "console.act_on_terminal": {"reason": "丢了"},
+    # The portal's forms are read by the same functions as the console's: one field each.
+    "merchant.propose_account": {"number": "6222000012345678"},
+    "merchant.add_terminal": {"store": NOBODY},
+    "merchant.act_on_terminal": {"token": NOBODY},
+    "merchant.invite_person": {"role": "merchant_cashier"},
+    "merchant.act_on_person": {},
+    "merchant.make_webhook": {"url": "https://hooks.example.com/a", "kinds": "redemption.captured"},
+    "merchant.switch_webhook": {},
+    "merchant.replay_webhook": {},
     "console.make_webhook": {"merchant": "M1001", "url": "https://hooks.example.com/a", "kinds": "redemption.captured"},
     "console.disable_webhook": {},
     "console.enable_webhook": {},
@@ -75,6 +146,13 @@ FORMS = {
     "auth.enter": {"username": "u1", "password": "x", "code": "000000", "return_to": "/"},
     "auth.change_password": {"old": "x", "new": "y", "again": "y"},
     "auth.end_session": {"session": NOBODY},
+    "console.attach_authority": {
+        "document": "云工〔2026〕18号",
+        "meeting": "常委会",
+        "decided_on": "2026-03-02",
+        "budget_item": "职工服务",
+        "authority": "",
+    },
     "console.check_roster": {"unit_code": "B1"},
     "console.submit_roster": {"mode": "all_or_nothing"},
     "console.cancel_roster": {},
@@ -99,6 +177,7 @@ FORMS = {
         "tag_document": "云工〔2026〕9号",
         "tag_from_on": "2026-11-01",
         "tag_to_on": "2026-12-01",
+        "tag_original_which": NOBODY,
         "end_tag_which": NOBODY,
         "kin_relation": "spouse",
         "kin_name": "李秀英",
@@ -125,6 +204,16 @@ FORMS = {
         "words": "已到岗",
     },
     "console.answer_transfer": {"words": "仍在职"},
+    "console.change_union": {
+        "rename_name": "新桥港工会联合会",
+        "rename_on": "2026-11-01",
+        "rename_document": "云工〔2026〕18号",
+        "move_parent": "D1",
+        "move_document": "云工〔2026〕18号",
+        "merge_into": "B1",
+        "merge_document": "云工〔2026〕18号",
+        "close_document": "云工〔2026〕18号",
+    },
     "console.confirm": {"person": NOBODY, "answer": "left", "on": "2026-11-01"},
     "console.decide_duplicate": {"keep": NOBODY, "other": NOBODY, "words": ""},
     "console.open_poster": {"last_day": "2026-12-01"},
@@ -186,9 +275,13 @@ FORMS = {
     "console.switch_account": {},
     "invite.accept": {"password": "x", "again": "x", "code": "000000"},
     "confirm.decide": {"answer": "confirm", "signer": "王建国", "reason": "R07", "words": "x"},
-    "console.issue": {"as": "page", "download": "1"},
+    "console.issue": {"as": "page", "download": "1", "valid_to": "2029-12-31"},
     "console.hand_out": {"choose": "selected", "number": "8800000000000"},
     "console.suspend": {"reason": "丢失", "lost": "card"},
+    "merchant.confirm_settlement": {},
+    "console.decide_rule": {"words": "金额有误", "on": "2027-01-01"},
+    "console.require_signatures": {"signatures": "required"},
+    "merchant.dispute_settlement": {"words": "R-0001 应为 90 元"},
     "console.resume": {"reason": "找到"},
     "console.cancel": {"reason": "退会"},
     "console.replace": {"reason": "遗失"},
@@ -196,6 +289,9 @@ FORMS = {
     "console.start_renewed": {"reason": "遗失"},
     "console.reprint_slip": {},
     "console.give_rebind_code": {"seen": "yes"},
+    "console.set_loss_policy": {"honour": "no", "why": "试点"},
+    "console.set_phone_policy": {"phones": "2", "reason": "试点"},
+    "console.stop_phone": {"phone": "1", "reason": "送人"},
     "console.void_print": {"reason": "卡纸"},
     "console.print_card": {"layout": "single"},
     "console.hand_out_card": {},
@@ -244,12 +340,24 @@ FORMS = {
     },
     "console.decide_raise": {"words": "同意"},
     "console.change_year": {"until": "2027-01-31", "days": "7", "year": "2026"},
+    "finance.propose_limits": {
+        "floor_fen": "30",
+        "card_uses": "2",
+        "uses": "40",
+        "given_fen": "1000",
+        "sync_hours": "72",
+        "printed_floor_fen": "10",
+        "printed_card_uses": "1",
+        "document": "云工〔2026〕30号",
+    },
+    "finance.decide_limits": {"answer": "approve", "words": "同意"},
     "finance.close_day": {"day": "2026-11-21", "scope": "everyone"},
     "finance.reconcile": {"merchant": "M1001", "first_on": "2026-11-01", "last_on": "2026-11-20"},
     "finance.reconcile_again": {},
+    "finance.set_aside": {"reason": "传错了月份"},
 }
 """What each form carries when it is filled in; a new form must be added here. Each field in turn is then spoilt."""
-PAGES = ("home", "auth", "confirm", "phone", "console", "finance", "overview", "wallet", "till")
+PAGES = ("home", "auth", "confirm", "phone", "console", "finance", "merchant", "overview", "wallet", "till")
 FILES = (
     ("x.csv", b""), ("x.xlsx", b"PK\x03\x04 cut off"), ("x.csv", b"\xff\xfe\x00"), ("x", b"\0" * 1_000),
     ("a\nb.csv", b"a,b\n1,2\n"), ("../../x.csv", b"a\0b,c\n"), ("x.csv", b"\xd5\xc5,\xff"), ("张" * 400 + ".csv", b"\xef\xbb\xbf"),
@@ -258,10 +366,12 @@ FILES = (
 )  # fmt: skip
 ACTS = {
     "console.change_member": (
-        "transfer", "standing", "phone", "tag", "end_tag", "kin", "end_kin", "consent", "withdraw_consent", "end", "none",
+        "transfer", "standing", "phone", "tag", "tag_original", "end_tag", "kin", "end_kin", "consent",
+        "withdraw_consent", "document", "tie", "end", "none",
     ),
     "console.answer_transfer": ("accept", "object", "withdraw", "none"),
     "console.confirm": ("chosen", "rest", "none"),
+    "console.change_union": ("rename", "move", "merge", "close", "none"),
     "console.decide_duplicate": ("merge", "distinct", "none"),
     "console.change_quota": (
         "grant", "allocate", "transfer", "return", "spread", "recall_date", "recall", "use", "none",
@@ -270,6 +380,9 @@ ACTS = {
     "console.answer_offers": ("accept", "decline", "first", "none"),
     "console.change_year": ("closing", "close", "offer_days", "none"),
     "console.decide_raise": ("approve", "refuse", "withdraw", "none"),
+    "console.act_on_terminal": ("pair", "suspend", "resume", "revoke", "none"),
+    "merchant.act_on_terminal": ("pair", "token", "revoke-token", "revoke-key", "suspend", "resume", "none"),
+    "merchant.act_on_person": ("invite", "remove", "restore", "none"),
 }  # fmt: skip
 """What can be done at an address with an act in it."""
 
@@ -292,6 +405,7 @@ def things(session, world, clock):
     return {
         "office": shop.office,
         "maker": maker,
+        "manager": make_manager(session, world, merchant),
         "ids": {
             "person_id": card.person.id,
             "transfer_id": NOBODY,
@@ -301,8 +415,16 @@ def things(session, world, clock):
             "row": 1,
             "upload_id": NOBODY,
             "authority_id": NOBODY,
+            "advice_id": NOBODY,
+            "denial_id": NOBODY,
+            "settlement_id": NOBODY,
+            "kind": "json",
+            "subject": "program",
+            "code": "HC2026",
+            "union_code": "B9",
         }
         | _of_cards(session, world, shop.office, card)
+        | _of_partners(session, world, merchant, maker)
         | _of_webhooks(session, world, merchant.id),
     }
 
@@ -314,6 +436,26 @@ def _of_cards(session, world, office, card):
     issuance.print_cards(session, world, issuance.PrintCards(office["C1"], numbers=(card.number,)))
     (run, *_) = issuance.print_runs(session, office["C1"])
     return {"handout_id": handout.id, "print_run_id": run.id}
+
+
+def _of_partners(session, world, merchant, maker):
+    """What a merchant's file is made of, and a line of the blacklist."""
+    signed = merchants.SignAgreement(merchant.id, "云工合〔2026〕1号", date(2026, 4, 1), date(2026, 4, 1))
+    agreement = merchants.sign_agreement(session, world, signed)
+    merchants.upload_signed_copy(session, world, merchants.UploadSignedCopy(agreement.id, PDF))
+    proposed = merchants.ProposeAccount(
+        merchant.id, "疗养院", "6222000012345678", "农商银行", "开户许可证", maker.account_id
+    )
+    merchants.blacklist(session, world, merchants.Blacklist("91310117MA1J2X3Y4T", "某店", "骗补贴", "云工〔2026〕4号"))
+    return {
+        "merchant_id": merchant.id,
+        "agreement_id": agreement.id,
+        "store_id": merchants.stores_of(session, merchant.id)[0].id,
+        "account_id": merchants.propose_account(session, world, proposed).id,
+        "terminal_id": merchants.terminals_of(session, merchant.id)[0].id,
+        "entry_id": merchants.blacklist_lines(session)[0].id,
+        "limits_id": NOBODY,
+    }
 
 
 def _of_webhooks(session, world, merchant_id):
@@ -330,6 +472,7 @@ def browsers(app, session, world, things):
         ("district", things["office"]["C1"]),
         ("unit", things["office"]["U1"]),
         ("finance", things["maker"]),
+        ("manager", things["manager"]),
     ):
         found[name] = app.test_client()
         enter(found[name], access.open_staff_session(session, world, principal.account_id).token)
@@ -358,6 +501,12 @@ def address(rule, values):
     return path
 
 
+def reads(act, acts, name) -> bool:
+    """Whether an act reads a field: where fields begin with the name of an act, only that one does."""
+    whose = max((one for one in acts if one and name.startswith(f"{one}_")), key=len, default=act)
+    return whose == act
+
+
 def test_no_address_and_no_parameter_breaks_a_page(app, browsers, things):
     broken = []
     for rule in pages_of(app, "GET"):
@@ -366,7 +515,8 @@ def test_no_address_and_no_parameter_breaks_a_page(app, browsers, things):
         bad = [address(rule, things["ids"] | {name: segment}) for name in rule.arguments for segment in SEGMENTS]
         asked = [(path, {}) for path in bad]
         asked += [(good, dict.fromkeys(PARAMETERS, value)) for value in VALUES]
-        asked += [(good, {name: value}) for name in FRAMEWORK_WORDS for value in ("1", "a")]
+        # All at once: what one of them does to the addresses on a page is asked below, of the function that makes them.
+        asked += [(good, dict.fromkeys(FRAMEWORK_WORDS, value)) for value in ("1", "a")]
         for path, query in asked:
             answer = reader.get(path, query_string=query)
             if answer.status_code >= 500:
@@ -386,17 +536,19 @@ def test_no_form_breaks_a_page(app, browsers, things):
     broken = []
     tokens = {name: form_token(browser) for name, browser in browsers.items()}
     for rule in forms_of(app):
-        who = "finance" if rule.endpoint.startswith("finance") else "district"
+        who = {"finance": "finance", "merchant": "manager"}.get(rule.endpoint.split(".")[0], "district")
         filled = FORMS[rule.endpoint]
-        forms = [{}, *(filled | {name: value} for name in filled for value in HARD)]
         acts = ACTS.get(rule.endpoint, ("",))
-        asked = [(address(rule, things["ids"] | {"act": act}), form) for act in acts for form in forms]
+        asked = []
+        for act in acts:
+            forms = [{}, *(filled | {name: value} for name in filled if reads(act, acts, name) for value in HARD)]
+            asked += [(address(rule, things["ids"] | {"act": act}), form) for form in forms]
         asked += [(address(rule, dict.fromkeys(rule.arguments, segment)), filled) for segment in SEGMENTS[:3]]
         for path, form in asked:
             files = (
                 {"file": (io.BytesIO(b"a,b"), "x.csv")}
                 if "upload" in path
-                or path.endswith(("check", "reconciliation", "register", "cards/import", "past-uses"))
+                or path.endswith(("check", "reconciliation", "register", "cards/import", "past-uses", "file"))
                 else {}
             )
             answer = browsers[who].post(path, data=form | files | {"_token": tokens[who]})

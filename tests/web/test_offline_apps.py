@@ -2,13 +2,21 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
 
+from cardnet.benefits.words import AdviceOutcome
+from cardnet.kernel.world import World
+from cardnet.membership import services as membership
+from cardnet.membership.services import notices
+from cardnet.merchants.rules import SettlementCycle
 from cardnet.web import till, wallet
+from tests.make.issuance import make_office
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "frontend" / "src"
@@ -19,7 +27,6 @@ WORDS = {"wallet": wallet.words, "till": till.words}
 def test_every_sentence_a_script_says_is_in_the_list_and_every_one_of_the_list_is_said(app: Flask, name: str) -> None:
     source = "".join(path.read_text() for path in sorted((SOURCES / name).glob("*.ts")))
     said = set(re.findall(r'say\(\s*"(\w+)"', source)) | set(re.findall(r'wrong: "(\w+)"', source))
-    # Chosen by a value: one of two sentences, and one for each trouble of the camera.
     said |= _chosen(source)
     with app.test_request_context():
         listed = set(WORDS[name]())
@@ -28,13 +35,39 @@ def test_every_sentence_a_script_says_is_in_the_list_and_every_one_of_the_list_i
 
 
 def _chosen(source: str) -> set[str]:
-    pairs = re.findall(r'const (?:borne|sentence) = .*? \? "(\w+)" : "(\w+)"', source)
+    """Sentences chosen by a value: one of two, or one for each word that a type of the sources or the server knows."""
+    pairs = re.findall(r'(?:const (?:borne|sentence) = |say\()[^;\n]*? \? "(\w+)" : "(\w+)"', source)
+    every = "".join(path.read_text() for path in SOURCES.glob("*/*.ts"))
+    said = {word for pair in pairs for word in pair}
+    for prefix in set(re.findall(r"say\(`(\w+)_\$\{", source)):
+        said |= {f"{prefix}_{word}" for word in _KINDS[prefix](every)}
+    return said
+
+
+def _union(name: str, *others: str) -> Callable[[str], set[str]]:
+    """The words of a TypeScript type, but for those that are never told so."""
+    return lambda source: (
+        set(re.findall(r'"(\w+)"', next(iter(re.findall(rf"type {name} =([^;]+);", source)), ""))) - set(others)
+    )
+
+
+_KINDS: dict[str, Callable[[str], set[str]]] = {
     # What can be wrong with a camera is told by the module that the till shares with the officer's phone.
-    shared = (SOURCES / "shared" / "camera.ts").read_text() if "camera_${" in source else ""
-    troubles = re.findall(r"type CameraTrouble = ([^;]+);", shared)
-    return {word for pair in pairs for word in pair} | {
-        f"camera_{trouble}" for union in troubles for trouble in re.findall(r'"(\w+)"', union)
-    }
+    "camera": _union("CameraTrouble"),
+    "none": _union("NoneBecause"),
+    "online": _union("OnlineBecause"),
+    # The server is asked about these two, and a replay is told with its time.
+    "code": _union("Outcome", "unknown_key", "clock_error", "replayed"),
+    "record": lambda _: {
+        *(outcome.value for outcome in AdviceOutcome),
+        *("waiting", "undoing", "undone", "not_undone", "stuck"),
+    },
+    # Every service that has a name of its own; others are called by their programs.
+    "service_of": lambda _: {
+        word.removeprefix("service_of_") for word in till.words() if word.startswith("service_of_")
+    },
+    "settle": lambda _: {cycle.value for cycle in SettlementCycle},
+}
 
 
 @pytest.mark.parametrize("name", ["wallet", "till"])
@@ -43,6 +76,8 @@ def test_a_page_is_the_same_at_every_visit_and_sets_no_cookie(client: FlaskClien
     assert first.status_code == 200
     assert first.data == second.data
     assert "Set-Cookie" not in first.headers
+    # At whatever host: the card may have an origin of its own (docs/security.md).
+    assert client.get(f"/{name}", base_url="https://card.example").data == first.data
     assert first.headers["Cache-Control"] == "no-cache"
 
 
@@ -98,3 +133,16 @@ def test_a_page_that_was_never_built_says_how_to_build_it(
     answer = client.get("/wallet")
     assert answer.status_code == 503
     assert "make demo" in answer.text
+
+
+@pytest.mark.parametrize("address", ["/wallet", "/till", "/lost"])
+def test_the_number_to_call_is_the_topmost_unions_own_else_the_hotline(
+    client: FlaskClient, session: Session, world: World, address: str
+) -> None:
+    office = make_office(session, world)
+    assert 'href="tel:12351"' in client.get(address).text
+    top = membership.unions_under(session, "/")[0]
+    notices.set_union_phone(session, world, notices.SetUnionPhone(office["C1"], top.id, "021-67812351"))
+    page = client.get(address).text
+    assert 'href="tel:021-67812351"' in page
+    assert "12351" not in page.replace("67812351", "")

@@ -7,6 +7,7 @@ from sqlalchemy import event
 
 from cardnet.access import services as access
 from cardnet.access.rules import Role
+from cardnet.benefits import services as benefits
 from cardnet.issuance import services as issuance
 from cardnet.membership import services as membership
 from tests.make import membership as make_membership
@@ -53,9 +54,23 @@ def test_on_the_wall_nobody_is_counted_out_by_a_small_number(shop, client, brows
     use_once(shop, client)
     for role, code in ((Role.CHAIR, "C"), (Role.UNIT_OFFICER, "B1")):
         wall = words_of(browser_of(role, code).get("/overview/notice-board").text)
-        assert "今年享受过 不足 3" in wall
+        assert "当年享受过 不足 3" in wall
         assert "健康体检补贴 不足 3 —" in wall
         assert "周桂林" not in wall
+
+
+def test_uses_from_before_stand_apart_from_what_the_union_paid(shop, client, browser_of, session, world):
+    use_once(shop, client)
+    serial, program = 950, benefits.programs(session)[0]
+    membership.save_people(session, world, [make_membership.person_row(serial, "B1")])
+    lines = [
+        ["证件号码", "项目", "使用日期", "金额"],
+        [make_membership.id_number(serial), program.code, "2026-03-12", "88"],
+    ]
+    command = benefits.ImportPastUses(make_membership.csv_file(lines), "体检.csv", shop.office["C1"])
+    assert benefits.import_past_uses(session, world, command).stored == 1
+    page = words_of(browser_of(Role.CHAIR).get("/overview").text)
+    assert f"导入的项目 人数 次数 当时金额 {program.name} 1 1 ¥88.00" in page
 
 
 def test_the_years_end_tells_what_is_left_to_do_and_what_closing_would_do(shop, browser_of, session, world):

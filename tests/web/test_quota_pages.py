@@ -2,23 +2,16 @@
 
 import io
 import re
-import uuid
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from python_calamine import CalamineWorkbook
 
 from cardnet.access import services as access
-from cardnet.access.rules import Role
 from cardnet.issuance import services as issuance
-from cardnet.issuance.rules import Verdict
 from cardnet.kernel.calendar import SHANGHAI
 from cardnet.membership import services as membership
-from cardnet.membership.rules import Tier, UnionNode
-from cardnet.web.bulletin_files import bulletin_workbook
-from cardnet.web.console.bulletin import Issue, Level, Line
 from tests.make import membership as make_membership
-from tests.make.issuance import activate, make_office, make_officer
+from tests.make.issuance import make_office
 from tests.make.web import enter, submit, words_of
 
 
@@ -103,6 +96,34 @@ def test_offers_are_answered_on_the_waiting_page(office, browser_of, session, wo
     assert gone.status_code == 409
     assert "没有待确认的名额" in gone.text
     assert office.breaches() == {}
+
+
+def test_a_batch_tells_who_has_an_offer_and_drops_what_was_said_before_it_was_sent(office, browser_of):
+    office.give_unit("B1", 1)
+    receipt = office.submit(office.roster(0, 1, 2))
+    office.give_unit("B1", 1)
+    client = browser_of(office["U1"])
+    page = words_of(client.get(f"/console/batches/{receipt.batch_id}?show=all").text)
+    assert "其中 1 人有名额，待答复" in page
+    assert "本年名额还剩" not in page
+    assert page.count("过期轮到下一个人") == 1
+    told = page[page.index("经过") :]
+    assert told.index("提交") < told.index("候补"), "who was sent in comes before who waits"
+
+
+@pytest.mark.parametrize("giver", ["D1", "d1", "{name}", "D1 {name}"])
+def test_a_union_is_named_by_code_or_by_name(office, browser_of, giver):
+    office.grant(5)
+    office.allocate("C", "D1", 5)
+    names = {code: one.name for code, one in office.unions.items()}
+    client = browser_of(office["D1u"])
+    form = {"act": "allocate", "year": str(office.year), "count": "2", "giver": giver.format(name=names["D1"])}
+    done = submit(client, "/console/quota/allocate", {**form, "taker": names["B1"]})
+    assert (done.status_code, office.quota("B1").received) == (303, 2)
+    wrong = submit(client, "/console/quota/allocate", {**form, "taker": "没有的工会"})
+    assert wrong.status_code == 422
+    assert 'id="taker-error"' in wrong.text
+    assert "没有找到“没有的工会”" in wrong.text
 
 
 def test_somebody_is_moved_to_the_front_with_a_reason(office, browser_of, session):
@@ -213,101 +234,3 @@ def test_the_tree_is_found_by_name_and_other_kinds_have_pages_of_their_own(offic
     )
     assert "疗休养" in client.get("/console/quota?kind=recuperation").text
     assert office.quota("C").received == 5
-
-
-# ---- the bulletin ----
-
-
-@pytest.fixture
-def lived(office, session, world):
-    """B1: six asked, one declined, five applied, four approved, three issued, two handed out, one activated."""
-    office.give_unit("B1", 5)
-    make_membership.people(session, world, 2, "B9", answer=None, answered_on=None)
-    batch = office.submit(office.roster(*range(10, 15))).batch_id
-    office.submit(office.roster(15, consent="否"))
-    office.review(batch, "A1", Verdict.APPROVE, (1, 2, 3, 4))
-    office.review(batch, "D1u")
-    office.review(batch, "C1", Verdict.APPROVE, (1, 2, 3))
-    cards = issuance.issue_cards(session, world, issuance.IssueCards(batch, office["C2"]))
-    office.review(batch, "C1")
-    issuance.hand_out_cards(
-        session, world, issuance.HandOutCards(office["U1"], numbers=(cards[0].number, cards[1].number))
-    )
-    activate(session, world, cards[0], make_membership.id_number(10)[-4:])
-    # A replaced card is the same person's, and counts once.
-    issuance.replace_card(session, world, issuance.ReplaceCard(cards[1].card_id, office["C1"], "遗失"))
-    return office
-
-
-def test_every_figure_is_a_part_of_the_one_before_it(lived, session):
-    for line in issuance.card_counts(session, "/", lived.year):
-        for c in (line.own, line.total):
-            steps = [c.collected, c.submitted, c.approved, c.issued, c.handed_out, c.activated]
-            assert steps == sorted(steps, reverse=True), line.union.code
-            assert c.members == c.consent + c.declined + c.no_answer
-            assert c.submitted >= c.in_review + c.returned + c.waitlisted + c.approved
-    b1 = next(one.own for one in issuance.card_counts(session, "/", lived.year) if one.union.code == "B1")
-    assert (b1.collected, b1.submitted, b1.approved, b1.issued, b1.handed_out, b1.activated) == (6, 5, 4, 3, 2, 1)
-    assert (b1.holders, b1.quota) == (3, lived.quota("B1").received)
-    assert b1.issued == lived.quota("B1").used
-
-
-def test_page_workbook_and_paper_say_the_same(lived, browser_of):
-    client = browser_of(lived["C1"])
-    page = client.get("/console/bulletin")
-    assert "2026 年第 22 期" in words_of(page.text)
-    book = CalamineWorkbook.from_filelike(io.BytesIO(client.get("/console/bulletin.xlsx").data))
-    assert book.sheet_names == ["云间区总工会", "全部单位", "永泽街道总工会", "方塔街道总工会"]
-    rows = book.get_sheet_by_index(0).to_python()
-    line = next(row for row in rows if row[1] == "D1")
-    assert line[3:12] == [6, 5, 6, 5, 4, 3, 2, 1, 0]
-    assert [round(rate, 2) for rate in line[12:]] == [0.6, 0.5]
-    total = next(row for row in rows if row[2] == "合计")
-    assert total[3:12] == [8, 5, 6, 5, 4, 3, 2, 1, 0]
-    assert re.search(r"1 永泽街道总工会 6 5 6 5 4 3 2 1 0 60\.0% 50\.0%", words_of(page.text))
-    paper = client.get("/console/bulletin.pdf").data
-    assert paper.startswith(b"%PDF-")
-    assert len(re.findall(rb"/Type /Page\b", paper)) == 3
-    assert paper == client.get("/console/bulletin.pdf").data
-
-
-def test_activations_are_counted_by_the_week_of_the_first(lived, session, world, clock):
-    clock.advance(timedelta(days=9))
-    since, until = datetime(2026, 11, 1, tzinfo=SHANGHAI), datetime(2026, 12, 31, tzinfo=SHANGHAI)
-    (week,) = issuance.activations_by_week(session, "/C/", since, until)
-    assert (week.monday, week.activated) == (date(2026, 11, 16), 1)
-
-
-def test_a_bulletin_stays_inside_the_readers_scope(lived, browser_of):
-    book = CalamineWorkbook.from_filelike(
-        io.BytesIO(browser_of(lived["U9"]).get("/console/bulletin.xlsx?under=/C/").data)
-    )
-    assert book.sheet_names == ["新桥港货运联合工会委员会"]
-    chair = make_officer(lived.session, lived.world, lived.unions["C"], "chair", Role.CHAIR)
-    assert browser_of(chair).get("/console/bulletin.pdf").status_code == 200
-
-
-def test_six_hundred_units_under_sixty_townships_all_have_their_place_in_the_workbook():
-    def union(number, tier, above):
-        return UnionNode(
-            uuid.UUID(int=number), f"Y{number:04d}", f"第{number}工会", tier, f"{above}Y{number:04d}/", None
-        )
-
-    top = union(0, Tier.DISTRICT, "/")
-    townships = [union(number, Tier.TOWNSHIP, top.path) for number in range(1, 61)]
-    units = {
-        one.id: [union(100 + 10 * n + k, Tier.UNIT, one.path) for k in range(10)] for n, one in enumerate(townships)
-    }
-    counts = issuance.CardCounts(members=3, quota=2, issued=1)
-
-    def level(above, below):
-        return Level(above, counts, 0, tuple(Line(one, counts, 0, 1, opens=False) for one in below))
-
-    levels = (level(top, townships), *(level(one, units[one.id]) for one in townships))
-    issue = Issue(2026, 22, datetime(2026, 11, 21, 2, tzinfo=SHANGHAI), levels)
-    book = CalamineWorkbook.from_filelike(io.BytesIO(bulletin_workbook(issue)))
-    assert len(book.sheet_names) == 62, "one a level and the list of all"
-    rows = book.get_sheet_by_name("全部单位").to_python()
-    assert len(rows) == 601
-    assert {row[1] for row in rows[1:]} == {unit.code for below in units.values() for unit in below}
-    assert {row[0] for row in rows[1:]} == {one.name for one in townships}

@@ -219,6 +219,7 @@ def test_the_stamped_summary_is_printed_uploaded_and_shown_to_the_tiers_above(of
     page = officer.get(path).text
     sheet = re.search(r'href="(/console/unit-approvals/[^"]+/summary.pdf)"', page)[1]
     assert officer.get(sheet).data.startswith(b"%PDF-")
+    assert officer.get(sheet.replace("summary.pdf", "names.pdf")).data.startswith(b"%PDF-")
     (line,) = services.approvals_of_batch(session, office.world, office["U2"], batch)
     form = {"number": line.number, "code": line.check_code, "_token": form_token(officer)}
     send = lambda content: officer.post(  # noqa: E731

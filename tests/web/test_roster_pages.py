@@ -59,6 +59,19 @@ def test_findings_are_summed_up_and_a_click_shows_their_rows(browser_of):
     assert "周桂芳" not in only
 
 
+def test_an_officer_who_chose_english_reads_what_to_mend_in_english(browser_of):
+    client = browser_of("U1")
+    submit(client, "/language", {"language": "en"})
+    path = upload(client, "/console/rosters/check", mixed()).headers["Location"]
+    assert "The person&#39;s answer is missing: ask, keep the signed consent form" in client.get(path).text
+    assert "“不详” is no usable date and was left out" in client.get(path + "?show=warning").text
+    rows = read(client.get(path + "/result.xlsx?rows=invalid").data).rows
+    assert [row[18] for row in rows] == ["Status", "must be mended"]
+    assert rows[1][19].startswith("The person's answer is missing")
+    torn = upload(client, "/console/rosters/check", b"PK\x03\x04torn")
+    assert "cannot be read and may be damaged" in torn.text
+
+
 def test_what_must_be_mended_is_downloaded_alone_before_and_after_submission(browser_of):
     client = browser_of("U1")
     path = upload(client, "/console/rosters/check", mixed()).headers["Location"]
@@ -73,6 +86,46 @@ def test_what_must_be_mended_is_downloaded_alone_before_and_after_submission(bro
     mended = [list(kept[0]), [*kept[1][:15], "是", *kept[1][16:]]]
     again = upload(client, "/console/rosters/check", make_membership.xlsx_file(mended)).headers["Location"]
     assert "1 人都可以提交" in client.get(again).text
+
+
+def sheet_of(*serials, **cells):
+    lines = [make_membership.roster_line(n, **cells) for n in serials]
+    return make_membership.xlsx_file(make_membership.roster_cells(lines))
+
+
+def test_a_mended_sheet_sent_whole_again_shows_who_is_in_process_as_no_fault(browser_of, office):
+    office.submit(office.roster(0, 1))
+    client = browser_of("U1")
+    path = upload(client, "/console/rosters/check", sheet_of(0, 1, 2)).headers["Location"]
+    page = client.get(path).text
+    assert "1 人可以提交，2 人已在办理" in words_of(page)
+    assert "badge--bad" not in page
+    assert "badge--calm" in client.get(path + "?show=running").text
+    rows = read(client.get(path + "/result.xlsx").data).rows
+    assert [row[18] for row in rows] == ["状态", "已在办理", "已在办理", "可以提交"]
+    sent = submit(client, path + "/submit", {"mode": "all_or_nothing"})
+    batch = client.get(sent.headers["Location"]).text
+    assert re.search(r"已在办理\s*2", words_of(batch))
+    assert "行去改" not in batch, "there is nothing to mend"
+    shown = client.get(sent.headers["Location"] + "?show=running").text
+    assert (shown.count("此人已有办理中的申请"), "badge--bad" in shown) == (2, False)
+    only = read(client.get(sent.headers["Location"] + "/result.xlsx?rows=invalid").data).rows
+    assert len(only) == 1
+    nothing = upload(client, "/console/rosters/check", sheet_of(0, 1, 2, department="二车间")).headers["Location"]
+    assert "3 人已在办理，不用再提交" in words_of(client.get(nothing).text)
+
+
+def test_a_note_that_says_the_same_of_many_rows_is_one_line(browser_of):
+    # 3199xx was never assigned: the numbers are right, the table does not know them.
+    lines = [make_membership.roster_line(n) for n in range(2)]
+    lines[1][Column.CONSENT] = ""
+    client = browser_of("U1")
+    content = make_membership.xlsx_file(make_membership.roster_cells(lines))
+    path = upload(client, "/console/rosters/check", content).headers["Location"]
+    page = words_of(client.get(path + "?show=all").text)
+    assert "2 行：证件地址码不在表内，仅提示" in page
+    assert ("行政区划代码表" in page, "本人同意没有填写" in page) == (False, True)
+    assert client.get(path + "?code=id_address_unknown").text.count("行政区划代码表") == 2
 
 
 def test_the_kept_rows_of_a_whole_district_are_not_a_units(office, browser_of):
@@ -170,6 +223,9 @@ def test_an_officer_hangs_a_poster_and_ticks_off_who_filled_in(office, session, 
     assert sheet.data.startswith(b"%PDF")
     token = re.search(r"/fill/([0-9a-f]+)", client.get("/console/register/self-fill").text)[1]
     filled = {"name": "买买提·艾山", "id_type": "居民身份证", "id_number": make_membership.id_number(5), "phone": "13800138000", "employment": "合同", "consent": "是"}  # fmt: skip
+    blank = submit(phone, f"/fill/{token}", {"name": "李四", "id_type": "居民身份证"})
+    assert blank.status_code == 422 and "办还是不办，请在下面选一项。" in blank.text
+    assert "没有填写" not in blank.text, "a roster's sentences speak to an officer"
     assert submit(phone, f"/fill/{token}", filled).status_code == 303
     page = client.get("/console/register/self-fill").text
     assert "买买提·艾山" in page
@@ -192,7 +248,9 @@ def test_put_aside_is_a_click_and_nothing_chosen_is_told(office, session, world,
     entry = re.search(r'name="entry" value="([^"]+)"', client.get("/console/register/self-fill").text)[1]
     submit(client, "/console/register/self-fill/entries", {"entry": entry, "act": "dismiss"})
     assert "已放在一边 1 人" in client.get("/console/register/self-fill").text
-    assert browser_of("D1u").get("/console/register/self-fill").status_code == 403
+    above = browser_of("D1u").get("/console/register/self-fill")
+    assert (above.status_code, "E1234567" in above.text) == (200, False), "the bureau's own poster, and nobody of B1's"
+    assert browser_of("C1").get("/console/register/self-fill").status_code == 403
 
 
 def test_cards_of_before_are_tied_by_a_list(office, session, world, browser_of):
@@ -206,3 +264,27 @@ def test_cards_of_before_are_tied_by_a_list(office, session, world, browser_of):
     assert "请先导入会员名册" in page
     assert session.scalar(text("select external_issuer from card")) == "市总工会"
     assert "绑定已有工会卡" in client.get("/console/register").text
+
+
+def test_a_bureau_sees_its_own_people_by_name_and_its_units_as_counts(office, session, world, browser_of):
+    client = browser_of("D1u")
+    for unit, name in (("D1", "欧阳海燕"), ("B1", "司马文静")):
+        lines = [make_membership.roster_line(n + ord(unit[0]), unit=unit, name=name, consent="") for n in range(2)]
+        content = make_membership.csv_file(make_membership.roster_cells(lines))
+        where = "/console/register?own=1" if unit == "D1" else "/console/register"
+        upload(client, where, content, "名册.csv", unit_code="" if unit == "D1" else unit)
+    counted = client.get("/console/register").text
+    assert re.search(r"本级（机关）\s*D1\s*2\b", words_of(counted))
+    assert re.search(r"会员\s*4\b", words_of(counted))
+    assert "欧阳海燕" not in counted and "司马文静" not in counted
+    own = client.get("/console/register?own=1&show=no_answer").text
+    assert "欧阳海燕" in own and "司马文静" not in own
+    assert "/console/register/self-fill" in own
+    assert "本级（机关）" in browser_of("C1").get("/console/register?under=/C/D1/").text
+    assert "欧阳海燕" not in browser_of("C1").get("/console/register?under=/C/D1/&own=1").text
+    assert "欧阳海燕" in client.get("/console/members/confirmation?own=1").text
+    assert "欧阳海燕" not in client.get("/console/members/confirmation").text
+    moves = words_of(client.get("/console/members/moves?month=2018-04").text)
+    assert "欧阳海燕" in moves and "司马文静" not in moves and "恒启精密" in moves
+    rest = submit(client, "/console/members/confirmation?act=rest&own=1")
+    assert (rest.status_code, rest.location) == (303, "/console/members/confirmation?own=1")

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -191,7 +192,7 @@ def test_a_suspended_card_says_so_on_the_phone(
     assert client.get(f"/wallet/api/card?index={index}").get_json()["card"]["state"] == "suspended"
 
 
-def test_a_lost_key_is_bound_anew_by_the_last_four_of_the_id(
+def test_who_is_signed_in_binds_a_lost_key_anew_and_is_asked_nothing(
     client: FlaskClient, world: World, card: IssuedCard, phone: DeviceKey
 ) -> None:
     first = send(client, card, phone).get_json()
@@ -201,7 +202,6 @@ def test_a_lost_key_is_bound_anew_by_the_last_four_of_the_id(
         "/wallet/api/rebind",
         json={
             "card_number": number,
-            "id_last4": LAST4,
             "public_key": base64url(fresh.public),
             "proof": base64url(cose.sign_es256(fresh.private, rebind_statement(number))),
         },
@@ -209,6 +209,20 @@ def test_a_lost_key_is_bound_anew_by_the_last_four_of_the_id(
     assert answer.status_code == 200, answer.text
     assert answer.get_json()["index"] != first["index"]
     assert client.get(f"/wallet/api/card?index={first['index']}").get_json()["bound"] is False
+
+
+@pytest.mark.parametrize(("born", "large"), [("1976-11-20", True), ("1976-11-21", True), ("1976-11-22", False)])
+def test_large_type_is_the_default_from_fifty_years_on_also_when_a_key_is_bound_anew(
+    client: FlaskClient, session: Session, world: World, card: IssuedCard, phone: DeviceKey, born: str, large: bool
+) -> None:
+    session.execute(text("update person set birth_on = :born where id = :id"), {"born": born, "id": card.person_id})
+    assert world.now().date().isoformat() == "2026-11-21"
+    told = send(client, card, phone).get_json()
+    assert (told["large_type"], told["rotation_seconds"]) == (large, 15)
+    fresh = DeviceKey.make(world)
+    proof = base64url(cose.sign_es256(fresh.private, rebind_statement(card.number)))
+    body = {"card_number": card.number, "public_key": base64url(fresh.public), "proof": proof}
+    assert client.post("/wallet/api/rebind", json=body).get_json()["large_type"] is large
 
 
 def test_signing_out_ends_the_session_on_the_server_too(
@@ -244,7 +258,12 @@ def test_a_member_sees_her_own_uses_of_this_year_and_what_they_came_to(
     mine, other = shop.members(1, 2)
     client.set_cookie("cardnet_member", open_member_session(session, world, mine.person_id), path="/wallet")
     assert client.get("/wallet/api/redemptions").get_json()["lines"] == []
+    assert client.get("/wallet/api/result").get_json()["newest"] is None
     shop.redeem(mine, 38_000, service_code="health_check", merchant_ref="R-1")
+    session.flush()
+    newest = client.get("/wallet/api/result").get_json()["newest"]
+    assert (newest["at"], newest["line"]["benefit"]) == (int(world.now().timestamp() * 1000), "省 100.00 元")
+    assert client.get(f"/wallet/api/result?after={newest['id']}").get_json()["newest"]["line"] is None
     shop.redeem(mine, 38_000, service_code="health_check", merchant_ref="R-2")
     shop.redeem(other, 38_000, service_code="health_check", merchant_ref="R-3")
     session.flush()
@@ -255,6 +274,10 @@ def test_a_member_sees_her_own_uses_of_this_year_and_what_they_came_to(
     assert body["lines"][1]["merchant"] == "云间工人疗养院体检中心"
     assert (body["uses"], body["total_benefit"]) == (1, "100.00 元")
     assert client.get("/wallet/api/card").get_json()["still"] == "今年已为您节省 100.00 元"
+    again = client.get(f"/wallet/api/result?after={newest['id']}").get_json()["newest"]["line"]
+    assert again["outcome"] == "refused", "the other member's is not hers"
+    clock.advance(timedelta(minutes=5))
+    assert client.get("/wallet/api/result").get_json()["newest"]["line"] is None, "no answer to a code shown now"
     clock.advance(timedelta(days=60))
     assert client.get("/wallet/api/redemptions").get_json()["lines"] == []
 

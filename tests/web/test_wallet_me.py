@@ -4,11 +4,13 @@ import pytest
 
 from cardnet.access import services as access
 from cardnet.config import Settings
+from cardnet.credential.status import Status
+from cardnet.credential.store import statuses_of
 from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import CardState
 from cardnet.membership import services as membership
 from cardnet.membership.services import notices
-from tests.make.issuance import activate, make_office
+from tests.make.issuance import activate, judge, make_office, print_cards
 from tests.make.membership import id_number
 from tests.make.web import enter, submit
 
@@ -49,7 +51,7 @@ def me(phone):
 
 CALLS = [
     ("get", "me", None), ("post", "loss", {}), ("post", "replacement", {"why": "lost"}), ("post", "consents", {"notices": True}),
-    ("get", "looks", None), ("post", "phone/code", {"phone": "13800000009"}), ("post", "phone", {"code": "123456"}),
+    ("get", "looks", None), ("post", "void-print", {}), ("post", "phone/code", {"phone": "13800000009"}), ("post", "phone", {"code": "123456"}),
 ]  # fmt: skip
 
 
@@ -58,6 +60,20 @@ def test_who_is_not_signed_in_is_told_so_and_changes_nothing(client, session, sm
     answer = client.open(f"{BASE}/{call}", method=method.upper(), json=body)
     assert (answer.status_code, answer.get_json()["code"]) == (401, "member_session_ended")
     assert issuance.card_of_number(session, card.number).state is CardState.ORDERED
+
+
+def test_a_member_switches_the_printed_card_off_and_the_phone_goes_on(phone, session, office, card, world):
+    assert me(phone)["has_print"] is False
+    assert phone.post(f"{BASE}/void-print", json={}).get_json()["code"] == "nothing_to_void"
+    (printed,) = print_cards(office, card.number)
+    index = judge(session, world, printed.code_text).index
+    assert me(phone)["has_print"] is True
+    assert phone.post(f"{BASE}/void-print", json={}).get_json()["has_print"] is False
+    assert statuses_of(session, [index])[index] is Status.INVALID
+    assert issuance.standing_of(session, index).binding_state == "revoked"
+    assert issuance.card_of_number(session, card.number).state is CardState.ACTIVE
+    assert phone.post(f"{BASE}/void-print", json={}).status_code == 409
+    assert office.breaches() == {}
 
 
 def test_one_button_stops_the_card_and_another_asks_for_a_new_one(phone, session, office, card):
@@ -138,6 +154,19 @@ def test_a_member_sees_which_officer_looked(phone, app, office, card):
     browser.get(f"/console/members/{card.person_id}")
     newest = phone.get(f"{BASE}/looks").get_json()["lines"][0]
     assert (newest["what"], newest["who"], newest["union"]) == ("会员：查看档案", "U1同志", office.unions["B1"].name)
+
+
+def test_who_looked_at_a_file_that_was_merged_has_looked_at_the_same_member(phone, app, office, card):
+    (other,) = office.issue(1)
+    issuance.revoke_card(office.session, office.world, issuance.ChangeCard(other.card_id, "重复办卡", office["C1"]))
+    browser = app.test_client()
+    enter(browser, access.open_staff_session(office.session, office.world, office["U1"].account_id).token)
+    browser.get(f"/console/members/{other.person_id}")
+    assert phone.get(f"{BASE}/looks").get_json()["lines"] == []
+    merge = membership.MergePeople(card.person_id, other.person_id, office["C1"], "同一人")
+    issuance.merge_people(office.session, office.world, merge)
+    looks = phone.get(f"{BASE}/looks").get_json()["lines"]
+    assert "会员：查看档案" in {one["what"] for one in looks if one["who"] == "U1同志"}
 
 
 def test_the_wallet_speaks_english_once_asked_to(phone):

@@ -205,7 +205,7 @@ def principal_of(account: Account) -> Principal:
     )
 
 
-def display_names(session: Session, account_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+def display_names(session: Session, account_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     """Who these accounts are, for histories and lists; in one statement."""
     if not account_ids:
         return {}

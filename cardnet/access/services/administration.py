@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from cardnet.access import rules
@@ -92,11 +92,15 @@ def account_line(session: Session, account_id: uuid.UUID, path: str) -> AccountL
 def change_account(session: Session, world: World, command: ChangeAccount) -> None:
     """Change what an account is called, may do and where.
 
-    Raises NotFound("account_unknown"), InvalidInput("roles_missing", "name_missing", "out_of_scope") and
-    Conflict("last_admin").
+    Raises NotFound("account_unknown"), InvalidInput("account_of_merchant", "roles_missing", "name_missing",
+    "out_of_scope") and Conflict("last_admin").
     """
     others = lock_admins(session, command.account_id)
     account = account_in_scope(session, command.account_id, command.by)
+    if set(account.roles) & set(rules.MERCHANT_ROLES):
+        raise InvalidInput(
+            "account_of_merchant", "这是商户人员的账号，不能改成工会账号：请在商户页面移除，再给本人另发邀请。"
+        )
     name = command.display_name.strip()
     if not name or len(name) > 50:
         raise InvalidInput("name_missing", "请填写姓名，最长 50 个字。")
@@ -113,6 +117,34 @@ def change_account(session: Session, world: World, command: ChangeAccount) -> No
     if (after := _told(account)) != before:
         act = audit.Act("account.change", "account", str(account.id), command.by.account_id, before=before, after=after)
         audit.record(session, world, act)
+
+
+def move_scopes(session: Session, old: str, new: str) -> None:
+    """A union stands elsewhere: the scopes of its accounts, and of those below it, go along."""
+    session.execute(
+        text("""
+            update account set scope_path = :new || substr(scope_path, length(:old) + 1)
+             where starts_with(scope_path, :old)"""),
+        {"old": old, "new": new},
+    )
+
+
+_CLOSE_ALL = text("""
+    with shut as (
+        update account set state = 'disabled' where union_id = :union and state <> 'disabled' returning id
+    ), over as (
+        update staff_session s set ended_at = :at from shut where s.account_id = shut.id and s.ended_at is null
+    )
+    select id from shut order by id""")
+
+
+def close_accounts_of_union(session: Session, world: World, union_id: uuid.UUID, actor: uuid.UUID) -> int:
+    """A union is no more: nothing its accounts hold works any more. Returns how many were closed now."""
+    shut = session.scalars(_CLOSE_ALL, {"union": union_id, "at": world.now()}).all()
+    session.expire_all()
+    acts = (audit.Act("account.disable", "account", str(one), actor, after={"why": "union_closed"}) for one in shut)
+    audit.record(session, world, *acts)
+    return len(shut)
 
 
 def close_account(session: Session, world: World, command: SwitchAccount) -> None:

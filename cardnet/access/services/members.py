@@ -1,8 +1,9 @@
 """Sessions of members' phones: what makes re-binding a lost key one tap."""
 
 import uuid
+from collections.abc import Collection
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ARRAY, Uuid, any_, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from cardnet.access import rules
@@ -65,10 +66,23 @@ def end_member_session(session: Session, world: World, token: str) -> None:
     )
 
 
-def end_member_sessions(session: Session, world: World, person_id: uuid.UUID) -> None:
-    """End every session of a person: the card was reported lost with the phone, or the person died."""
+def end_member_sessions_of_ids(session: Session, world: World, ids: Collection[uuid.UUID]) -> None:
+    """The phones that are signed in by these are taken off their cards."""
     session.execute(
         update(MemberSession)
-        .where(MemberSession.person_id == person_id, MemberSession.ended_at.is_(None))
+        .where(MemberSession.id == any_(literal(list(ids), ARRAY(Uuid))), MemberSession.ended_at.is_(None))
+        .values(ended_at=world.now())
+    )
+
+
+def end_member_sessions(session: Session, world: World, person_id: uuid.UUID, but: Collection[uuid.UUID] = ()) -> None:
+    """End every session of a person but these: a phone was lost, or the person died."""
+    session.execute(
+        update(MemberSession)
+        .where(
+            MemberSession.person_id == person_id,
+            MemberSession.ended_at.is_(None),
+            MemberSession.id.not_in(list(but)),
+        )
         .values(ended_at=world.now())
     )

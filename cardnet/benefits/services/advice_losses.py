@@ -3,11 +3,11 @@
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -19,14 +19,13 @@ from cardnet.benefits.models import (
     RedemptionBenefit,
     RedemptionLine,
 )
-from cardnet.benefits.services import writes
+from cardnet.benefits.rules import Granted
 from cardnet.benefits.services.changes import announce
 from cardnet.benefits.services.facts import payable_account
-from cardnet.benefits.services.lookups import decision_of
-from cardnet.benefits.services.records import Purchase
-from cardnet.benefits.services.replay import decide_again
+from cardnet.benefits.services.records import Purchase, Redeem, RedemptionRecord
+from cardnet.benefits.services.redeem import due_but_for_use
 from cardnet.benefits.words import DecisionMode, ProgramKind, RedemptionState
-from cardnet.credential.verify import Accepted
+from cardnet.credential.verify import Accepted, Outcome
 from cardnet.issuance.services import standing_of
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.money import allocate
@@ -36,6 +35,7 @@ from cardnet.ledger.services import EntryDraft, post
 from cardnet.merchants.rules import Venue
 
 USED_UP = frozenset({"limit_count", "limit_amount", "pool_exhausted"})
+REPLAYED = Outcome.REPLAYED.value
 
 
 @dataclass(frozen=True)
@@ -53,40 +53,62 @@ class OfflineSale:
 
 @dataclass(frozen=True)
 class Over:
-    """What was due but for used-up limits and pools: the decision without them."""
+    """What was due but for what had been used before, and why it was not given: the decision without that."""
 
     code: str
-    granted: tuple[Any, ...]
+    granted: tuple[Granted, ...]
     decision: Mapping[str, Any]
 
 
-def due_without_limits(session: Session, refused_id: uuid.UUID) -> Over | None:
-    """What a stored refusal would have granted had nothing been used up; None when it was refused for more than that."""
-    stored = decision_of(session, refused_id)
-    if "card" in stored.inputs:
-        return None
-    unlimited = replace(stored, inputs={**stored.inputs, "counts": [], "pool_free": {}})
-    decided, case = decide_again(session, unlimited)
-    if not decided.granted:
-        return None
-    codes = [fault["code"] for one in stored.candidates for fault in one["faults"]]
-    code = next(code for code in codes if code in USED_UP)
-    return Over(code, decided.granted, writes.decision_parameters(case, stored.inputs["parameters"], decided))
+def due_beyond(
+    session: Session, world: World, asked: Redeem, refused: RedemptionRecord, *, fresh_list: bool
+) -> Over | None:
+    """What a refused sale of a till alone would have been granted, where the till could not know what stood in its way.
+
+    That is a limit or a pool used up meanwhile, or the same code shown at another merchant: of two shops without a
+    network both say yes. `fresh_list`: the till says that its status list was as young as the rules ask.
+    """
+    codes = [reason.code for reason in refused.reasons]
+    code = next((code for code in codes if code in USED_UP), None)
+    if codes[0] == REPLAYED and fresh_list and isinstance(asked.code, Accepted):
+        code = None if _seen_here(session, asked.venue, asked.code, refused.person_id, refused.id) else REPLAYED
+    due = due_but_for_use(session, world, asked) if code else None
+    return Over(code, due[0].granted, due[1]) if code and due else None
+
+
+def _seen_here(
+    session: Session, venue: Venue, code: Accepted, person_id: uuid.UUID | None, but: uuid.UUID | None = None
+) -> bool:
+    """Whether this merchant has seen the proof before, used or refused, in a redemption other than `but`."""
+    seen = select(Redemption.id).where(
+        Redemption.person_id == person_id,
+        Redemption.card_index == code.index,
+        Redemption.proof_id == code.proof_id,
+        Redemption.merchant_id == venue.merchant_id,
+        Redemption.id.is_distinct_from(but),
+    )
+    return session.scalar(seen.limit(1)) is not None
 
 
 def bear(session: Session, world: World, command: OfflineSale, over: Over) -> Redemption | None:
     """Pay the merchant what its till rightly gave, out of 5902: no use is counted and no pool pays twice.
 
-    None when the merchant's number or the proof belongs to another redemption.
+    None when the merchant's number belongs to another redemption, or the proof does and that is not why it is borne.
     """
     code, venue, at = command.code, command.venue, world.now()
     total = sum(one.fen for one in over.granted)
     fen = min(command.given_fen or total, total)
     parts = list(zip(over.granted, allocate(fen, [one.fen for one in over.granted]), strict=True))
-    shares = [(one, part, one.candidate.terms.split(part)[0]) for one, part in parts if part]
+    shares = [(one, part, _union_share(one, part)) for one, part in parts if part]
     standing = standing_of(session, code.index, day_of(command.occurred_at))
     redemption_id = world.new_id()
-    if not _fences(session, command, code, redemption_id, at):
+    if not _reference(session, command, redemption_id):
+        return None
+    if over.code == REPLAYED:
+        _hold_proof(session, code)
+        if _seen_here(session, venue, code, standing.person_id if standing else None):
+            return None
+    elif not _take_proof(session, command, redemption_id, at):
         return None
     discount = sum(part for one, part, _ in shares if one.candidate.kind is ProgramKind.DISCOUNT)
     union_fen = sum(union for _, _, union in shares)
@@ -132,12 +154,28 @@ def bear(session: Session, world: World, command: OfflineSale, over: Over) -> Re
     return row
 
 
-def _fences(session: Session, command: OfflineSale, code: Accepted, redemption_id: uuid.UUID, at: datetime) -> bool:
-    """The merchant's number and the proof, each used once. False: somebody else has one of them."""
+def _union_share(one: Granted, fen: int) -> int:
+    """What the union pays of `fen`, as the rule that granted it splits."""
+    assert one.candidate.terms is not None
+    return one.candidate.terms.split(fen)[0]
+
+
+def _reference(session: Session, command: OfflineSale, redemption_id: uuid.UUID) -> bool:
+    """Take the merchant's number. False: another redemption has it."""
     place = {"merchant_id": command.venue.merchant_id, "merchant_ref": command.merchant_ref}
-    reference = upsert(MerchantReference).values(**place, redemption_id=redemption_id).on_conflict_do_nothing()
-    if session.execute(reference.returning(MerchantReference.redemption_id)).one_or_none() is None:
-        return False
+    taken = upsert(MerchantReference).values(**place, redemption_id=redemption_id).on_conflict_do_nothing()
+    return session.execute(taken.returning(MerchantReference.redemption_id)).one_or_none() is not None
+
+
+def _hold_proof(session: Session, code: Accepted) -> None:
+    """Reports of one code take turns, so that two tills of one shop are not both paid for it."""
+    proof = ProofUsed.card_index == code.index, ProofUsed.proof_id == code.proof_id
+    session.execute(select(ProofUsed.terminal_id).where(*proof).with_for_update())
+
+
+def _take_proof(session: Session, command: OfflineSale, redemption_id: uuid.UUID, at: datetime) -> bool:
+    """Take the proof, where there is one. False: another redemption has it."""
+    code = command.code
     if code.proof_id is None:
         return True
     proof = upsert(ProofUsed).values(
@@ -161,7 +199,7 @@ def _write_parts(
     command: OfflineSale,
     row: Redemption,
     over: Over,
-    shares: list[tuple[Any, int, int]],
+    shares: list[tuple[Granted, int, int]],
 ) -> None:
     numbers = [line.line_no for line in command.purchase.lines]
     off: dict[int, int] = dict.fromkeys(numbers, 0)

@@ -13,25 +13,23 @@ from typing import Any
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from cardnet.benefits.models import (
-    Advice,
-    AdviceException,
-    Redemption,
-)
+from cardnet.benefits.models import Redemption
+from cardnet.benefits.models_advice import Advice, AdviceException, AdviceReview
 from cardnet.benefits.services import catalogue
-from cardnet.benefits.services.advice_losses import USED_UP, OfflineSale, Over, bear, due_without_limits
+from cardnet.benefits.services.advice_evidence import list_gone, untimed
+from cardnet.benefits.services.advice_losses import OfflineSale, Over, bear, due_beyond
 from cardnet.benefits.services.holds import capture_hold
 from cardnet.benefits.services.lookups import redemption as redemption_of
 from cardnet.benefits.services.records import MIN_HOLD_SECONDS, Capture, Purchase, Redeem, RedemptionRecord
 from cardnet.benefits.services.redeem import redeem
-from cardnet.benefits.words import AdviceOutcome
+from cardnet.benefits.words import AdviceOutcome, ReviewState
 from cardnet.credential.limits import OfflineUse, judge_use
 from cardnet.credential.pack import Policy
 from cardnet.credential.status import StatusAge
-from cardnet.credential.verify import Accepted, Rejected
-from cardnet.issuance.services import withdrawn_at
+from cardnet.credential.verify import Accepted, Outcome, Rejected
+from cardnet.issuance.services import holder_confirms, standing_of, withdrawn_at
 from cardnet.kernel.calendar import day_of, start_of
-from cardnet.kernel.errors import Conflict
+from cardnet.kernel.errors import Conflict, InvalidInput
 from cardnet.kernel.world import World
 from cardnet.merchants.rules import Venue
 
@@ -52,6 +50,7 @@ class Advise:
     `code` is what the verifier said as of `occurred_at`, `signed` whether the record is the terminal's own word.
     `list_issued_at` is how new the till's status list was, `synced_at` when it says it had last been heard, `clock_off`
     how far its clock was out. `digest` is the SHA-256 of the record, `follows` the one it says came before it.
+    `key_withdrawn`: the issuer key under the code has been revoked since.
     """
 
     venue: Venue
@@ -70,6 +69,12 @@ class Advise:
     synced_at: datetime | None = None
     clock_off: timedelta = timedelta(0)
     id_last4: str | None = field(default=None, repr=False)
+    """Of a printed card; `printed.CONFIRMED` where that was asked when the record came."""
+    key_withdrawn: bool = False
+    bound: bool = False
+    """The till asked the phone for a code of this very purchase: one that names us lifts the floor."""
+    clock_shown: bool = True
+    """Its clock could be compared with ours when the record came."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +88,20 @@ class Advised:
     redemption: RedemptionRecord | None
     late_for: date | None
     first_redemption_id: uuid.UUID | None = None
+    first: tuple[AdviceOutcome, str | None] | None = None
+    """What became of this very record when it came before: its answer may have been lost on the way."""
 
 
 @dataclass(frozen=True)
-class _Verdict:
+class Verdict:
+    """What becomes of one record, and who bears it."""
+
     outcome: AdviceOutcome
     code: str | None = None
     redemption_id: uuid.UUID | None = None
     over_fen: int = 0
     """What finance must look at, and why nothing if zero."""
+    first: tuple[AdviceOutcome, str | None] | None = None
 
 
 def one_at_a_time(session: Session, venue: Venue) -> None:
@@ -105,8 +115,7 @@ def advise(session: Session, world: World, command: Advise, policy: Policy) -> A
     """Judge one record and keep it. The caller holds the terminal (`one_at_a_time`). Raises Unavailable("day_closing")."""
     verdict = _verdict(session, world, command, policy)
     advice_id = _keep(session, world, command, verdict)
-    if verdict.over_fen:
-        _open_exception(session, world, command, OVER_LIMIT, verdict.code or "", advice_id, verdict.over_fen)
+    open_over_limit(session, world, command, verdict, advice_id)
     made = verdict.redemption_id if verdict.outcome in (*_ACCEPTED, AdviceOutcome.REFUSED) else None
     record = redemption_of(session, made, command.venue.merchant_id) if made else None
     then = day_of(command.occurred_at)
@@ -119,30 +128,47 @@ def advise(session: Session, world: World, command: Advise, policy: Policy) -> A
         record,
         then if late else None,
         verdict.redemption_id if verdict.outcome is AdviceOutcome.DUPLICATE else None,
+        verdict.first,
     )
 
 
-def _verdict(session: Session, world: World, command: Advise, policy: Policy) -> _Verdict:
-    return _paper(session, world, command) or _judged(session, world, command, policy)
+def open_over_limit(session: Session, world: World, command: Advise, verdict: Verdict, advice_id: uuid.UUID) -> None:
+    """E11, where something was given beyond what a till may give alone."""
+    if verdict.over_fen:
+        _open_exception(session, world, command, OVER_LIMIT, verdict.code or "", advice_id, verdict.over_fen)
 
 
-def _paper(session: Session, world: World, command: Advise) -> _Verdict | None:
+def last_terminal_seq(session: Session, terminal_id: uuid.UUID) -> int:
+    """The highest number a terminal's records have reached; 0 before the first. A till paired anew counts on from it."""
+    mine = Advice.terminal_id == terminal_id, Advice.code.is_distinct_from(UNSIGNED)
+    return session.scalar(select(func.max(Advice.terminal_seq)).where(*mine)) or 0
+
+
+def _verdict(session: Session, world: World, command: Advise, policy: Policy) -> Verdict:
+    return _paper(session, world, command) or judge(session, world, command, policy)
+
+
+def _paper(session: Session, world: World, command: Advise) -> Verdict | None:
     """What the record itself says against it, before anybody looks at the card."""
-    if first := _first_of(session, command):
-        return _Verdict(AdviceOutcome.DUPLICATE, DUPLICATE, first.redemption_id)
+    if first := advice_of_ref(session, command.venue.merchant_id, command.merchant_ref):
+        redemption_id, outcome, code = as_it_stands(session, first)
+        told = (outcome, code) if first.digest == command.digest else None
+        return Verdict(AdviceOutcome.DUPLICATE, DUPLICATE, redemption_id, first=told)
     if not command.signed:
-        return _Verdict(AdviceOutcome.REFUSED, UNSIGNED)
-    unsure = _unsure(command, world.now())
-    return _Verdict(AdviceOutcome.HELD_FOR_REVIEW, unsure) if unsure else None
+        return Verdict(AdviceOutcome.REFUSED, UNSIGNED)
+    unsure = _unsure(command, world.now()) or _unproven(command) or _untimed(session, command)
+    return Verdict(AdviceOutcome.HELD_FOR_REVIEW, unsure) if unsure else None
 
 
-def _judged(session: Session, world: World, command: Advise, policy: Policy) -> _Verdict:
+def judge(session: Session, world: World, command: Advise, policy: Policy) -> Verdict:
+    """What the card, the limits and the rules say of a record whose time is believed, as of then; captures if they agree."""
     if isinstance(command.code, Rejected):
         return _refused(command.code.outcome.value)
     withdrawn = withdrawn_at(session, command.code.index)
     knew = command.list_issued_at is None or withdrawn is None or command.list_issued_at >= withdrawn
     good = withdrawn is not None and (withdrawn > command.occurred_at or not knew)
-    if limit := _over_limit(session, command, command.code, policy):
+    gone = list_gone(command.list_issued_at, command.occurred_at)
+    if limit := gone or _over_limit(session, command, command.code, policy):
         return _refused(limit, max(command.given_fen or 0, 1))
     verdict = _give(session, world, command, card_was_good=good)
     if verdict.outcome is AdviceOutcome.CAPTURED and withdrawn and withdrawn <= command.occurred_at:
@@ -152,18 +178,18 @@ def _judged(session: Session, world: World, command: Advise, policy: Policy) -> 
     return verdict
 
 
-def _refused(code: str, over_fen: int = 0) -> _Verdict:
+def _refused(code: str, over_fen: int = 0) -> Verdict:
     replayed = code == "replayed"
-    return _Verdict(AdviceOutcome.REPLAYED if replayed else AdviceOutcome.REFUSED, code, None, over_fen)
+    return Verdict(AdviceOutcome.REPLAYED if replayed else AdviceOutcome.REFUSED, code, None, over_fen)
 
 
-def _first_of(session: Session, command: Advise) -> Advice | None:
+def advice_of_ref(session: Session, merchant_id: uuid.UUID, merchant_ref: str) -> Advice | None:
     """The record that came first under this number. A forged one does not stand in the way of the true one."""
     return session.scalar(
         select(Advice)
         .where(
-            Advice.merchant_id == command.venue.merchant_id,
-            Advice.merchant_ref == command.merchant_ref,
+            Advice.merchant_id == merchant_id,
+            Advice.merchant_ref == merchant_ref,
             Advice.outcome != AdviceOutcome.DUPLICATE.value,
             Advice.code.is_distinct_from(UNSIGNED),
         )
@@ -182,16 +208,40 @@ def _unsure(command: Advise, now: datetime) -> str | None:
     return "late_submission" if now - command.occurred_at > OLDEST else None
 
 
+def _unproven(command: Advise) -> str | None:
+    """Paper under a key that was revoked after the sale: nothing but that key says that the card is ours."""
+    printed = isinstance(command.code, Accepted) and command.code.assurance == "printed"
+    return Outcome.REVOKED_KEY.value if printed and command.key_withdrawn else None
+
+
+def _untimed(session: Session, command: Advise) -> str | None:
+    """Neither list nor clock, where the sale is good only if it was before the card was withdrawn."""
+    said = command.occurred_at, command.list_issued_at
+    return untimed(session, command.code, *said, clock_shown=command.clock_shown)
+
+
+def as_it_stands(session: Session, advice: Advice) -> tuple[uuid.UUID | None, AdviceOutcome, str | None]:
+    """What became of a record: redemption, outcome and code, also when people decided it after it was held."""
+    review = session.scalar(
+        select(AdviceReview).where(AdviceReview.advice_id == advice.id, AdviceReview.state == ReviewState.DONE)
+    )
+    if review is None:
+        return advice.redemption_id, AdviceOutcome(advice.outcome), advice.code
+    if review.outcome is None:
+        return None, AdviceOutcome.REFUSED, review.code or advice.code
+    return review.redemption_id, AdviceOutcome(review.outcome), review.code
+
+
 def _over_limit(session: Session, command: Advise, code: Accepted, policy: Policy) -> str | None:
     """Why the till should have asked: the floor of the purchase, or how often it had given alone."""
     then = command.occurred_at
-    mine = Advice.terminal_id == command.venue.terminal_id, Advice.outcome.in_(_ACCEPTED)
+    reviewed = select(AdviceReview.advice_id).where(AdviceReview.redemption_id.is_not(None))
+    given_alone = Advice.outcome.in_(_ACCEPTED) | Advice.id.in_(reviewed)
+    mine = Advice.terminal_id == command.venue.terminal_id, given_alone
     today = start_of(day_of(then))
-    card_uses = session.scalar(
-        select(func.count()).where(
-            *mine, Advice.card_index == code.index, Advice.occurred_at >= today, Advice.occurred_at <= then
-        )
-    )
+    # Nothing was received before it happened, so that the terminal's years before this day are not looked through.
+    of_today = Advice.received_at >= today - CLOCK_OFF, Advice.occurred_at >= today, Advice.occurred_at <= then
+    card_uses = session.scalar(select(func.count()).where(*mine, Advice.card_index == code.index, *of_today))
     synced_at = command.synced_at or _last_heard(session, command) or then - timedelta(seconds=policy.offline_sync)
     # What waited in the till at that moment by our own book: its word on when it synced does not empty its queue.
     uses, given = session.execute(
@@ -209,10 +259,16 @@ def _over_limit(session: Session, command: Advise, code: Accepted, policy: Polic
         floor_fen=_floor(session, command),
         confirmed=command.id_last4 is not None,
     )
-    old_list = command.list_issued_at is not None and then - command.list_issued_at > LIST_STALE
-    age = StatusAge.STALE if old_list else StatusAge.FRESH
-    found = judge_use(use, policy, int(then.timestamp()), age, code.assurance, bound=False)
+    bound = command.bound and code.audience is not None
+    found = judge_use(use, policy, int(then.timestamp()), _list_age(command), code.assurance, bound=bound)
     return found.value if found else None
+
+
+def _list_age(command: Advise) -> StatusAge:
+    """How old the till's status list was at the moment of the sale."""
+    issued_at = command.list_issued_at
+    old = issued_at is not None and command.occurred_at - issued_at > LIST_STALE
+    return StatusAge.STALE if old else StatusAge.FRESH
 
 
 def _last_heard(session: Session, command: Advise) -> datetime | None:
@@ -232,7 +288,7 @@ def _floor(session: Session, command: Advise) -> int | None:
     return max(floors, default=None)
 
 
-def _give(session: Session, world: World, command: Advise, *, card_was_good: bool) -> _Verdict:
+def _give(session: Session, world: World, command: Advise, *, card_was_good: bool) -> Verdict:
     """Redeem as of then. What the till took off is what is captured, never more than was due."""
     asked = Redeem(
         command.venue,
@@ -253,30 +309,33 @@ def _give(session: Session, world: World, command: Advise, *, card_was_good: boo
     return verdict if over is None else _borne(session, world, command, over)
 
 
-def _try(session: Session, world: World, command: Advise, asked: Redeem) -> tuple[_Verdict, Over | None]:
-    """What came of redeeming; with what was due but for used-up limits, when that is all that stood in the way."""
+def _try(session: Session, world: World, command: Advise, asked: Redeem) -> tuple[Verdict, Over | None]:
+    """What came of redeeming; with what was due all the same, where the till could not know what stood in the way."""
     try:
         record = redeem(session, world, asked)
     except Conflict as error:
         first = error.detail.get("redemption_id")
-        return _Verdict(AdviceOutcome.DUPLICATE, DUPLICATE, uuid.UUID(first) if first else None), None
+        return Verdict(AdviceOutcome.DUPLICATE, DUPLICATE, uuid.UUID(first) if first else None), None
+    except InvalidInput as error:
+        # Such as a day of service after the sale: no reason to turn away the records beside it.
+        return _refused(error.code), None
     assert record.id is not None
     if record.refused:
-        used_up = any(reason.code in USED_UP for reason in record.reasons)
-        over = due_without_limits(session, record.id) if used_up else None
+        fresh = command.list_issued_at is not None and _list_age(command) is StatusAge.FRESH
+        over = due_beyond(session, world, asked, record, fresh_list=fresh)
         return replace(_refused(record.reasons[0].code), redemption_id=record.id), over
     over_fen = 0
     if command.given_fen is not None:
         due = record.discount_fen + record.subsidy_fen
         over_fen = max(0, command.given_fen - due)
-        capture_hold(session, world, Capture(command.venue, record.id, min(command.given_fen, due)))
+        capture_hold(session, world, Capture(command.venue, record.id, min(command.given_fen, due), given=True))
     session.execute(update(Redemption).where(Redemption.id == record.id).values(event_at=command.occurred_at))
     if over_fen:
-        return _Verdict(AdviceOutcome.CAPTURED_WITH_EXCEPTION, "limit_trimmed", record.id, over_fen), None
-    return _Verdict(AdviceOutcome.CAPTURED, None, record.id), None
+        return Verdict(AdviceOutcome.CAPTURED_WITH_EXCEPTION, "limit_trimmed", record.id, over_fen), None
+    return Verdict(AdviceOutcome.CAPTURED, None, record.id), None
 
 
-def _borne(session: Session, world: World, command: Advise, over: Over) -> _Verdict:
+def _borne(session: Session, world: World, command: Advise, over: Over) -> Verdict:
     assert isinstance(command.code, Accepted)
     sale = OfflineSale(
         command.venue,
@@ -289,11 +348,11 @@ def _borne(session: Session, world: World, command: Advise, over: Over) -> _Verd
     )
     made = bear(session, world, sale, over)
     if made is None:
-        return _Verdict(AdviceOutcome.REPLAYED, "replayed")
-    return _Verdict(AdviceOutcome.CAPTURED_WITH_EXCEPTION, over.code, made.id, made.captured_fen)
+        return Verdict(AdviceOutcome.REPLAYED, "replayed")
+    return Verdict(AdviceOutcome.CAPTURED_WITH_EXCEPTION, over.code, made.id, made.captured_fen)
 
 
-def _keep(session: Session, world: World, command: Advise, verdict: _Verdict) -> uuid.UUID:
+def _keep(session: Session, world: World, command: Advise, verdict: Verdict) -> uuid.UUID:
     advice_id = world.new_id()
     given = command.given_fen
     if given is None:
@@ -314,9 +373,20 @@ def _keep(session: Session, world: World, command: Advise, verdict: _Verdict) ->
         "redemption_id": verdict.redemption_id,
         "occurred_at": command.occurred_at,
         "received_at": world.now(),
+        "clock_off_seconds": int(command.clock_off.total_seconds()),
+        "confirmed": _confirmed(session, command) if verdict.outcome is AdviceOutcome.HELD_FOR_REVIEW else None,
     }
     session.execute(insert(Advice).values(**values))
     return advice_id
+
+
+def _confirmed(session: Session, command: Advise) -> bool | None:
+    """Whether the last four were the holder's: asked now, since they are not kept. The till is not told."""
+    code = command.code
+    if command.id_last4 is None or not isinstance(code, Accepted) or code.assurance != "printed":
+        return None
+    standing = standing_of(session, code.index, day_of(command.occurred_at))
+    return standing is not None and holder_confirms(session, standing, command.id_last4)
 
 
 def _open_exception(

@@ -6,7 +6,7 @@ catalogue was loaded with, somebody approved or retired a version, and the catal
 
 import uuid
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -99,6 +99,16 @@ class Catalogue:
             self._offers.clear()
         found = self._offers[key] = self._make_offer(*key)
         return found
+
+    def in_force(self, day: date) -> Iterator[tuple[Candidate, tuple[frozenset[str] | None, frozenset[str] | None]]]:
+        """Every program with the rules of a day, and the merchants and categories it is confined to."""
+        for program in self._programs.values():
+            version = program.version_on(day)
+            values = self.parameters_on(version.parameters, day) if version else {}
+            if version is None or len(values) < len(version.parameters):
+                continue
+            terms = compile_terms(version.body, version.content_hash, values)
+            yield self._candidate(program, version, terms), (version.merchants, version.categories)
 
     def limits_counting(self, code: str, day: date) -> tuple[LimitTerms, ...] | None:
         """The limits a use of that day counts for: of the version of the day, or of the first that came later.

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cardnet.benefits.models import MerchantReference, Program, Redemption, RedemptionBenefit
+from cardnet.benefits.models import MerchantReference, Redemption, RedemptionBenefit
+from cardnet.benefits.models_program import Program
 from cardnet.benefits.services.facts import payable_account
 from cardnet.benefits.services.writes import expense_account
 from cardnet.benefits.words import ProgramKind
@@ -109,8 +110,10 @@ with d as (
   select * from unnest(%(programs)s::uuid[], %(used_n)s::bigint[], %(held_n)s::bigint[], %(used_fen)s::bigint[],
     %(held_fen)s::bigint[]) as t(program_id, used_n, held_n, used_fen, held_fen)),
 mine as materialized (
-  select e.limit_code, e.person_id, e.scope, e.scope_key, e.period, d.*
-  from usage_entry e join d using (program_id) where e.redemption_id = %(id)s and e.act = 0),
+  -- The latest entry says who carries it: a file that was merged has handed it on.
+  select distinct on (d.program_id, e.limit_code) e.limit_code, e.person_id, e.scope, e.scope_key, e.period, d.*
+  from usage_entry e join d using (program_id) where e.redemption_id = %(id)s
+  order by d.program_id, e.limit_code, e.act desc),
 person_rows as materialized (
   select 1 from usage u join mine m using (person_id, program_id, limit_code, period) where m.scope = 'person'
   order by u.program_id, u.limit_code, u.period for update of u {skip}),

@@ -17,7 +17,7 @@ from cardnet.benefits.words import Scope
 from cardnet.credential.verify import Accepted
 from cardnet.issuance.rules import Standing
 from cardnet.issuance.services import STANDING, standing_from, standing_parameters
-from cardnet.kernel.statement import Statement
+from cardnet.kernel.statement import Question
 from cardnet.ledger.rules import Account, AccountCode, DayState
 from cardnet.merchants.rules import Venue
 
@@ -96,7 +96,7 @@ def read_facts(
 
 
 @lru_cache(maxsize=256)
-def _statement(code: bool, reference: bool, proof: bool, person: int, shared: int) -> Statement:  # noqa: FBT001 - a shape
+def _statement(code: bool, reference: bool, proof: bool, person: int, shared: int) -> Question:  # noqa: FBT001 - a shape
     """One look into an index for each counter: a join would be planned anew for every number of them."""
     text = _HEAD.format(with_who=_WHO if code else "")
     text += (_REFERENCE if reference else ", null") + (_PROOF if proof else ", false")
@@ -104,7 +104,7 @@ def _statement(code: bool, reference: bool, proof: bool, person: int, shared: in
         text += _COUNT.format(table="usage", key=" and ".join((_PERSON_KEY, *_equal(_PERSON, number))))
     for number in range(person, person + shared):
         text += _COUNT.format(table="shared_counter", key=" and ".join(_equal(_SHARED, number)))
-    return Statement(text + (_ITS_ROW if code else ""))
+    return Question(text + (_ITS_ROW if code else ""))
 
 
 def _equal(columns: Iterable[tuple[str, str]], number: int) -> list[str]:

@@ -22,7 +22,7 @@ from cardnet.benefits.services.facts import payable_account
 from cardnet.benefits.services.lookups import record_of
 from cardnet.benefits.services.records import Capture, RedemptionRecord
 from cardnet.benefits.words import ProgramKind, RedemptionState
-from cardnet.issuance.services import note_printed_use
+from cardnet.issuance.services import hold_stands, note_printed_use
 from cardnet.kernel.errors import Conflict, FieldError, InvalidInput
 from cardnet.kernel.money import allocate
 from cardnet.kernel.world import World
@@ -44,7 +44,7 @@ def capture_hold(session: Session, world: World, command: Capture) -> Redemption
 
     An expired hold is a value (`outcome: expired`), because releasing it must be kept; the edge answers 409
     `hold_expired`. Raises InvalidInput("capture_exceeds_held", with `held_fen`), ("invalid_fields"),
-    Conflict("invalid_state"), NotFound("not_found").
+    Conflict("invalid_state", "revoked" where the union does not honour holds of a lost card), NotFound("not_found").
     """
     at = world.now()
     target = locked(session, command.redemption_id, command.venue.merchant_id)
@@ -57,6 +57,8 @@ def capture_hold(session: Session, world: World, command: Capture) -> Redemption
     if at >= row.hold_expires_at:
         expire(session, world, target, patient=True)
         return record_of(session, target)
+    if not command.given and not hold_stands(session, row.card_index):
+        raise Conflict("revoked", "会员卡在预留以后挂失或停用了，预留不能再核销；请按原价收款，预留到期自动释放。")
     wanted = row.held_fen if command.benefit_fen is None else command.benefit_fen
     if wanted < 1:
         message = "核销金额应大于零；不用的预留请撤销。"

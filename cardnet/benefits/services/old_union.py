@@ -43,10 +43,10 @@ _GRANTS = text("""
     select r.id, r.person_id, r.event_at, r.service_on, r.merchant_code, r.unit_path, late.n as late,
            p.code, p.name, b.benefit_fen - b.refunded_fen as benefit_fen,
            b.union_fen - b.refunded_union_fen as union_fen
-      from unnest(cast(:people as uuid[]), cast(:since as date[]), cast(:until as timestamptz[]), cast(:paths as text[]))
-           with ordinality late(person_id, since, until, path, n)
+      from unnest(cast(:people as uuid[]), cast(:since as date[]), cast(:until as timestamptz[]), cast(:codes as text[]))
+           with ordinality late(person_id, since, until, code, n)
       join redemption r on r.person_id = late.person_id and r.service_on >= late.since and r.accepted_at < late.until
-                       and r.captured_fen > r.refunded_fen and r.unit_path = late.path
+                       and r.captured_fen > r.refunded_fen and split_part(r.unit_path, '/', -2) = late.code
       join redemption_benefit b on b.redemption_id = r.id and b.benefit_fen > b.refunded_fen
       join program p on p.id = b.program_id
      order by r.event_at, r.id, p.code""")
@@ -65,7 +65,7 @@ def grants_of_old_union(
             "people": [one.person_id for one in late],
             "since": [one.effective_on for one in late],
             "until": [one.entered_at for one in late],
-            "paths": [one.from_union.path for one in late],
+            "codes": [one.from_union.code for one in late],
         },
     ).all()
     truly = membership.unit_paths_on(session, {(row.person_id, row.service_on) for row in rows})

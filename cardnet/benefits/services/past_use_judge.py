@@ -13,7 +13,7 @@ from cardnet.access.rules import Principal, in_scope
 from cardnet.benefits.models import FamilyMember
 from cardnet.benefits.rules import counter_key
 from cardnet.benefits.services.catalogue import reload
-from cardnet.benefits.services.programs import ProgramView, programs
+from cardnet.benefits.services.program_views import ProgramView, programs
 from cardnet.benefits.terms import Count, CounterKey, LimitTerms
 from cardnet.benefits.use_file import UseLine
 from cardnet.benefits.words import Scope
@@ -55,8 +55,11 @@ class Judge:
         self._programs = _by_word(programs(session))
         self._keys = {line.document: key_of(*line.document) for line in lines if line.document}
         self._members = membership.known_members(session, set(self._keys.values()), today)
-        self._holders = holders_of_numbers(session, {line.card for line in lines if line.card})
-        people = [*{*self._holders.values(), *(member.person_id for member in self._members.values())}]
+        holders = holders_of_numbers(session, {line.card for line in lines if line.card})
+        # A list of before names a card of before, too: what is under a file that was merged is the member's all the same.
+        files = membership.files_of(session, {*holders.values(), *(one.person_id for one in self._members.values())})
+        self._holders = {number: files[person_id] for number, person_id in holders.items()}
+        people = [*set(files.values())]
         facts = membership.member_facts(today)
         self._paths: dict[uuid.UUID, str] = {
             person_id: path or ""
@@ -67,10 +70,11 @@ class Judge:
         families = select(FamilyMember.person_id, FamilyMember.family_id).where(FamilyMember.person_id.in_(people))
         self._families = {person_id: family for person_id, family in session.execute(families).all()}  # noqa: C416 - rows are no pairs to the type checker
         self._stored: defaultdict[Use, set[tuple[int, int]]] = defaultdict(set)
-        for person_id, program_id, day, times, fen in session.execute(_STORED, {"people": people}):
-            self._stored[person_id, program_id, day].add((times, fen))
+        for person_id, program_id, day, times, fen in session.execute(_STORED, {"people": list(files)}):
+            self._stored[files[person_id], program_id, day].add((times, fen))
         self._lines: dict[Use, int] = {}
-        self._redeemed = {tuple(row) for row in session.execute(_REDEEMED, {"people": people})}
+        redeemed = session.execute(_REDEEMED, {"people": list(files)})
+        self._redeemed = {(files[person_id], program_id, day) for person_id, program_id, day in redeemed}
         self._counts = _counts_of(session, people)
         self._limits: dict[tuple[str, date], tuple[LimitTerms, ...] | None] = {}
         self.fit: list[Fit] = []

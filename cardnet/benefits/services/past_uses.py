@@ -24,6 +24,7 @@ from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from cardnet.kernel.progress import Progress, unseen
 from cardnet.kernel.taken_in import Found
 from cardnet.kernel.world import World
+from cardnet.membership import services as membership
 from cardnet.membership import spreadsheet
 
 IMPORTERS = (Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER)
@@ -101,7 +102,7 @@ def import_past_uses(
     at = world.now()
     progress("read", 0, 1)
     lines = read_uses(spreadsheet.read(command.content, command.filename), day_of(at))
-    _one_at_a_time(session)
+    one_list_at_a_time(session)
     judge = Judge(session, officer, lines, day_of(at))
     for number, line in enumerate(lines):
         if number % _ROWS_BETWEEN == 0:
@@ -135,9 +136,10 @@ def take_back_past_uses(session: Session, world: World, command: TakeBackPastUse
     Raises NotFound("past_use_import_unknown"), InvalidInput("reason_missing"), Conflict("taken_back_before").
     """
     officer, reason = command.officer, command.reason.strip()
-    _one_at_a_time(session)
+    one_list_at_a_time(session)
     row = session.get(PastUseImport, command.import_id, with_for_update=True, populate_existing=True)
-    if row is None or not officer.has(*IMPORTERS) or not in_scope(officer.scope_path, row.path):
+    placed = membership.places(session)
+    if row is None or not officer.has(*IMPORTERS) or not in_scope(officer.scope_path, placed.now(row.path)):
         raise NotFound("past_use_import_unknown", "没有这次导入，或者不在您的管理范围内。")
     if not reason:
         raise InvalidInput("reason_missing", "请写明为什么撤回这次导入。")
@@ -152,7 +154,7 @@ def take_back_past_uses(session: Session, world: World, command: TakeBackPastUse
     return row.stored
 
 
-def _one_at_a_time(session: Session) -> None:
+def one_list_at_a_time(session: Session) -> None:
     """Two officers with the same list: the second judges what the first has stored or taken back."""
     session.execute(text("select pg_advisory_xact_lock(hashtextextended('cardnet.past_uses', 0))"))
 
@@ -161,7 +163,7 @@ def past_use_imports(session: Session, officer: Principal) -> tuple[PastUseImpor
     """The lists taken in within the officer's scope, the newest first; fifty of them."""
     rows = session.scalars(
         select(PastUseImport)
-        .where(PastUseImport.path.startswith(officer.scope_path, autoescape=True))
+        .where(membership.places(session).holds(PastUseImport.path, officer.scope_path))
         .order_by(PastUseImport.at.desc(), PastUseImport.id)
         .limit(50)
     )
@@ -172,20 +174,22 @@ def past_use_imports(session: Session, officer: Principal) -> tuple[PastUseImpor
 
 
 def past_uses_of_person(session: Session, person_id: uuid.UUID) -> tuple[PastUseView, ...]:
-    """What a person had before cardnet and what counts, the latest first."""
-    rows = session.execute(_OF_PERSON, {"person": person_id})
+    """What a person had before cardnet and what counts, the latest first; that of merged files too."""
+    rows = session.execute(_OF_PERSON, {"people": list(membership.ids_of_person(session, person_id))})
     return tuple(PastUseView(code, name, day, times, fen, place or "") for code, name, day, times, fen, place in rows)
 
 
 # Counters in the order everybody locks them in: the people's, then what they share.
 _TAKE_BACK = text("""
     with gone as (
-        select e.* from usage_entry e join past_use p on p.id = e.redemption_id
-         where p.import_id = :import and e.act = 0
+        -- The latest entry: of a file that was merged the one that stays carries it.
+        select distinct on (e.redemption_id, e.program_id, e.limit_code) e.* from usage_entry e
+          join past_use p on p.id = e.redemption_id
+         where p.import_id = :import order by e.redemption_id, e.program_id, e.limit_code, e.act desc
     ), noted as (
         insert into usage_entry (redemption_id, act, program_id, limit_code, person_id, scope, scope_key, period,
                                  used_n, held_n, used_fen, held_fen)
-        select redemption_id, 1, program_id, limit_code, person_id, scope, scope_key, period, -used_n, 0, -used_fen, 0
+        select redemption_id, act + 1, program_id, limit_code, person_id, scope, scope_key, period, -used_n, 0, -used_fen, 0
           from gone
     ), sums as materialized (
         select person_id, program_id, limit_code, period, sum(used_n) as n, sum(used_fen) as fen
@@ -212,5 +216,5 @@ _TAKE_BACK = text("""
 _OF_PERSON = text("""
     select p.code, p.name, u.used_on, u.times, u.fen, u.place from past_use u
       join past_use_import i on i.id = u.import_id join program p on p.id = u.program_id
-     where u.person_id = :person and i.taken_back_at is null
+     where u.person_id = any(:people) and i.taken_back_at is null
      order by u.used_on desc, p.code, u.id""")

@@ -23,6 +23,9 @@ TRIES = 5
 
 CONFIRM, ONCE_A_DAY = "confirm_required", "limit_exceeded"
 
+CONFIRMED = "\N{CHECK MARK}"
+"""In the place of the last four where they were compared when a till's record came, and found to be the holder's."""
+
 _SEE = Statement("""
 select wrong, redemption_id from printed_day where person_id = %(person_id)s and day = %(day)s""")
 
@@ -58,22 +61,33 @@ class _Day(NamedTuple):
 _UNTOUCHED = _Day(0, None)
 
 
-def refusal(session: Session, standing: Standing, id_last4: str | None, today: date) -> Reason | None:
-    """Why this printed code may not be used now; None when it may.
+def refusal(
+    session: Session, standing: Standing, id_last4: str | None, used_on: date, asked_on: date | None = None
+) -> Reason | None:
+    """Why this printed code may not be used on `used_on`; None when it may.
 
-    A wrong answer is counted, in quotes too. When there was an answer to compare, the day's row stays locked until the transaction ends.
+    A wrong answer is counted on the day it comes (`asked_on`, the same when left out), in quotes too: a till that
+    reports a sale of the day before yesterday has no other five tries. When there was an answer to compare, the rows
+    of both days stay locked until the transaction ends, the earlier one first.
     """
-    place = {"person_id": standing.person_id, "day": today}
+    asked_day = asked_on or used_on
+    place = {"person_id": standing.person_id, "day": asked_day}
     if id_last4 is None:
-        day = _Day(*(_SEE.one_or_none(session, place) or _UNTOUCHED))
-        return _asked_again(day.wrong) if day.wrong >= TRIES else Reason(None, CONFIRM)
-    day = _Day(*_LOCK.one(session, place))
-    if day.wrong >= TRIES:
-        return _asked_again(day.wrong)
-    if not holder_confirms(session, standing, id_last4):
-        (wrong,) = _COUNT.one(session, place)
-        return _asked_again(wrong)
-    return None if day.redemption_id is None else Reason(None, ONCE_A_DAY)
+        asked = _Day(*(_SEE.one_or_none(session, place) or _UNTOUCHED))
+        return _asked_again(asked.wrong) if asked.wrong >= TRIES else Reason(None, CONFIRM)
+    rows = {day: _lock(session, standing, day) for day in sorted({used_on, asked_day})}
+    asked = rows[asked_day]
+    if id_last4 != CONFIRMED:
+        if asked.wrong >= TRIES:
+            return _asked_again(asked.wrong)
+        if not holder_confirms(session, standing, id_last4):
+            (wrong,) = _COUNT.one(session, place)
+            return _asked_again(wrong)
+    return None if rows[used_on].redemption_id is None else Reason(None, ONCE_A_DAY)
+
+
+def _lock(session: Session, standing: Standing, day: date) -> _Day:
+    return _Day(*_LOCK.one(session, {"person_id": standing.person_id, "day": day}))
 
 
 def _asked_again(wrong: int) -> Reason:

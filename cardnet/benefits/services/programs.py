@@ -1,28 +1,29 @@
 """Programs and their rule versions: drafted by one officer, approved by another, dated, never changed afterwards."""
 
 import uuid
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, Role, in_scope
-from cardnet.benefits import document, rules
-from cardnet.benefits.models import Program, RuleGeneration, RuleParameter, RuleVersion
-from cardnet.benefits.terms import scope_of
+from cardnet.benefits import document
+from cardnet.benefits.models_program import Program, RuleGeneration, RuleParameter, RuleVersion
+from cardnet.benefits.services.program_views import ProgramView, RuleView, program_row, program_view, rule_view
+from cardnet.benefits.services.rule_checks import check_bound, check_parameters, check_period, check_pools
 from cardnet.benefits.words import Operator, ProgramKind, RuleState, VersionBasis
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, NotAllowed, NotFound
 from cardnet.kernel.money import MAX_FEN
 from cardnet.kernel.world import World
-from cardnet.ledger.rules import Account, AccountCode, PoolUnit
-from cardnet.ledger.services import ensure_accounts, pools_of_codes
+from cardnet.ledger.rules import Account, AccountCode
+from cardnet.ledger.services import ensure_accounts
 from cardnet.membership.services import union_of_id
 
 AUTHORS = (Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER, Role.ADMIN)
@@ -100,36 +101,6 @@ class SetParameter:
     officer: Principal
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramView:
-    """A program as pages and others need it."""
-
-    id: uuid.UUID
-    code: str
-    name: str
-    kind: ProgramKind
-    operator: Operator
-    version_basis: VersionBasis
-    doc_ref: str
-    owner_union_id: uuid.UUID
-
-
-@dataclass(frozen=True, slots=True)
-class RuleView:
-    """A rule version as pages and others need it."""
-
-    id: uuid.UUID
-    program: str
-    no: int
-    effective_from: date
-    effective_to: date | None
-    body: Mapping[str, Any]
-    content_hash: str
-    status: RuleState
-    author_id: uuid.UUID
-    approver_id: uuid.UUID | None
-
-
 def create_program(session: Session, world: World, command: CreateProgram) -> ProgramView:
     """Create a program without rules yet.
 
@@ -162,15 +133,15 @@ def create_program(session: Session, world: World, command: CreateProgram) -> Pr
         session, (Account(kind, owner_id=program.id) for kind in (AccountCode.SUBSIDY, AccountCode.DISCOUNT_SHARE))
     )
     _note(session, world, "program.create", "program", program.id, command.officer, {"code": code})
-    return _program_view(program)
+    return program_view(program)
 
 
 def draft_rule(session: Session, world: World, command: DraftRule) -> RuleView:
     """Write a draft. Raises InvalidInput("rule_invalid") with every fault, ("rule_period"), ("rule_basis")."""
-    program = _program(session, command.program)
+    program = program_row(session, command.program)
     _may(session, command.officer, AUTHORS, program.owner_union_id)
     body = document.check(dict(command.body))
-    _check_period(command.effective_from, command.effective_to)
+    check_period(command.effective_from, command.effective_to)
     if body.get("basis", "event_date") != program.version_basis:
         found = [FieldError("/basis", f"This program goes by {program.version_basis}.")]
         raise InvalidInput("rule_invalid", "执行标准的日期基准与项目不一致。", found)
@@ -194,19 +165,19 @@ def draft_rule(session: Session, world: World, command: DraftRule) -> RuleView:
     session.add(version)
     session.flush()
     _note(session, world, "rule.draft", "rule_version", version.id, command.officer, {"no": version.no})
-    return _rule_view(version, program.code)
+    return rule_view(version, program.code)
 
 
 def submit_rule(session: Session, world: World, command: SubmitRule) -> RuleView:
     """`draft → in_review`. Raises Conflict("illegal_transition"), InvalidInput("rule_invalid") for pools that are not there."""
     version, program = _version(session, command.version_id)
     _may(session, command.officer, AUTHORS, program.owner_union_id)
-    _check_pools(session, version)
+    check_pools(session, version)
     _step(version, RuleState.DRAFT, RuleState.IN_REVIEW)
     version.submitted_at = world.now()
     session.flush()
     _note(session, world, "rule.submit", "rule_version", version.id, command.officer, None)
-    return _rule_view(version, program.code)
+    return rule_view(version, program.code)
 
 
 def return_rule(session: Session, world: World, command: ReturnRule) -> RuleView:
@@ -216,7 +187,7 @@ def return_rule(session: Session, world: World, command: ReturnRule) -> RuleView
     _step(version, RuleState.IN_REVIEW, RuleState.DRAFT)
     session.flush()
     _note(session, world, "rule.return", "rule_version", version.id, command.officer, {"words": command.words})
-    return _rule_view(version, program.code)
+    return rule_view(version, program.code)
 
 
 def approve_rule(session: Session, world: World, command: ApproveRule) -> RuleView:
@@ -233,11 +204,11 @@ def approve_rule(session: Session, world: World, command: ApproveRule) -> RuleVi
     if version.status != RuleState.IN_REVIEW:
         raise _illegal(version, "审批")
     document.check(version.body)
-    _check_pools(session, version)
-    _check_parameters(session, version)
+    check_pools(session, version)
+    check_parameters(session, version)
     # One approval at a time: the bound below looks at all approved versions together, and the token is one row.
     changed(session, world)
-    _check_bound(session, version)
+    check_bound(session, version)
     session.execute(
         update(RuleVersion)
         .where(
@@ -264,7 +235,7 @@ def approve_rule(session: Session, world: World, command: ApproveRule) -> RuleVi
         ) from None
     session.refresh(version)
     _note(session, world, "rule.approve", "rule_version", version.id, command.officer, {"hash": version.content_hash})
-    return _rule_view(version, program.code)
+    return rule_view(version, program.code)
 
 
 def retire_rule(session: Session, world: World, command: RetireRule) -> RuleView:
@@ -285,7 +256,7 @@ def retire_rule(session: Session, world: World, command: RetireRule) -> RuleView
         version.status = RuleState.RETIRED.value
     session.flush()
     _note(session, world, "rule.retire", "rule_version", version.id, command.officer, {"on": command.on.isoformat()})
-    return _rule_view(version, program.code)
+    return rule_view(version, program.code)
 
 
 def set_parameter(session: Session, world: World, command: SetParameter) -> None:
@@ -300,11 +271,9 @@ def set_parameter(session: Session, world: World, command: SetParameter) -> None
         select(RuleParameter.code).where(RuleParameter.code == command.code).limit(1)
     ):
         raise InvalidInput("parameter_invalid", "已启用的参数不能倒填日期，请从今天或以后开始。")
-    if session.get(RuleParameter, (command.code, command.effective_from)):
-        raise Conflict("parameter_taken", "这一天已有这个参数的数值，请换一天。")
-    changed(session, world)
-    session.execute(
-        insert(RuleParameter).values(
+    added = session.execute(
+        insert(RuleParameter)
+        .values(
             code=command.code,
             effective_from=command.effective_from,
             value=command.value,
@@ -312,108 +281,18 @@ def set_parameter(session: Session, world: World, command: SetParameter) -> None
             author_id=command.officer.account_id,
             created_at=world.now(),
         )
+        .on_conflict_do_nothing()
+        .returning(RuleParameter.code)
     )
+    if added.one_or_none() is None:
+        raise Conflict("parameter_taken", "这一天已有这个参数的数值，请换一天。")
+    changed(session, world)
     _note(session, world, "rule.parameter", "rule_parameter", command.code, command.officer, {"value": command.value})
-
-
-def programs(session: Session) -> list[ProgramView]:
-    """All programs, by code."""
-    return [_program_view(program) for program in session.scalars(select(Program).order_by(Program.code))]
-
-
-def program_of_code(session: Session, code: str) -> ProgramView:
-    """One program. Raises NotFound("program_unknown")."""
-    return _program_view(_program(session, code))
-
-
-def rule_versions(session: Session, program: str) -> list[RuleView]:
-    """All versions of a program, newest first."""
-    owner = _program(session, program)
-    found = session.scalars(
-        select(RuleVersion).where(RuleVersion.program_id == owner.id).order_by(RuleVersion.no.desc())
-    )
-    return [_rule_view(version, owner.code) for version in found]
 
 
 def changed(session: Session, world: World) -> None:
     """Tell every process that what it cached of rules is old, from this transaction's commit on."""
     session.execute(update(RuleGeneration).values(token=world.new_id()))
-
-
-# ---- checks ----
-
-
-def _check_period(first: date, end: date | None) -> None:
-    if end is not None and end <= first:
-        raise InvalidInput("rule_period", "结束日期应晚于生效日期（结束日当天不再有效）。")
-
-
-def _check_pools(session: Session, version: RuleVersion) -> None:
-    limits = version.body.get("limits", [])
-    named = [limit["pool"] for limit in limits if "pool" in limit]
-    known = pools_of_codes(session, named)
-    faults = [
-        FieldError(f"/limits/{number}/pool", "There is no such pool.")
-        for number, limit in enumerate(limits)
-        if "pool" in limit and limit["pool"] not in known
-    ]
-    union_pays = any(payer["from"] == "union" for payer in version.body["funding"])
-    if union_pays and not faults and not any(pool.unit is PoolUnit.FEN for pool in known.values()):
-        faults.append(FieldError("/limits", "Union money needs a money pool among the limits."))
-    if faults:
-        raise InvalidInput("rule_invalid", "执行标准引用的资金池不存在，或缺少资金池。", faults)
-
-
-def _check_parameters(session: Session, version: RuleVersion) -> None:
-    needed = document.parameters_of(version.body)
-    known = set(
-        session.scalars(
-            select(RuleParameter.code).where(
-                RuleParameter.code.in_(needed), RuleParameter.effective_from <= version.effective_from
-            )
-        )
-    )
-    if missing := sorted(needed - known):
-        found = [FieldError("", f"The parameter {code} has no value on {version.effective_from}.") for code in missing]
-        raise InvalidInput("rule_invalid", "执行标准引用的参数在生效日还没有数值。", found)
-
-
-def _check_bound(session: Session, version: RuleVersion) -> None:
-    """The engine's bound, counted for the merchant that would see most: programs naming it, its category, or nobody."""
-    others = session.execute(
-        select(RuleVersion.program_id, RuleVersion.body).where(
-            RuleVersion.status == RuleState.APPROVED.value,
-            RuleVersion.program_id != version.program_id,
-            func.daterange(RuleVersion.effective_from, RuleVersion.effective_to).op("&&")(
-                func.daterange(version.effective_from, version.effective_to)
-            ),
-        )
-    )
-    per_place: dict[_Place, dict[int, set[uuid.UUID]]] = {}
-    for program_id, body in [*((row[0], row[1]) for row in others), (version.program_id, version.body)]:
-        for place in _places(body):
-            per_place.setdefault(place, {}).setdefault(body["stack"]["lane"], set()).add(program_id)
-    own_merchants, own_categories = scope_of(version.body)
-    merchants = own_merchants or frozenset(code for code, _ in per_place if code)
-    categories = own_categories or frozenset(code for _, code in per_place if code)
-    for merchant in (*merchants, None):
-        for category in (*categories, None):
-            seen: Counter[int] = Counter()
-            for place in {(merchant, None), (None, category), (None, None)}:
-                seen.update({lane: len(found) for lane, found in per_place.get(place, {}).items()})
-            if problem := rules.too_many(seen):
-                raise InvalidInput("rule_bound", problem)
-
-
-_Place = tuple[str | None, str | None]
-"""A merchant, a category of merchants, or neither: where a program can be met."""
-
-
-def _places(body: Mapping[str, Any]) -> list[_Place]:
-    merchants, categories = scope_of(body)
-    if merchants is not None:
-        return [(code, None) for code in merchants]
-    return [(None, code) for code in categories] if categories is not None else [(None, None)]
 
 
 def _step(version: RuleVersion, before: RuleState, after: RuleState) -> None:
@@ -434,13 +313,6 @@ _STATE_WORDS = {"draft": "草稿", "in_review": "待审批", "approved": "已批
 def _may(session: Session, officer: Principal, roles: Sequence[Role], union_id: uuid.UUID) -> None:
     if not officer.has(*roles) or not in_scope(officer.scope_path, union_of_id(session, union_id).path):
         raise NotAllowed("scope_denied", "您没有办理这个项目的权限。")
-
-
-def _program(session: Session, code: str) -> Program:
-    program = session.scalar(select(Program).where(Program.code == code))
-    if program is None:
-        raise NotFound("program_unknown", "没有这个项目，请核对编号。")
-    return program
 
 
 def _version(session: Session, version_id: uuid.UUID) -> tuple[RuleVersion, Program]:
@@ -467,31 +339,3 @@ def _note(
     after: dict[str, Any] | None,
 ) -> None:
     audit.record(session, world, audit.Act(action, kind, str(subject), actor_id=officer.account_id, after=after))
-
-
-def _program_view(program: Program) -> ProgramView:
-    return ProgramView(
-        program.id,
-        program.code,
-        program.name,
-        ProgramKind(program.kind),
-        Operator(program.operator),
-        VersionBasis(program.version_basis),
-        program.doc_ref,
-        program.owner_union_id,
-    )
-
-
-def _rule_view(version: RuleVersion, program: str) -> RuleView:
-    return RuleView(
-        version.id,
-        program,
-        version.no,
-        version.effective_from,
-        version.effective_to,
-        version.body,
-        version.content_hash,
-        RuleState(version.status),
-        version.author_id,
-        version.approver_id,
-    )

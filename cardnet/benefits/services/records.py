@@ -75,6 +75,8 @@ class Capture:
     venue: Venue
     redemption_id: uuid.UUID
     benefit_fen: int | None = None
+    given: bool = False
+    """The till gave it already, without a line: what became of the card since does not matter any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ class RedemptionRecord:
     person_id: uuid.UUID | None
     group_ref: str | None = None
     payer: str = "member"
+    refunded_union_fen: int = 0
+    """Of `refunded_fen` what the union has back."""
 
     @property
     def payable_fen(self) -> int:

@@ -10,14 +10,16 @@ the next-best combination, or a refusal that is stored. Nothing is repeated that
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from cardnet.benefits import rules
 from cardnet.benefits.reasons import Reason, for_merchants
 from cardnet.benefits.rules import Decided
-from cardnet.benefits.services import catalogue, printed, writes
+from cardnet.benefits.services import catalogue, printed, proofs, writes
 from cardnet.benefits.services.expiry import release_expired
 from cardnet.benefits.services.facts import Facts, Keys, keys_of, line_amounts, member_of, read_facts, scope_keys_of
 from cardnet.benefits.services.records import (
@@ -109,6 +111,21 @@ def quote(session: Session, world: World, command: Quote) -> RedemptionRecord:
     return _record(asked, sight, None, "applicable", decided, ())
 
 
+def due_but_for_use(session: Session, world: World, command: Redeem) -> tuple[Decided, dict[str, Any]] | None:
+    """What would be due had nothing been used before: no limit, no pool, not the code. With the decision as it is kept.
+
+    None where something else stands in the way.
+    """
+    sight = _Sight(session, command, world.now(), None)
+    sight.look()
+    sight.facts = replace(sight.facts, proof_taken=False, counts={})
+    if sight.refusal():
+        return None
+    case = sight.case({})
+    decided = rules.decide(sight.offer.candidates, case)
+    return (decided, writes.decision_parameters(case, sight.offer.parameters, decided)) if decided.granted else None
+
+
 class _Sight:
     """What one redemption sees of the world; `look` reads it again."""
 
@@ -155,12 +172,12 @@ class _Sight:
     def refusal(self) -> Reason | None:
         """Why the code or the card behind it may not be used: first what the card says, then what paper needs besides."""
         refused = rules.judge_card(self.command.code, self.standing, self.day_then)
-        if refused or self.facts.proof_taken:
-            return Reason(None, refused or "replayed")
-        if not self.printed:
-            return None
+        if refused is None and self.facts.proof_taken:
+            refused = proofs.used_before(self.session, self.code, self.command.venue)
+        if refused or not self.printed:
+            return refused
         assert self.standing is not None
-        return printed.refusal(self.session, self.standing, self.command.id_last4, self.day_then)
+        return printed.refusal(self.session, self.standing, self.command.id_last4, self.day_then, self.today)
 
     @property
     def printed(self) -> bool:
@@ -173,7 +190,7 @@ class _Sight:
         assert self.standing is not None
         return Case(
             event_on=self.event_on,
-            event_time=local(self.happened_at).strftime("%H:%M"),
+            event_time=local(self.happened_at).time().isoformat("minutes"),
             accepted_on=self.day_then,
             amount_fen=purchase.amount_fen,
             service_code=purchase.service_code,

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cardnet.benefits import document, rules
-from cardnet.benefits.models import Program, RuleVersion
+from cardnet.benefits.models_program import Program, RuleVersion
 from cardnet.benefits.rules import Candidate, Decided
 from cardnet.benefits.services.lookups import decision_of
 from cardnet.benefits.services.records import DecisionView

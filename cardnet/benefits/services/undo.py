@@ -163,7 +163,10 @@ def _undo(
     else:
         row.state = (RedemptionState.REFUNDED if whole else RedemptionState.PARTLY_REFUNDED).value
     union_total = sum(union_fen for _, _, union_fen in parts)
-    act_id = _write(session, world, target, command, kind, (wanted, union_total), parts, restored=whole)
+    # What the union bore of an offline sale had counted no use, so none is said to come back.
+    act_id = _write(
+        session, world, target, command, kind, (wanted, union_total), parts, restored=whole and not row.borne
+    )
     event = "reversed" if kind is RefundKind.REVERSAL else "refunded"
     announce(session, world, row, event, {"refund_id": str(act_id), "benefit_fen": wanted})
     session.flush()

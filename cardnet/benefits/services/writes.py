@@ -7,7 +7,6 @@ case guards and rows are one statement. The texts depend only on which parts are
 each of the few shapes once.
 """
 
-import json
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +28,7 @@ from cardnet.credential.verify import Accepted
 from cardnet.issuance.rules import Standing
 from cardnet.kernel.arrays import array
 from cardnet.kernel.calendar import day_of
+from cardnet.kernel.compact import compact
 from cardnet.kernel.statement import Statement, lost, or_lost
 from cardnet.kernel.values import values_parameters, values_text
 from cardnet.kernel.world import World
@@ -528,4 +528,5 @@ def card_decision_parameters(code: str) -> dict[str, Any]:
     return {"inputs": _compact({"card": code}), "candidates": "[]", "chosen": "[]"}
 
 
-_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+def _compact(value: Any) -> str:
+    return compact(value).decode()

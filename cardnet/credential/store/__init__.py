@@ -2,6 +2,9 @@
 
 from sqlalchemy.orm import Session
 
+from cardnet.credential.keys import IssuerKey
+from cardnet.credential.store import offline_limits as _offline_limits
+from cardnet.credential.store import packs as _packs
 from cardnet.credential.store.documents import Published
 from cardnet.credential.store.drill import TARGET as DRILL_TARGET
 from cardnet.credential.store.drill import DrillReport, StartDrill, drill_report, start_drill
@@ -23,6 +26,17 @@ from cardnet.credential.store.keys import (
     signing_key,
     take_print_key,
 )
+from cardnet.credential.store.offline_limits import (
+    DecideLimits,
+    LimitsView,
+    OfflineLimits,
+    ProposeLimits,
+    limits_history,
+    limits_in_force,
+    policy_as_of,
+    policy_in_force,
+    propose_limits,
+)
 from cardnet.credential.store.packs import (
     CACHE_SECONDS,
     KeyLine,
@@ -33,17 +47,22 @@ from cardnet.credential.store.packs import (
     pack_to_sign,
     take_pack,
     trust_pack,
+    trust_pack_as_of,
     unsigned_changes,
 )
 from cardnet.credential.store.roots import AdoptRoots, adopt_roots, are_online
 from cardnet.credential.store.roots import active as roots
 from cardnet.credential.store.watch import (
     CLONE_SUSPECTED,
+    FORGED_CODE,
+    HARVEST_SUSPECTED,
     NOT_ISSUED,
+    VELOCITY_SUSPECTED,
     AcknowledgeAlarm,
     Alarm,
     AlarmLine,
     ShownCode,
+    Watch,
     acknowledge_alarm,
     alarms,
     forget_old_codes,
@@ -61,41 +80,73 @@ def signed_trust_pack(session: Session, world: World) -> Published:
     return newest_pack(session)
 
 
+def decide_limits(session: Session, world: World, command: DecideLimits) -> LimitsView:
+    """Decide on offline limits (`offline_limits.decide_limits`); approved ones are published where the root signs by itself.
+
+    The online appendix of offers carries them at once; a pack under an offline root waits for its custodians.
+    """
+    decided = _offline_limits.decide_limits(session, world, command)
+    _packs.forget_cached(session)
+    ensure_keys(session, world)
+    return decided
+
+
+def roots_to_pin(session: Session, world: World) -> tuple[IssuerKey, ...]:
+    """The root keys a verifier pins, the current one first; keys that are due are made first."""
+    ensure_keys(session, world)
+    return tuple(sorted(roots(session).values(), key=lambda key: (key.exp, key.kid)))
+
+
 __all__ = [
     "CACHE_SECONDS",
     "CLONE_SUSPECTED",
     "DRILL_TARGET",
+    "FORGED_CODE",
+    "HARVEST_SUSPECTED",
     "NOT_ISSUED",
     "PRINT_STOCK",
+    "VELOCITY_SUSPECTED",
     "AcknowledgeAlarm",
     "AdoptRoots",
     "Alarm",
     "AlarmLine",
+    "DecideLimits",
     "DrillReport",
     "KeyLine",
+    "LimitsView",
+    "OfflineLimits",
     "PackChanges",
+    "ProposeLimits",
     "Published",
     "RevokeKey",
     "ShownCode",
     "StartDrill",
     "TakePack",
+    "Watch",
     "acknowledge_alarm",
     "adopt_roots",
     "alarms",
     "allocate_indexes",
     "are_online",
+    "decide_limits",
     "drill_report",
     "ensure_keys",
     "forget_old_codes",
     "keep_watch",
     "key_lines",
+    "limits_history",
+    "limits_in_force",
     "note_codes",
     "pack_to_sign",
+    "policy_as_of",
+    "policy_in_force",
+    "propose_limits",
     "raise_alarm",
     "recycle_indexes",
     "reseal_keys",
     "revoke_key",
     "roots",
+    "roots_to_pin",
     "rotate_card_keys",
     "set_status",
     "set_statuses",
@@ -108,5 +159,6 @@ __all__ = [
     "take_print_key",
     "take_watch",
     "trust_pack",
+    "trust_pack_as_of",
     "unsigned_changes",
 ]

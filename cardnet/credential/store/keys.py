@@ -1,8 +1,8 @@
 """Issuer keys at rest, made when they are due and withdrawn when they must be."""
 
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import select, text, update
@@ -204,8 +204,8 @@ def _missing(session: Session, known: Sequence[IssuerKeyRow], at: datetime) -> l
         if any(row.state == KeyState.ACTIVE and row.nbf <= max(at, due.nbf) <= row.exp for row in same):
             continue
         # The period's own key was revoked: its successor starts now, and no two keys of a shard start together.
-        taken = any(row.nbf == due.nbf for row in same)
-        missing.append(_Due(due.use, due.shard, at.replace(microsecond=0), due.exp) if taken else due)
+        taken = {row.nbf for row in same}
+        missing.append(replace(due, nbf=_free_second(at, taken)) if due.nbf in taken else due)
     soon = at + CUSTODIANS_NEED
     stock = [
         row
@@ -216,6 +216,14 @@ def _missing(session: Session, known: Sequence[IssuerKeyRow], at: datetime) -> l
         period = at.replace(microsecond=0), at.replace(microsecond=0) + _STOCK_LIFE
         missing += [_Due(KeyUse.PRINT, None, *period)] * (PRINT_STOCK - len(stock))
     return missing
+
+
+def _free_second(at: datetime, taken: Collection[datetime]) -> datetime:
+    """This second, or the last one before it in which no key began: two keys may be revoked within one."""
+    nbf = at.replace(microsecond=0)
+    while nbf in taken:
+        nbf -= timedelta(seconds=1)
+    return nbf
 
 
 def _due(at: datetime, until: datetime) -> Iterator[_Due]:

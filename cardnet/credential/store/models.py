@@ -2,8 +2,9 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cardnet.kernel.db import Base
@@ -69,6 +70,35 @@ class TrustPackRow(Base):
     expires_at: Mapped[datetime]
 
 
+class OfflineLimitsRow(Base):
+    """What tills may do alone, as finance decided it: names of `pack.Policy` → numbers. The newest approved one counts.
+
+    A trigger lets nothing change once it was decided.
+    """
+
+    __tablename__ = "offline_limits"
+    __table_args__ = (
+        CheckConstraint("state in ('proposed', 'approved', 'rejected', 'withdrawn')", name="state"),
+        CheckConstraint("decided_by <> proposed_by or state = 'withdrawn'", name="four_eyes"),
+        CheckConstraint(
+            "(state = 'proposed') = (decided_at is null) and (decided_by is null) = (decided_at is null)",
+            name="decided",
+        ),
+        # Two people proposing at once: the second sees what waits already.
+        Index("uq_offline_limits_proposed", "state", unique=True, postgresql_where=text("state = 'proposed'")),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    values: Mapped[dict[str, Any]]
+    document: Mapped[str]
+    state: Mapped[str]
+    proposed_at: Mapped[datetime]
+    proposed_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"))
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("account.id"))
+    words: Mapped[str | None]
+
+
 class CardIndexBlock(Base):
     """65,536 card indexes, given out in an order only `seed_sealed` tells; `used` of them are gone."""
 
@@ -131,23 +161,34 @@ class CodeSeen(Base):
 
 
 class CodeWatch(Base):
-    """How far redemptions have been looked through for copied phones and forged credentials; one row."""
+    """How far redemptions and advices have been looked through for copied phones and forged credentials; one row."""
 
     __tablename__ = "code_watch"
     __table_args__ = (CheckConstraint("one", name="one_row"),)
 
     one: Mapped[bool] = mapped_column(primary_key=True)
     after_id: Mapped[uuid.UUID]
+    after_advice_id: Mapped[uuid.UUID | None]
 
 
 class CredentialAlarm(Base):
-    """A code that should not exist: `not_issued` (a stolen issuer key) or `clone_suspected` (a copied phone)."""
+    """A code that should not exist, or not twice.
+
+    `not_issued` (a stolen issuer key), `clone_suspected` (a copied phone), `forged_code`, `harvest_suspected` (two sales
+    to one phone at one till within a minute), `velocity_suspected` (a card used faster than anybody shops). Shown in a
+    redemption, or in a till's record of which none was made.
+    """
 
     __tablename__ = "credential_alarm"
     __table_args__ = (
         # The watch may look twice at the same redemption.
         UniqueConstraint("kind", "redemption_id"),
-        CheckConstraint("kind in ('not_issued', 'clone_suspected')", name="kind"),
+        UniqueConstraint("kind", "advice_id"),
+        CheckConstraint("(redemption_id is null) <> (advice_id is null)", name="shown_once"),
+        CheckConstraint(
+            "kind in ('not_issued', 'clone_suspected', 'forged_code', 'harvest_suspected', 'velocity_suspected')",
+            name="kind",
+        ),
         Index("ix_credential_alarm_open", "raised_at", postgresql_where=text("acknowledged_at is null")),
     )
 
@@ -155,7 +196,8 @@ class CredentialAlarm(Base):
     kind: Mapped[str]
     card_index: Mapped[int]
     kid: Mapped[bytes]
-    redemption_id: Mapped[uuid.UUID]
+    redemption_id: Mapped[uuid.UUID | None]
+    advice_id: Mapped[uuid.UUID | None]
     terminal: Mapped[str]
     raised_at: Mapped[datetime]
     acknowledged_at: Mapped[datetime | None]

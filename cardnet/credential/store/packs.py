@@ -3,7 +3,7 @@
 import uuid
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from cardnet.credential.pack import TrustPack
 from cardnet.credential.store import roots
 from cardnet.credential.store.documents import STATUS_URI, Published, published
 from cardnet.credential.store.models import IssuerKeyRow, TrustPackRow
+from cardnet.credential.store.offline_limits import policy_as_of, policy_in_force
 from cardnet.kernel import audit
 from cardnet.kernel.db import database_of
 from cardnet.kernel.errors import Conflict, InvalidInput, Unavailable
@@ -54,11 +55,13 @@ class PackChanges:
     revoked: tuple[IssuerKey, ...]
     expires_at: datetime | None
     aged: bool
+    limits: bool = False
+    """Finance has decided other offline limits since."""
 
     @property
     def any(self) -> bool:
         """Whether a new pack has something to say."""
-        return bool(self.added or self.revoked or self.aged)
+        return bool(self.added or self.revoked or self.aged or self.limits)
 
 
 def due(session: Session, at: datetime) -> bool:
@@ -70,13 +73,15 @@ def unsigned_changes(session: Session, at: datetime) -> PackChanges:
     """What waits for a signature: keys the newest pack lacks, keys it does not know to be revoked, and its age."""
     newest = _newest(session)
     counts = newest is not None and pack.signer_of(newest.content) in roots.active(session)
-    said = pack.peek_pack(newest.content).keys if newest and counts else {}
+    last = pack.peek_pack(newest.content) if newest and counts else None
+    said = last.keys if last else {}
     now = _published_now(session, at)
     return PackChanges(
         tuple(key for kid, key in now.items() if kid not in said),
         tuple(key for kid, key in now.items() if kid in said and key.state != said[kid].state),
         newest.expires_at if newest and counts else None,
         newest is None or not counts or at - newest.issued_at >= _RENEWED_AFTER,
+        last is not None and last.policy != policy_in_force(session),
     )
 
 
@@ -128,9 +133,24 @@ def trust_pack(session: Session, at: datetime) -> TrustPack:
     kept = _cached.get(bind)
     if kept and monotonic_seconds() - kept[0] < CACHE_SECONDS:
         return kept[1]
-    loaded = _pack(_last_seq(session), at, {row.kid: value(row) for row in rows(session)})
+    loaded = _pack(session, _last_seq(session), at, {row.kid: value(row) for row in rows(session)})
     _cached[bind] = (monotonic_seconds(), loaded)
     return loaded
+
+
+def trust_pack_as_of(session: Session, at: datetime, then: datetime) -> TrustPack:
+    """The same as a till could know it at an earlier moment: a key revoked after `then` still counted.
+
+    For what a till accepted before anybody knew. Who stole a card key and dates back gains nothing: the phone's key
+    must be the one bound to the index. Paper has no such second proof, so its record waits for a person.
+    """
+    now = trust_pack(session, at)
+    later = set(session.scalars(select(IssuerKeyRow.kid).where(IssuerKeyRow.revoked_at > then)))
+    now = replace(now, policy=policy_as_of(session, then))
+    if not later:
+        return now
+    keys = {kid: replace(key, state=KeyState.ACTIVE) if kid in later else key for kid, key in now.keys.items()}
+    return replace(now, keys=keys)
 
 
 def newest_pack(session: Session) -> Published:
@@ -225,7 +245,9 @@ def _published_now(session: Session, at: datetime) -> dict[bytes, IssuerKey]:
 
 
 def _still_true(session: Session, taken: TrustPack) -> bool:
-    """Whether each key is what the pack says it is; a period may have become shorter, and keys may have been added."""
+    """Whether limits and keys are what the pack says; a period may have become shorter, and keys may have been added."""
+    if taken.policy != policy_in_force(session):
+        return False
     known = {row.kid: value(row) for row in rows(session)}
 
     def what(key: IssuerKey) -> tuple[Any, ...]:
@@ -235,12 +257,12 @@ def _still_true(session: Session, taken: TrustPack) -> bool:
 
 
 def _next(session: Session, at: datetime) -> TrustPack:
-    return _pack(_last_seq(session) + 1, at, _published_now(session, at))
+    return _pack(session, _last_seq(session) + 1, at, _published_now(session, at))
 
 
-def _pack(seq: int, at: datetime, keys: dict[bytes, IssuerKey]) -> TrustPack:
+def _pack(session: Session, seq: int, at: datetime, keys: dict[bytes, IssuerKey]) -> TrustPack:
     seconds = int(at.timestamp())
-    return TrustPack(seq, seconds, seconds + pack.LIFE_SECONDS, keys, status_uris=(STATUS_URI,))
+    return TrustPack(seq, seconds, seconds + pack.LIFE_SECONDS, keys, policy_in_force(session), (STATUS_URI,))
 
 
 def _keep(session: Session, world: World, signed: TrustPack, content: bytes, by: uuid.UUID | None) -> None:

@@ -18,6 +18,9 @@ from cardnet.kernel.world import World
 
 NOT_ISSUED = "not_issued"
 CLONE_SUSPECTED = "clone_suspected"
+FORGED_CODE = "forged_code"
+HARVEST_SUSPECTED = "harvest_suspected"
+VELOCITY_SUSPECTED = "velocity_suspected"
 
 _REMEMBERED = timedelta(days=400)
 _LOCK = "select pg_try_advisory_xact_lock(hashtext('cardnet.code_watch'))"
@@ -25,17 +28,21 @@ _LOCK = "select pg_try_advisory_xact_lock(hashtext('cardnet.code_watch'))"
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something an issuer must look at: a good signature over what was never issued, or a copied phone.
+    """Something an issuer must look at.
 
-    `kid` is the key that signed the credential, `redemption_id` where it was shown; `terminal` in words.
+    A good signature over what was never issued, a copied phone, a code nobody signed, two codes taken from one phone
+    while its holder stood there, or a card used faster than anybody shops.
+    `kid` is the key that signed the credential, `terminal` in words; it was shown in the redemption, or in the till's
+    record (`advice_id`) of which no redemption was made.
     """
 
     kind: str
     card_index: int
     kid: bytes
-    redemption_id: uuid.UUID
+    redemption_id: uuid.UUID | None
     terminal: str
     raised_at: datetime
+    advice_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -60,26 +67,37 @@ class AcknowledgeAlarm:
 
 @dataclass(frozen=True)
 class ShownCode:
-    """A code that was shown at a till, out of a stored redemption."""
+    """A code that was shown at a till, out of a stored redemption, or of a record of which none was made."""
 
     card_index: int
     kid: bytes
-    redemption_id: uuid.UUID
+    redemption_id: uuid.UUID | None
     terminal: str
     code: SeenCode
+    advice_id: uuid.UUID | None = None
 
 
-def take_watch(session: Session) -> uuid.UUID | None:
-    """The redemption to look on from; None at first. Raises BlockingIOError when another one looks."""
+@dataclass(frozen=True)
+class Watch:
+    """The redemption and the till's record to look on from; None at first."""
+
+    redemption_id: uuid.UUID | None = None
+    advice_id: uuid.UUID | None = None
+
+
+def take_watch(session: Session) -> Watch:
+    """How far we are. Raises BlockingIOError when another one looks."""
     if not session.scalar(text(_LOCK)):
         raise BlockingIOError
-    return session.scalar(select(CodeWatch.after_id))
+    row = session.execute(select(CodeWatch.after_id, CodeWatch.after_advice_id)).one_or_none()
+    return Watch(*row) if row else Watch()
 
 
-def keep_watch(session: Session, after_id: uuid.UUID) -> None:
+def keep_watch(session: Session, after: Watch) -> None:
     """Remember how far we are."""
-    row = upsert(CodeWatch).values(one=True, after_id=after_id)
-    session.execute(row.on_conflict_do_update(index_elements=["one"], set_={"after_id": row.excluded.after_id}))
+    row = upsert(CodeWatch).values(one=True, after_id=after.redemption_id, after_advice_id=after.advice_id)
+    new = {"after_id": row.excluded.after_id, "after_advice_id": row.excluded.after_advice_id}
+    session.execute(row.on_conflict_do_update(index_elements=["one"], set_=new))
 
 
 def forget_old_codes(session: Session, at: datetime) -> None:
@@ -119,11 +137,12 @@ def forget_codes(session: Session, indexes: Collection[int]) -> None:
 
 
 def raise_alarm(session: Session, world: World, alarm: Alarm) -> bool:
-    """Write the alarm down, once for each redemption; False when it is known."""
+    """Write the alarm down, once for each redemption or record; False when it is known."""
     row = upsert(CredentialAlarm).values(id=world.new_id(), **vars(alarm)).on_conflict_do_nothing()
     new = session.scalar(row.returning(CredentialAlarm.id)) is not None
     if new:
-        after = {"kid": alarm.kid.hex(), "redemption": str(alarm.redemption_id), "terminal": alarm.terminal}
+        shown = {"redemption": alarm.redemption_id} if alarm.redemption_id else {"advice": alarm.advice_id}
+        after = {"kid": alarm.kid.hex(), "terminal": alarm.terminal, **{name: str(one) for name, one in shown.items()}}
         audit.record(session, world, audit.Act(f"alarm.{alarm.kind}", "card_index", str(alarm.card_index), after=after))
     return new
 
@@ -151,5 +170,5 @@ def acknowledge_alarm(session: Session, world: World, command: AcknowledgeAlarm)
 
 
 def _line(row: CredentialAlarm) -> AlarmLine:
-    alarm = Alarm(row.kind, row.card_index, row.kid, row.redemption_id, row.terminal, row.raised_at)
+    alarm = Alarm(row.kind, row.card_index, row.kid, row.redemption_id, row.terminal, row.raised_at, row.advice_id)
     return AlarmLine(row.id, alarm, row.acknowledged_at, row.acknowledged_by, row.words or "")

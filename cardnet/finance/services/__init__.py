@@ -5,6 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from cardnet.finance.services import audit
 from cardnet.finance.services.audit import Breach
+from cardnet.finance.services.confirming import (
+    ConfirmSettlement,
+    DisputeSettlement,
+    SettlementStep,
+    confirm_settlement,
+    dispute_settlement,
+    settlement_steps,
+)
 from cardnet.finance.services.days import CloseDay, DayClose, close_day, refuse_unless_over
 from cardnet.finance.services.differences import (
     ExceptionView,
@@ -13,15 +21,26 @@ from cardnet.finance.services.differences import (
     open_exceptions,
     open_exceptions_by_code,
 )
-from cardnet.finance.services.held import HoldBack, Release, hold_back, release
+from cardnet.finance.services.held import (
+    HeldLine,
+    HoldBack,
+    Release,
+    held_back,
+    held_of_merchant,
+    hold_back,
+    release,
+    release_denied,
+)
 from cardnet.finance.services.runs import (
     ImportStatement,
     Reconcile,
     RunReconciliation,
     RunView,
+    SetAside,
     StatementFileView,
     run_view,
     runs,
+    runs_replaced,
     statement_of_content,
 )
 from cardnet.finance.services.settlements import (
@@ -30,6 +49,8 @@ from cardnet.finance.services.settlements import (
     SettlementView,
     SettleReceipt,
     days_to_close,
+    given_in_settlement,
+    seal_faults,
     settle,
     settlement,
     settlement_csv,
@@ -41,39 +62,56 @@ from cardnet.finance.services.settlements import (
 )
 
 if TYPE_CHECKING:
-    from cardnet.finance.services.reconciliation import import_statement, reconcile, run_reconciliation
+    from cardnet.finance.services.reconciliation import reconcile, run_reconciliation
+    from cardnet.finance.services.statement_files import import_statement
+    from cardnet.finance.services.taking_back import set_aside
 
-_WHEN_ASKED = frozenset({"import_statement", "reconcile", "run_reconciliation"})
+_WHEN_ASKED = {
+    "import_statement": "statement_files",
+    "reconcile": "reconciliation",
+    "run_reconciliation": "reconciliation",
+    "set_aside": "taking_back",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Matching stands on DuckDB, Ibis and Arrow: 200 MB and a second that a process pays when it first reconciles."""
     if name not in _WHEN_ASKED:
         raise AttributeError(name)
-    return getattr(importlib.import_module("cardnet.finance.services.reconciliation"), name)
+    return getattr(importlib.import_module(f"cardnet.finance.services.{_WHEN_ASKED[name]}"), name)
 
 
 __all__ = [
     "Breach",
     "CarriedOver",
     "CloseDay",
+    "ConfirmSettlement",
     "DayClose",
+    "DisputeSettlement",
     "ExceptionView",
+    "HeldLine",
     "HoldBack",
     "ImportStatement",
     "Reconcile",
     "Release",
     "RunReconciliation",
     "RunView",
+    "SetAside",
     "Settle",
     "SettleReceipt",
+    "SettlementStep",
     "SettlementView",
     "StatementFileView",
     "audit",
     "clear_timing_differences",
     "close_day",
+    "confirm_settlement",
     "days_to_close",
+    "dispute_settlement",
     "exceptions_of_run",
+    "given_in_settlement",
+    "held_back",
+    "held_of_merchant",
     "hold_back",
     "import_statement",
     "open_exceptions",
@@ -81,15 +119,20 @@ __all__ = [
     "reconcile",
     "refuse_unless_over",
     "release",
+    "release_denied",
     "run_reconciliation",
     "run_view",
     "runs",
+    "runs_replaced",
+    "seal_faults",
+    "set_aside",
     "settle",
     "settlement",
     "settlement_csv",
     "settlement_json",
     "settlement_lines",
     "settlement_of_number",
+    "settlement_steps",
     "settlements",
     "statement_of_content",
     "verify_settlement",

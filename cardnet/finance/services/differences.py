@@ -17,7 +17,26 @@ from cardnet.kernel.world import World
 
 CLEARED = "timing"
 GONE = "gone"
-"""Why an exception closed by itself: its later day is over, or a newer run no longer finds it."""
+SET_ASIDE = "set_aside"
+"""Why an exception closed by itself: its later day is over, a newer run no longer finds it, or the run that found it
+was set aside."""
+
+_UNDER_WAY = (
+    ExceptionState.OPEN,
+    ExceptionState.ASSIGNED,
+    ExceptionState.PROPOSED,
+    ExceptionState.REOPENED,
+    ExceptionState.REJECTED,
+)
+
+_NOBODY_AT_WORK = (ExceptionState.OPEN, ExceptionState.REOPENED)
+"""What still may close by itself: nobody has taken it in hand."""
+
+_PAIRED_ELSEWHERE = """
+    (e.code = 'E01' and e.ours -> 0 ->> 'redemption_id' = m.our_id::text and e.ours -> 0 ->> 'type' = m.our_type
+     or e.code = 'E02' and (e.theirs -> 0 ->> 'line')::bigint = m.line and e.theirs -> 0 ->> 'file' =
+        (select encode(f.sha256, 'hex') from statement_file f where f.id = m.file_id))"""
+"""An exception about a line that a run paired with one of a neighbouring day (P4)."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +111,7 @@ def clear_timing_differences(session: Session, world: World, day: date) -> None:
     """E08 whose later day is `day` or before: both sides have the line now, so nothing is left to do."""
     session.execute(
         update(ReconciliationException)
-        .where(ReconciliationException.state == ExceptionState.OPEN, ReconciliationException.clears_on <= day)
+        .where(ReconciliationException.state.in_(_NOBODY_AT_WORK), ReconciliationException.clears_on <= day)
         .values(state=ExceptionState.CLOSED, closed_at=world.now(), closing_words=CLEARED)
     )
 
@@ -151,14 +170,33 @@ def store_differences(
 def close_matched_elsewhere(session: Session, world: World, run_id: uuid.UUID) -> None:
     """A line that yesterday's run missed on the other side and this run paired needs nobody any more (E01, E02)."""
     session.execute(
-        text("""
+        text(f"""
         update reconciliation_exception e set state = 'closed', closed_at = :at, closing_words = :words
         from reconciliation_match m
-        where m.run_id = :run and m.live and m.pass = 'P4' and e.run_id <> m.run_id and e.state = 'open'
-          and (e.code = 'E01' and e.ours -> 0 ->> 'redemption_id' = m.our_id::text and e.ours -> 0 ->> 'type' = m.our_type
-            or e.code = 'E02' and (e.theirs -> 0 ->> 'line')::bigint = m.line and e.theirs -> 0 ->> 'file' =
-               (select encode(f.sha256, 'hex') from statement_file f where f.id = m.file_id))"""),
-        {"run": run_id, "at": world.now(), "words": GONE},
+        where m.run_id = :run and m.live and m.pass = 'P4' and e.run_id <> m.run_id and e.state = any(:states)
+          and {_PAIRED_ELSEWHERE}"""),  # noqa: S608 - a constant
+        {"run": run_id, "at": world.now(), "words": GONE, "states": list(map(str, _NOBODY_AT_WORK))},
+    )
+
+
+def reopen_matched_elsewhere(session: Session, run_ids: Sequence[uuid.UUID]) -> None:
+    """The opposite, when the runs that had paired those lines are set aside."""
+    session.execute(
+        text(f"""
+        update reconciliation_exception e set state = 'open', closed_at = null, closing_words = null
+        from reconciliation_match m, reconciliation_run r
+        where m.run_id = any(:runs) and m.pass = 'P4' and r.id = e.run_id and r.superseded_by is null
+          and e.state = 'closed' and e.closing_words = :words and {_PAIRED_ELSEWHERE}"""),  # noqa: S608 - a constant
+        {"runs": list(run_ids), "words": GONE},
+    )
+
+
+def close_set_aside(session: Session, world: World, run_ids: Sequence[uuid.UUID]) -> None:
+    """What runs that were set aside found and no other has taken over waits for nobody."""
+    session.execute(
+        update(ReconciliationException)
+        .where(ReconciliationException.run_id.in_(run_ids), ReconciliationException.state.in_(_UNDER_WAY))
+        .values(state=ExceptionState.CLOSED, closed_at=world.now(), closing_words=SET_ASIDE)
     )
 
 
@@ -189,7 +227,9 @@ def _come_back(row: ReconciliationException, one: Difference, at: datetime) -> N
     """What closed by itself and is found again is open again; what people closed stays closed."""
     closed_by_itself = row.state == ExceptionState.CLOSED and row.checker_id is None
     if closed_by_itself and _first_state(one, at)["state"] is not ExceptionState.CLOSED:
-        row.state, row.closed_at, row.closing_words = ExceptionState.REOPENED, None, None
+        # A mistake that was taken back is no history of the difference.
+        again = ExceptionState.OPEN if row.closing_words == SET_ASIDE else ExceptionState.REOPENED
+        row.state, row.closed_at, row.closing_words = again, None, None
 
 
 def _view(row: ReconciliationException) -> ExceptionView:

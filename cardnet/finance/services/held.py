@@ -1,10 +1,11 @@
 """Keeping a movement out of settlement for a typed reason, and letting it go again."""
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -38,8 +39,14 @@ class Release:
     actor_id: uuid.UUID
 
 
+def one_at_a_time(session: Session) -> None:
+    """Whoever decides what goes into settlements does so alone until they commit."""
+    session.execute(text("select pg_advisory_xact_lock(hashtext('cardnet.settlement'))"))
+
+
 def hold_back(session: Session, world: World, command: HoldBack) -> None:
-    """Raises Conflict("already_settled") and Conflict("already_held_back")."""
+    """What is given back of it later waits with it. Raises Conflict("already_settled", "already_held_back")."""
+    one_at_a_time(session)
     line = (SettlementLine.redemption_id == command.redemption_id, SettlementLine.type == command.type)
     if session.scalar(select(SettlementLine.settlement_id).where(*line)):
         raise Conflict("already_settled", "这一笔已经在结算单里，不能再暂缓；请在下期以退款更正。")
@@ -71,8 +78,57 @@ def release(session: Session, world: World, command: Release) -> None:
     _record(session, world, "release", command.redemption_id, command.actor_id, None)
 
 
+def release_denied(session: Session, world: World, redemption_id: uuid.UUID, actor_id: uuid.UUID | None) -> bool:
+    """The member's “不是我” is over: what was kept back for it goes into the next settlement. False when nothing was.
+
+    Without `actor_id` the member took it back, and who had kept the movement stands for letting it go.
+    """
+    held = HeldBack.reason == HoldReason.MEMBER_DENIES.value
+    changed = session.execute(
+        update(HeldBack)
+        .where(HeldBack.redemption_id == redemption_id, held, HeldBack.released_at.is_(None))
+        .values(released_at=world.now(), released_by=actor_id or HeldBack.held_by)
+        .returning(HeldBack.id)
+    ).all()
+    if changed:
+        _record(session, world, "release", redemption_id, actor_id, HoldReason.MEMBER_DENIES)
+    return bool(changed)
+
+
+def held_back(session: Session, redemption_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Which of these are kept out of settlement now."""
+    if not redemption_ids:
+        return set()
+    live = select(HeldBack.redemption_id).where(
+        HeldBack.redemption_id == func.any(list(redemption_ids)), HeldBack.released_at.is_(None)
+    )
+    return set(session.scalars(live))
+
+
+@dataclass(frozen=True)
+class HeldLine:
+    """A movement of a merchant that is kept back, as the merchant may read it; `net_fen` counts with its sign."""
+
+    redemption_id: uuid.UUID
+    type: str
+    business_date: date
+    net_fen: int
+    reason: HoldReason
+    words: str
+
+
+def held_of_merchant(session: Session, merchant_id: uuid.UUID, limit: int = 200) -> list[HeldLine]:
+    """What is kept out of a merchant's settlements now, the newest day first."""
+    query = select(HeldBack).where(HeldBack.merchant_id == merchant_id, HeldBack.released_at.is_(None))
+    rows = session.scalars(query.order_by(HeldBack.business_date.desc(), HeldBack.id.desc()).limit(limit))
+    return [
+        HeldLine(row.redemption_id, row.type, row.business_date, row.net_fen, HoldReason(row.reason), row.words)
+        for row in rows
+    ]
+
+
 def _record(
-    session: Session, world: World, verb: str, subject: uuid.UUID, actor: uuid.UUID, reason: HoldReason | None
+    session: Session, world: World, verb: str, subject: uuid.UUID, actor: uuid.UUID | None, reason: HoldReason | None
 ) -> None:
     after = {"reason": reason.value} if reason else None
     audit.record(session, world, audit.Act(f"settlement_line.{verb}", "redemption", str(subject), actor, after=after))

@@ -38,13 +38,28 @@ class RunReconciliation:
 
 @dataclass(frozen=True)
 class Reconcile:
-    """Take a file in and compare it at once."""
+    """Take a file in and compare it at once.
+
+    `confirmed`: somebody says that it is this merchant's file for these days, whatever it looks like. `may_replace`: the
+    same, for a file that would take the place of a run that counts.
+    """
 
     merchant_id: uuid.UUID
     content: bytes
     filename: str
     first_on: date
     last_on: date
+    actor_id: uuid.UUID | None = None
+    confirmed: bool = True
+    may_replace: bool = True
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """Take a run back that should not count: a wrong file or a wrong period. `reason` is kept and shown."""
+
+    run_id: uuid.UUID
+    reason: str
     actor_id: uuid.UUID | None = None
 
 
@@ -64,7 +79,10 @@ class StatementFileView:
 
 @dataclass(frozen=True)
 class RunView:
-    """A run: `summary` is its result without the differences, which stand by themselves as exceptions."""
+    """A run: `summary` is its result without the differences, which stand by themselves as exceptions.
+
+    `superseded_by`: the run that took its place; its own id for one that never counted or counts no more.
+    """
 
     id: uuid.UUID
     merchant_id: uuid.UUID
@@ -78,6 +96,10 @@ class RunView:
     created_at: datetime
     superseded: bool
     files: tuple[StatementFileView, ...]
+    superseded_by: uuid.UUID | None
+    set_aside_at: datetime | None
+    set_aside_by: uuid.UUID | None
+    set_aside_words: str | None
 
 
 def statement_of_content(session: Session, merchant_id: uuid.UUID, content: bytes) -> StatementFileView:
@@ -98,9 +120,24 @@ def run_view(session: Session, run_id: uuid.UUID) -> RunView:
     raise NotFound("not_found", "没有这次对账，请返回列表重新选择。")
 
 
-def runs(session: Session, limit: int = 100) -> tuple[RunView, ...]:
-    """The newest runs first, without those that another took the place of."""
-    return _runs(session, ReconciliationRun.superseded_by.is_(None), limit=limit)
+def runs(
+    session: Session, limit: int = 100, *, everything: bool = False, merchant_id: uuid.UUID | None = None
+) -> tuple[RunView, ...]:
+    """The newest runs first, of one merchant or of all, without those that count no more unless `everything` is asked for."""
+    wanted: list[Any] = [] if everything else [ReconciliationRun.superseded_by.is_(None)]
+    if merchant_id is not None:
+        wanted.append(ReconciliationRun.merchant_id == merchant_id)
+    return _runs(session, *wanted, limit=limit)
+
+
+def runs_replaced(session: Session, run_id: uuid.UUID) -> tuple[RunView, ...]:
+    """The runs this one took the place of, without those that were set aside."""
+    conditions = (
+        ReconciliationRun.superseded_by == run_id,
+        ReconciliationRun.id != run_id,
+        ReconciliationRun.set_aside_at.is_(None),
+    )
+    return _runs(session, *conditions, limit=100)
 
 
 def _runs(session: Session, *conditions: Any, limit: int = 1) -> tuple[RunView, ...]:
@@ -127,6 +164,10 @@ def _runs(session: Session, *conditions: Any, limit: int = 1) -> tuple[RunView, 
             row.created_at,
             row.superseded_by is not None,
             files.get(row.id, ()),
+            row.superseded_by,
+            row.set_aside_at,
+            row.set_aside_by,
+            row.set_aside_words,
         )
         for row in rows
     )

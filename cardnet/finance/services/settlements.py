@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
@@ -14,7 +14,7 @@ from cardnet.benefits.services import SettlementFact
 from cardnet.credential import store
 from cardnet.credential.keys import KeyState, KeyUse
 from cardnet.finance import statement
-from cardnet.finance.models import HeldBack, Settlement, SettlementEvent, SettlementLine
+from cardnet.finance.models import Settlement, SettlementEvent, SettlementLine
 from cardnet.finance.rules import (
     CarryReason,
     SettlementState,
@@ -25,6 +25,7 @@ from cardnet.finance.rules import (
     totals_of,
 )
 from cardnet.finance.services.days import refuse_unless_over
+from cardnet.finance.services.held import held_back, one_at_a_time
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import local
 from cardnet.kernel.errors import Conflict, NotFound
@@ -36,7 +37,6 @@ from cardnet.ledger.services import EntryDraft
 from cardnet.merchants import services as merchants
 from cardnet.merchants.services import MerchantView
 
-_BEFORE_ALL = date(2000, 1, 1)
 _ORDER = {"capture": 0, "reversal": 1, "refund": 2}
 
 
@@ -83,6 +83,10 @@ class CarriedOver:
     reason: CarryReason
 
 
+_BEFORE_BOOKS = timedelta(days=31)
+"""Days shortly before the first entry close empty, as quiet days do; an earlier one is a slip of the pen."""
+
+
 @dataclass(frozen=True)
 class SettleReceipt:
     """What `settle` did. `already` were sealed with this day before; asking twice seals nothing twice."""
@@ -96,9 +100,16 @@ class SettleReceipt:
 def days_to_close(session: Session, world: World, day: date) -> list[date]:
     """Days up to `day` that must be closed before it can be settled, `day` itself among them; oldest first.
 
-    Raises Conflict("day_not_over").
+    Raises Conflict("day_not_over"), and Conflict("day_before_books") for one before anything was ever booked.
     """
     refuse_unless_over(world, day)
+    first = ledger.first_day(session)
+    if first is not None and day < first - _BEFORE_BOOKS and not _unsettled(session, day):
+        raise Conflict(
+            "day_before_books",
+            f"{day} 还没有任何账目（最早的一笔在 {first}），没有可日结的，请核对日期。",
+            {"day": day.isoformat(), "first_day": first.isoformat()},
+        )
     days = {*ledger.days_not_closed(session, day), day}
     days |= {fact.business_date for facts in _unsettled(session, day).values() for fact in facts}
     return sorted(day for day in days if ledger.day_state(session, day) is not DayState.CLOSED)
@@ -108,7 +119,7 @@ def settle(session: Session, world: World, command: Settle) -> SettleReceipt:
     """Seal. Raises Conflict("day_not_over") and Conflict("day_not_closed"): close the days first."""
     refuse_unless_over(world, command.day)
     # Two people at once would both take the same movements; the second waits here and finds them taken.
-    session.execute(text("select pg_advisory_xact_lock(hashtext('cardnet.settlement'))"))
+    one_at_a_time(session)
     if open_days := days_to_close(session, world, command.day):
         raise Conflict(
             "day_not_closed",
@@ -135,23 +146,42 @@ def settle(session: Session, world: World, command: Settle) -> SettleReceipt:
 def _unsettled(session: Session, until: date) -> dict[uuid.UUID, list[SettlementFact]]:
     """Movements up to a day that no settlement has and nobody holds back, by merchant in the order of their codes.
 
+    What was given back of a sale that is held back waits with it: taken off alone, the merchant would pay for both.
     A merchant settled up to that day or beyond is left out: what was released since goes into its next settlement,
     for a period cannot end before the one before it.
     """
-    last = select(Settlement.merchant_id, func.max(Settlement.last_on)).group_by(Settlement.merchant_id)
-    settled_until: dict[uuid.UUID, date] = {row[0]: row[1] for row in session.execute(last)}
-    partners = merchants.merchants(session)
-    starts = [settled_until.get(merchant.id, _BEFORE_ALL) + timedelta(days=1) for merchant in partners]
-    if released := session.scalar(select(func.min(HeldBack.business_date)).where(HeldBack.released_at.is_not(None))):
-        starts.append(released)
-    facts = benefits.settlement_facts(session, None, min(starts, default=until), until)
+    since = _starts(session, until)
+    facts = benefits.settlement_facts_since(session, since, until)
     taken = _taken(session, [fact.redemption_id for fact in facts])
+    waiting = held_back(session, {fact.original_redemption_id for fact in facts if fact.original_redemption_id})
     by_merchant: dict[uuid.UUID, list[SettlementFact]] = defaultdict(list)
     for fact in facts:
-        if (fact.redemption_id, fact.type) not in taken:
+        if (fact.redemption_id, fact.type) not in taken and fact.original_redemption_id not in waiting:
             by_merchant[fact.merchant_id].append(fact)
-    open_ones = [merchant.id for merchant in partners if settled_until.get(merchant.id, _BEFORE_ALL) < until]
-    return {merchant_id: by_merchant[merchant_id] for merchant_id in open_ones if merchant_id in by_merchant}
+    return {merchant_id: by_merchant[merchant_id] for merchant_id in since if merchant_id in by_merchant}
+
+
+_RELEASED = text("""
+    select h.merchant_id, min(h.business_date) from held_back h
+     where h.released_at is not null
+       and not exists (select from settlement_line l where l.redemption_id = h.redemption_id and l.type = h.type)
+     group by h.merchant_id""")
+
+
+def _starts(session: Session, until: date) -> dict[uuid.UUID, date]:
+    """From which day on each merchant may have something to settle, in the order of their codes.
+
+    The day after its last settlement, or its first day of all; earlier where something of before was released since.
+    """
+    last = select(Settlement.merchant_id, func.max(Settlement.last_on)).group_by(Settlement.merchant_id)
+    settled_until: dict[uuid.UUID, date] = {row[0]: row[1] for row in session.execute(last)}
+    partners = [merchant.id for merchant in merchants.merchants(session)]
+    starts = benefits.first_sales(session, [one for one in partners if one not in settled_until])
+    starts |= {one: day + timedelta(days=1) for one, day in settled_until.items() if day < until}
+    for one, day in session.execute(_RELEASED):
+        if one in starts:
+            starts[one] = min(starts[one], day)
+    return {one: starts[one] for one in partners if one in starts}
 
 
 def _taken(session: Session, ids: Sequence[uuid.UUID]) -> set[tuple[uuid.UUID, str]]:
@@ -247,7 +277,7 @@ def _seal(
             for line in lines
         ],
     )
-    _reached(session, world, settlement_id, merchant.id, SettlementState.SEALED, command.actor_id, totals.net_fen)
+    reached(session, world, settlement_id, merchant.id, SettlementState.SEALED, command.actor_id, totals.net_fen)
     return _views(session, Settlement.id == settlement_id)[0]
 
 
@@ -264,7 +294,7 @@ def _post(
     return ledger.post(session, world, draft)[0]
 
 
-def _reached(
+def reached(
     session: Session,
     world: World,
     settlement_id: uuid.UUID,
@@ -273,6 +303,7 @@ def _reached(
     actor_id: uuid.UUID | None,
     net_fen: int,
 ) -> None:
+    """Note that a settlement has come to a state: its own trail, the outbox and the audit trail."""
     at = world.now()
     event = {"settlement_id": settlement_id, "state": state.value, "at": at, "actor_id": actor_id}
     session.execute(insert(SettlementEvent).values(id=world.new_id(), **event))
@@ -317,14 +348,13 @@ def settlement_of_number(session: Session, number: str) -> SettlementView:
     raise NotFound("not_found", f"没有编号为 {number} 的结算单，请核对。")
 
 
-def settlement_lines(session: Session, settlement_id: uuid.UUID, limit: int, offset: int = 0) -> list[StatementLine]:
-    """Some lines of a settlement, in order."""
+def settlement_lines(session: Session, settlement_id: uuid.UUID, limit: int, after: int = 0) -> list[StatementLine]:
+    """The lines of a settlement behind number `after`, in order; they are numbered from 1 without a gap."""
     rows = session.scalars(
         select(SettlementLine)
-        .where(SettlementLine.settlement_id == settlement_id)
+        .where(SettlementLine.settlement_id == settlement_id, SettlementLine.line_no > after)
         .order_by(SettlementLine.line_no)
         .limit(limit)
-        .offset(offset)
     )
     names = StatementLine.__dataclass_fields__
     return [
@@ -334,6 +364,14 @@ def settlement_lines(session: Session, settlement_id: uuid.UUID, limit: int, off
         )
         for row in rows
     ]
+
+
+def given_in_settlement(session: Session, settlement_id: uuid.UUID) -> int:
+    """What members did not pay at the sales a settlement pays, in fen; what was taken back is not taken off."""
+    captures = select(SettlementLine.redemption_id).where(
+        SettlementLine.settlement_id == settlement_id, SettlementLine.type == "capture"
+    )
+    return benefits.captured_in_all(session, captures)
 
 
 def settlement_json(session: Session, settlement_id: uuid.UUID) -> bytes:
@@ -349,13 +387,24 @@ def settlement_csv(session: Session, settlement_id: uuid.UUID) -> bytes:
 
 def verify_settlement(session: Session, world: World, download: bytes) -> list[str]:
     """What is wrong with a statement somebody shows us (`statement.faults`); an empty list: ours and unchanged."""
+    return statement.faults(download, _public_keys(session, world))
+
+
+def seal_faults(session: Session, world: World, settlement_id: uuid.UUID) -> list[str]:
+    """The same of the document we hold ourselves, without reading its lines. Raises NotFound("not_found")."""
+    row = _row(session, settlement_id)
+    public = _public_keys(session, world)(row.key_id)
+    return statement.seal_faults(row.document, row.document_sha256.hex(), row.signature, public)
+
+
+def _public_keys(session: Session, world: World) -> Callable[[bytes], bytes | None]:
     keys = store.trust_pack(session, world.now()).keys
 
     def public_key_of(kid: bytes) -> bytes | None:
         key = keys.get(kid)
         return key.public if key and key.use is KeyUse.SETTLEMENT and key.state is KeyState.ACTIVE else None
 
-    return statement.faults(download, public_key_of)
+    return public_key_of
 
 
 def _row(session: Session, settlement_id: uuid.UUID) -> Settlement:

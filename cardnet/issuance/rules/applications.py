@@ -89,6 +89,7 @@ class ApplicationAction(enum.StrEnum):
     LAPSE = "lapse"
     CARRY_OVER = "carry_over"
     REQUEUE = "requeue"
+    REASSIGN = "reassign"
     PASS_ON = "pass_on"  # noqa: S105 - a step, not a password
     APPROVE = "approve"
     RETURN = "return"
@@ -133,6 +134,8 @@ APPLICATION_STEPS: Mapping[tuple[ApplicationState, ApplicationAction], Applicati
     # A quota year ends: the place moves to the new year with its application, or the application stands in line there.
     **{(state, _A.CARRY_OVER): state for state in _LIVE},
     **{(state, _A.REQUEUE): _S.WAITLISTED for state in _LIVE},
+    # The union itself is moved or merged: the application stands where it stood, before a desk of the new place.
+    **{(state, _A.REASSIGN): state for state in _LIVE},
 }
 """Everything not listed is refused."""
 
@@ -171,6 +174,7 @@ ACTION_WORDS: Mapping[ApplicationAction, str] = {
     _A.LAPSE: "作废",
     _A.CARRY_OVER: "转入下年",
     _A.REQUEUE: "转为候补",
+    _A.REASSIGN: "随单位划转",
     _A.PASS_ON: "审核通过",
     _A.APPROVE: "审核通过",
     _A.RETURN: "退回",

@@ -54,9 +54,9 @@ def activation_code(chance: bytes) -> str:
 
 REBIND_DIGITS = 6
 REBIND_MINUTES = 15
+"""So long the officer's six digits are good: the member stands in front of the desk."""
 REBIND_LIMIT, REBIND_LIMIT_DAYS = 2, 30
 INDEX_RECYCLED_AFTER_DAYS = 60
-"""So long the officer's six digits are good: the member stands in front of the desk."""
 
 
 def rebind_code(chance: bytes) -> str:
@@ -87,6 +87,16 @@ def activation_statement(number: str, code: str) -> bytes:
 def rebind_statement(number: str) -> bytes:
     """What a phone signs when a member binds a new key in the place of a lost one."""
     return f"cardnet-rebind:{number}".encode("ascii", "replace")
+
+
+def binding_statement(index: int, at: int) -> bytes:
+    """What a phone signs to ask how its own binding stands; `at` is its corrected time in milliseconds."""
+    return f"cardnet-binding:{index}:{at}".encode("ascii")
+
+
+def renewal_statement(index: int, at: int) -> bytes:
+    """What a phone signs to renew by its key alone; `at` is its corrected time in milliseconds."""
+    return f"cardnet-renew:{index}:{at}".encode("ascii")
 
 
 def same_last4(id_number: str, typed: str) -> bool:

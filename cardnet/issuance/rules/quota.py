@@ -33,6 +33,7 @@ class EntryKind(enum.StrEnum):
     OFFER = "offer"
     RELEASE = "release"
     CARRY = "carry"
+    REORGANISE = "reorganise"
     USE = "use"
 
 

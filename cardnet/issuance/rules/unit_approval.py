@@ -12,15 +12,6 @@ LINK_DAYS = timedelta(days=7)
 SUMMARY_DAYS = timedelta(days=60)
 """So long a printed summary may be brought back stamped."""
 
-SCAN_BYTES = 8 << 20
-"""A photograph of a page by a phone is 2 to 5 MB."""
-
-_KINDS = {
-    b"%PDF-": "application/pdf",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"\x89PNG\r\n\x1a\n": "image/png",
-}
-
 
 class ApprovalKind(enum.StrEnum):
     """How: the chair opens a one-time link, or a printed summary comes back stamped."""
@@ -36,10 +27,14 @@ class ApprovalOutcome(enum.StrEnum):
     DECLINED = "declined"
 
 
-def fingerprint(batch_id: uuid.UUID, path: str, rows: Iterable[tuple[uuid.UUID, int, uuid.UUID]]) -> bytes:
-    """SHA-256 of a list: (application, round, person) in any order. One person more or less is another list."""
+def fingerprint(batch_id: uuid.UUID, union_code: str, rows: Iterable[tuple[uuid.UUID, int, uuid.UUID]]) -> bytes:
+    """SHA-256 of a union's list: (application, round, person) in any order. One person more or less is another list.
+
+    The union is named by its code, which it keeps wherever it is moved. Papers made before that was so have its path
+    in the place of the code and go on being good.
+    """
     lines = sorted(f"{application}:{round_}:{person}" for application, round_, person in rows)
-    return hashlib.sha256("\n".join([str(batch_id), path, *lines]).encode()).digest()
+    return hashlib.sha256("\n".join([str(batch_id), union_code, *lines]).encode()).digest()
 
 
 def check_code(number: str, list_fingerprint: bytes) -> str:
@@ -52,8 +47,3 @@ def typed_check_code(text: str) -> str:
     """A check code as people type it, in the form it is printed."""
     signs = "".join(sign for sign in text.upper() if sign.isascii() and sign.isalnum())
     return "-".join(signs[start : start + 4] for start in range(0, len(signs), 4))
-
-
-def media_type(content: bytes) -> str | None:
-    """PDF, JPEG or PNG by how the file begins, whatever its name says; None for anything else."""
-    return next((kind for mark, kind in _KINDS.items() if content.startswith(mark)), None)

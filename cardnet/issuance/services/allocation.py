@@ -115,7 +115,7 @@ def preview_allocation(session: Session, command: AllocateMany) -> AllocationPla
     giver = membership.union_of_code(session, command.from_code)
     must_cover(command.officer, giver)
     must_be_open(session, command.year, command.kind)
-    children = [union for union in membership.unions_under(session, giver.path) if union.parent_id == giver.id]
+    children = [union for union in membership.open_unions_under(session, giver.path) if union.parent_id == giver.id]
     if not children:
         raise InvalidInput("no_union_below", f"{giver.name}没有直属下级，不需要再下达。")
     weights = _weights(session, command, giver, children)
@@ -136,6 +136,7 @@ def preview_allocation(session: Session, command: AllocateMany) -> AllocationPla
 
 def allocate_many(session: Session, world: World, command: AllocateMany) -> AllocationPlan:
     """Do what `preview_allocation` shows. Raises as it does, and Conflict("quota_short")."""
+    _held(session, membership.union_of_code(session, command.from_code))
     plan = preview_allocation(session, command)
     given = [share for share in plan.shares if share.count]
     lock_unions(session, command.year, command.kind, [plan.union.id, *(share.union.id for share in given)])
@@ -159,15 +160,21 @@ def allocate_many(session: Session, world: World, command: AllocateMany) -> Allo
     return plan
 
 
+def _held(session: Session, top: UnionNode) -> list[UnionNode]:
+    """The open unions from `top` on, parents first; none of them is moved or closed while places are handed down."""
+    membership.unions_held(session, [union.id for union in membership.open_unions_under(session, top.path)])
+    return membership.open_unions_under(session, top.path)
+
+
 def spread_quota(session: Session, world: World, command: SpreadQuota) -> Spread:
-    """Hand every free place down by member counts, level by level; nothing stays behind where there are children.
+    """Hand every free place down by member counts, level by level; what stays behind is for a union's own people.
 
     Raises Conflict("quota_short") when nothing is free at the top.
     """
     top = root_union(session) if command.below_code is None else membership.union_of_code(session, command.below_code)
     must_cover(command.officer, top)
     must_be_open(session, command.year, command.kind)
-    unions = membership.unions_under(session, top.path)
+    unions = _held(session, top)
     top_node = node_of(session, command.year, command.kind, top)
     lock_unions(session, command.year, command.kind, [union.id for union in unions])
     members = _members_below(unions, _own_members(session, top))
@@ -192,7 +199,7 @@ def spread_quota(session: Session, world: World, command: SpreadQuota) -> Spread
 def _weights(session: Session, command: AllocateMany, giver: UnionNode, children: Sequence[UnionNode]) -> list[int]:
     if command.basis is AllocationBasis.HAND:
         return _typed(command, children)
-    unions = membership.unions_under(session, giver.path)
+    unions = membership.open_unions_under(session, giver.path)
     own = _own_members(session, giver)
     if command.basis is AllocationBasis.LAST_YEAR:
         own = _used_last_year(session, command.year - 1, command.kind)
@@ -256,6 +263,7 @@ def _level_moves(
 ) -> list[Move]:  # fmt: skip
     """What each union of one level hands to its children."""
     children: dict[uuid.UUID, list[UnionNode]] = {}
+    at = {union.id: union.path for union in level}
     for union in unions:
         if union.parent_id is not None:
             children.setdefault(union.parent_id, []).append(union)
@@ -276,8 +284,14 @@ def _level_moves(
         if node.free and node.union_id in children
         for child, count in zip(
             children[node.union_id],
-            rules.plan_spread(node.free, [weights[child.path] for child in children[node.union_id]]),
+            _parts(node.free, [weights[child.path] for child in children[node.union_id]], weights[at[node.union_id]]),
             strict=True,
         )
         if count
     ]
+
+
+def _parts(free: int, below: Sequence[int], total: int) -> list[int]:
+    """The children's parts of what is free; where the union has people of its own, theirs is kept back."""
+    own = total - sum(below)
+    return rules.plan_spread(free, [*below, own])[: len(below)] if own else rules.plan_spread(free, below)

@@ -1,10 +1,9 @@
-"""The register with its answers: of each unit how many, inside the unit who.
+"""The register with its answers: of each union how many, inside the union who.
 
-"谁没办" has an answer because the register lists every member, asked or not. Names are the unit's own; above it
-there are counts.
+"谁没办" has an answer because the register lists every member, asked or not. Names are the union's own; above it
+there are counts. A union with others below it (a bureau, a plant with workshops) has people of its own all the same.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,10 +15,9 @@ from cardnet.issuance.models import Application, Card
 from cardnet.issuance.rules import OPEN_APPLICATION, USABLE_CARD, ApplicationKind
 from cardnet.issuance.rules.answers import MemberAnswer
 from cardnet.kernel.calendar import day_of
-from cardnet.kernel.errors import NotAllowed
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
-from cardnet.membership.rules import Answer, PersonView, UnionNode
+from cardnet.membership.rules import Answer, PersonView, UnionNode, with_all_below
 
 
 @dataclass(frozen=True)
@@ -87,22 +85,20 @@ def answers_by_union(session: Session, world: World, path: str) -> tuple[UnionAn
     }
     unions = membership.unions_under(session, path)
     own = {union.path: found.get(union.id, AnswerCounts()) for union in unions}
-    totals = _totals(own)
+    totals = with_all_below(own)
     return tuple(UnionAnswers(union, own[union.path], totals[union.path]) for union in unions)
 
 
 def register_lines(
     session: Session, world: World, officer: Principal, answer: MemberAnswer | None, limit: int, offset: int
 ) -> tuple[tuple[RegisterLine, ...], int]:
-    """Members of the officer's own union, by name, and how many there are with this answer.
+    """The own people of the officer's union, by name, and how many there are with this answer.
 
-    Raises NotAllowed("names_inside_the_unit") for an officer whose union has unions below it: those are counted only.
+    Members of the unions below it are not among them: those are counted only (`answers_by_union`).
     """
     union = membership.union_of_id(session, officer.union_id)
-    if len(membership.unions_under(session, union.path)) > 1:
-        raise NotAllowed("names_inside_the_unit", "名单只在本单位内可见：上级工会看到的是人数。")
     answered = _answered(world, union.path).subquery()
-    query = select(answered)
+    query = select(answered).where(answered.c.union_id == union.id)
     if answer:
         query = query.where(answered.c.answer == answer)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
@@ -168,12 +164,3 @@ def _answered(world: World, path: str) -> Select[Any]:
             ),
         )
     )
-
-
-def _totals(own: Mapping[str, AnswerCounts]) -> dict[str, AnswerCounts]:
-    totals = dict(own)
-    for path in sorted(own, key=lambda path: (-path.count("/"), path)):
-        parent = path.rstrip("/").rsplit("/", 1)[0] + "/"
-        if parent in totals:
-            totals[parent] += totals[path]
-    return totals

@@ -48,7 +48,9 @@ def apply_rows(
     session: Session, world: World, batch: OpenBatch, rows: Sequence[CheckedRow], people: Mapping[bytes, uuid.UUID]
 ) -> dict[str, int]:
     """Applications for the rows that may be submitted: answers to returns first, then new ones with or without a place."""
-    unions = membership.unions_of_codes(session, {row.person.unit_code for row in rows if row.person})
+    named = membership.unions_of_codes(session, {row.person.unit_code for row in rows if row.person})
+    held_still = membership.unions_held(session, {union.id for union in named.values()})
+    unions = {union.code: union for union in held_still.values()}
     asked = [
         (row.row, people[row.key], unions[row.person.unit_code]) for row in rows if row.key is not None and row.person
     ]

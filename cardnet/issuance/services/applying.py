@@ -1,19 +1,17 @@
 """Asking for a new card in the place of another: a unit's officer for its members, or the member from the phone."""
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cardnet.access.rules import Principal, in_scope
+from cardnet.access.rules import Principal
 from cardnet.issuance import rules
 from cardnet.issuance.models import Card
 from cardnet.issuance.rules import BatchOrigin, CardAction, CardState, ReplacementReason
 from cardnet.issuance.services.cards import ChangeCard, locked_card, must_be_officer, must_cover
+from cardnet.issuance.services.ending import Whose, count_ending, ending_cards
 from cardnet.issuance.services.in_place import Applied, CardToReplace, open_application_of, open_batch
 from cardnet.issuance.services.losing import suspend_card
 from cardnet.kernel import audit
@@ -80,20 +78,18 @@ def apply_for_renewal(session: Session, world: World, command: ApplyForRenewal) 
     Raises NotAllowed("role_missing"), Conflict("nothing_to_renew", "application_open" for two officers at once).
     """
     must_be_officer(command.officer)
-    officer = command.officer
-    today = day_of(world.now())
-    cards = _ending(session, command, today)
-    people = membership.people(session, {card.person_id for card in cards})
+    officer, whose = command.officer, _whose(command)
+    cards = ending_cards(session, whose, day_of(world.now()))
     asked = [
         CardToReplace(
             card.id, card.number, card.person_id, person.name, person.unit, f"{card.valid_to.isoformat()} 到期"
         )
-        for card in cards
-        if (person := people[card.person_id]).unit is not None and person.deceased_on is None
+        for card, person in sorted(cards, key=lambda pair: (pair[0].union_id, pair[0].id))
+        if person.unit is not None
     ]
     if not asked:
         raise Conflict("nothing_to_renew", "没有可以换发的卡：90 天内到期、正在使用且尚未换发或申请的卡才能换发。")
-    path = _path(command)
+    path = whose.where
     union = next(union for union in membership.unions_under(session, path) if union.path == path)
     done = open_batch(session, world, BatchOrigin.RENEWAL, union, officer.account_id, asked)
     act = audit.Act("application.renewal", "batch", str(done.batch_id), officer.account_id, after={"rows": done.rows})
@@ -103,45 +99,14 @@ def apply_for_renewal(session: Session, world: World, command: ApplyForRenewal) 
 
 def cards_to_renew(session: Session, world: World, officer: Principal, path: str | None = None) -> int:
     """How many cards of the scope could go into a batch of renewals now."""
-    command = ApplyForRenewal(officer, path=path)
-    given = _terms(session, command, day_of(world.now()))
-    count: int = session.execute(text(f"select count(*) {_WHICH}"), given).scalar_one()
-    return count
+    return count_ending(session, Whose(officer, path), day_of(world.now()))
 
 
 # ---- pieces ----
 
-_WHICH = """
-      from card c
-     where c.union_id = any(:unions) and c.state = any(:states) and c.external_index is null
-       and c.valid_to <= cast(:today as date) + cast(:window as integer)
-       and (cast(:numbers as text[]) is null or c.number = any(cast(:numbers as text[])))
-       and not exists (select from card n where n.replaces_id = c.id)
-       and not exists (select from application a where a.replaces_card_id = c.id and a.state = any(:open))"""
 
-_ENDING = text(
-    f"select c.id, c.number, c.person_id, c.valid_to {_WHICH} order by c.union_id, c.id for no key update of c"
-)
-
-
-def _ending(session: Session, command: ApplyForRenewal, today: date) -> Sequence[Row[Any]]:
-    return session.execute(_ENDING, _terms(session, command, today)).all()
-
-
-def _terms(session: Session, command: ApplyForRenewal, today: date) -> dict[str, Any]:
-    return {
-        "unions": [union.id for union in membership.unions_under(session, _path(command))],
-        "states": sorted(rules.USABLE_CARD - {CardState.SUSPENDED}),
-        "today": today,
-        "window": rules.RENEWAL_WINDOW_DAYS,
-        "numbers": None if command.numbers is None else [rules.typed_number(n) for n in command.numbers],
-        "open": sorted(str(state) for state in rules.OPEN_APPLICATION),
-    }
-
-
-def _path(command: ApplyForRenewal) -> str:
-    scope = command.officer.scope_path
-    return command.path if command.path and in_scope(scope, command.path) else scope
+def _whose(command: ApplyForRenewal) -> Whose:
+    return Whose(command.officer, command.path, command.numbers)
 
 
 def _sender(session: Session, command: ApplyForReplacement, card: Card) -> uuid.UUID:

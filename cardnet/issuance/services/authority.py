@@ -17,7 +17,8 @@ from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
 
 _FIELD = "authority.original"
-_MOST_BYTES = 20_000_000
+MOST_BYTES = 20_000_000
+"""How large an original may be."""
 
 _SIGNS = {b"%PDF-": "application/pdf", b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 """How the files begin that an original may be: a scan or a signed PDF, never a page or a program."""
@@ -29,7 +30,7 @@ class NewAuthority:
 
     document: str
     meeting: str
-    decided_on: date
+    decided_on: date | None
     budget_item: str
     filename: str | None = None
     original: bytes | None = field(default=None, repr=False)
@@ -101,6 +102,17 @@ def authority_of(session: Session, authority_id: uuid.UUID) -> AuthorityView:
     return _view(_row(session, authority_id))
 
 
+def recorded_by(session: Session, authority_id: uuid.UUID) -> uuid.UUID | None:
+    """Whose account recorded a decision; None when nobody's did or there is none."""
+    return session.scalar(select(Authority.recorded_by).where(Authority.id == authority_id))
+
+
+def must_have_recorded(session: Session, officer: Principal, authority_id: uuid.UUID) -> None:
+    """Nobody rests a request on what somebody else recorded. Raises NotFound("authority_unknown")."""
+    if recorded_by(session, authority_id) != officer.account_id:
+        raise NotFound("authority_unknown", "没有这份决策依据，请先登记会议、文号和原件。")
+
+
 def authorities(session: Session, ids: set[uuid.UUID]) -> dict[uuid.UUID, AuthorityView]:
     """Several, by id."""
     return {row.id: _view(row) for row in session.scalars(select(Authority).where(Authority.id.in_(ids)))}
@@ -119,7 +131,7 @@ def original_of(session: Session, authority_id: uuid.UUID) -> Original:
 
 def media_type(content: bytes) -> str:
     """What a file is by how it begins, whatever its name says. Raises InvalidInput("original_unknown_type", …)."""
-    if len(content) > _MOST_BYTES:
+    if len(content) > MOST_BYTES:
         raise InvalidInput("original_too_large", "原件超过 20 MB，请压缩扫描件后再传。")
     for sign, kind in _SIGNS.items():
         if content.startswith(sign):
@@ -134,7 +146,9 @@ def _must_be_complete(new: NewAuthority, today: date) -> None:
         "budget_item": (new.budget_item, "请写明预算科目。"),
     }
     wrong = [FieldError(f"/{name}", words) for name, (text, words) in wanted.items() if not text.strip()]
-    if new.decided_on > today:
+    if new.decided_on is None:
+        wrong.append(FieldError("/decided_on", "请填写会议日期。"))
+    elif new.decided_on > today:
         wrong.append(FieldError("/decided_on", "会议日期不能晚于今天。"))
     if wrong:
         raise InvalidInput("authority_incomplete", "决策依据没有填全。", wrong)

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -67,6 +67,11 @@ def batch_of(session: Session, batch_id: uuid.UUID) -> BatchView:
     if row is None:
         raise NotFound("batch_unknown", f"没有批次 {batch_id}，请核对批次号。")
     return BatchView(**row._asdict() | {"origin": BatchOrigin(row.origin)})
+
+
+def names_of_batches(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """The files these batches came in."""
+    return {row.id: row.filename for row in session.execute(select(Batch.id, Batch.filename).where(Batch.id.in_(ids)))}
 
 
 def original_rows(session: Session, batch_id: uuid.UUID) -> tuple[OriginalRow, ...]:

@@ -1,7 +1,7 @@
 """What a card is, and what its acts share: the lock, the move with its event, the bindings that change with it."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -66,6 +66,11 @@ def card_of_number(session: Session, number: str) -> CardView:
     if card is None:
         raise NotFound("card_unknown", "没有这个卡号，请核对卡面上的十三位数字。")
     return view_of(card)
+
+
+def numbers_of_cards(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """What these cards are called."""
+    return {row.id: row.number for row in session.execute(select(Card.id, Card.number).where(Card.id.in_(ids)))}
 
 
 def cards_of_person(session: Session, person_id: uuid.UUID) -> tuple[CardView, ...]:

@@ -8,6 +8,9 @@ from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.rules import Purpose
 
+CONSENT_TAKEN_BACK = "本人撤回办卡的同意"
+"""The words of the suspension that follows it: by them a page can say why the card stopped."""
+
 
 def answer_own(session: Session, world: World, command: membership.AnswerOwn) -> frozenset[Purpose]:
     """The member's answers; taking back 办卡 stops every card at once, as a loss would. Returns what changed.
@@ -17,7 +20,7 @@ def answer_own(session: Session, world: World, command: membership.AnswerOwn) ->
     changed = membership.answer_own(session, world, command)
     if Purpose.CARD in changed and not command.answers[Purpose.CARD]:
         try:
-            report_loss(session, world, ReportLoss(command.person_id, Lost.CARD, "本人撤回办卡的同意"))
+            report_loss(session, world, ReportLoss(command.person_id, Lost.CARD, CONSENT_TAKEN_BACK))
         except Conflict:
             # Suspended before, or no card yet: there is nothing to stop.
             return changed

@@ -27,6 +27,7 @@ from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.roster import CheckedRow, Column, RowStatus, Severity
+from cardnet.membership.rules import code_of
 
 CORRECTED = (
     Column.NAME, Column.ID_TYPE, Column.ID_NUMBER, Column.ID_VALID_UNTIL, Column.PHONE, Column.EMPLOYMENT,
@@ -125,7 +126,7 @@ def _checked(session: Session, world: World, command: CorrectRow, path: str) -> 
     given = {column: command.values.get(column, "").strip() for column in CORRECTED}
     sheet = io.StringIO()
     csv.writer(sheet).writerows([[*(c.value for c in CORRECTED), Column.CONSENT.value], [*given.values(), "是"]])
-    unit_code = path.strip("/").rsplit("/", 1)[-1]
+    unit_code = code_of(path)
     command_of_check = CheckRoster(sheet.getvalue().encode("utf-8-sig"), "更正.csv", unit_code)
     rows = check_roster(session, world, command_of_check).rows
     if not rows:

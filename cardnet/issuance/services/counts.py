@@ -5,7 +5,6 @@ activated, in every union and in every sum. `holders` is the one figure across y
 """
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 
@@ -16,7 +15,7 @@ from cardnet.issuance import rules
 from cardnet.issuance.rules import QuotaKind
 from cardnet.kernel.calendar import SHANGHAI
 from cardnet.membership import services as membership
-from cardnet.membership.rules import UnionNode
+from cardnet.membership.rules import UnionNode, with_all_below
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def card_counts(session: Session, path: str, year: int) -> tuple[UnionCounts, ..
                 members=counted.members, consent=counted.given, declined=counted.declined, no_answer=counted.no_answer
             )
     own = {union.path: CardCounts(**figures[union.id]) for union in unions}
-    totals = _totals(own)
+    totals = with_all_below(own)
     return tuple(UnionCounts(union, own[union.path], totals[union.path]) for union in unions)
 
 
@@ -146,16 +145,3 @@ def activations_by_week(session: Session, path: str, since: datetime, until: dat
     unions = [union.id for union in membership.unions_under(session, path)]
     rows = session.execute(_WEEKS, {"unions": unions, "since": since, "until": until, "zone": SHANGHAI.key})
     return tuple(WeekCount(row.union_id, row.monday, row.activated) for row in rows)
-
-
-def _totals(own: Mapping[str, CardCounts]) -> dict[str, CardCounts]:
-    totals = dict(own)
-    for path in sorted(own, key=_longest_first):
-        parent = path.rstrip("/").rsplit("/", 1)[0] + "/"
-        if parent in totals:
-            totals[parent] += totals[path]
-    return totals
-
-
-def _longest_first(path: str) -> tuple[int, str]:
-    return -path.count("/"), path

@@ -16,14 +16,14 @@ from sqlalchemy.orm import Session
 from cardnet.access import services as access
 from cardnet.access.rules import Principal, Role
 from cardnet.issuance import rules
-from cardnet.issuance.models_review import CalendarDay, ReviewFreeze, ReviewTerm
+from cardnet.issuance.models import CalendarDay, ReviewFreeze, ReviewTerm
 from cardnet.issuance.rules.applications import ApplicationAction
 from cardnet.issuance.rules.deadlines import Freeze, due_at
 from cardnet.kernel import audit, calendar
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
-from cardnet.membership.rules import Tier, UnionNode
+from cardnet.membership.rules import Tier, UnionNode, code_of
 
 
 @dataclass(frozen=True)
@@ -114,13 +114,14 @@ class ReviewClock:
             )
 
 
-# One journey for the three tables, each row of its own kind: hundreds of officers ask within minutes.
-_CLOCK = text("""
+# One journey for all of it, each row of its own kind: hundreds of officers ask within minutes.
+_CLOCK = text(f"""
     select 'term', tier, working_days, null::timestamptz, null::timestamptz, null::date, null::boolean, null
       from review_term
     union all select 'freeze', path, null, from_at, to_at, null, null, reason from review_freeze
     union all select 'day', null, null, null, null, day, works, null from calendar_day
-     order by 4""")
+    union all select 'union', path, null, null, null, null, null, tier from ({membership.TIERS_OF_PATHS}) of_paths
+     order by 4""")  # noqa: S608 - the piece put in is membership's own
 
 
 def review_clock(session: Session, paths: Collection[str]) -> ReviewClock:
@@ -128,15 +129,18 @@ def review_clock(session: Session, paths: Collection[str]) -> ReviewClock:
     terms = dict.fromkeys(Tier, rules.REVIEW_WORKING_DAYS)
     freezes: list[Freeze] = []
     decided: dict[date, bool] = {}
-    for kind, name, days, from_at, to_at, day, works, reason in session.execute(_CLOCK).all():
+    tiers: dict[str, Tier] = {}
+    for kind, name, days, from_at, to_at, day, works, said in session.execute(_CLOCK, {"paths": list(paths)}).all():
         match kind:
             case "term":
                 terms[Tier(name)] = days
             case "freeze":
-                freezes.append(Freeze(name, from_at, to_at, reason))
+                freezes.append(Freeze(name, from_at, to_at, said))
+            case "union":
+                tiers[name] = Tier(said)
             case _:
                 decided[day] = works
-    return ReviewClock(terms, tuple(freezes), decided, _tiers(session, paths))
+    return ReviewClock(terms, tuple(freezes), decided, tiers)
 
 
 def due_dates(session: Session, paths: Collection[str], arrived: datetime) -> dict[str, datetime | None]:
@@ -238,11 +242,11 @@ def freezes(session: Session, world: World) -> tuple[FreezeLine, ...]:
     """Every freeze that is not over, then the last ones that were; running ones first."""
     at = world.now()
     rows = session.scalars(select(ReviewFreeze).order_by(ReviewFreeze.from_at.desc()).limit(50)).all()
-    unions = membership.unions_of_codes(session, [_code(row.path) for row in rows])
+    unions = membership.unions_of_codes(session, [code_of(row.path) for row in rows])
     names = access.display_names(session, [row.set_by for row in rows if row.set_by])
     lines = [
         FreezeLine(
-            row.id, unions.get(_code(row.path)), row.from_at, row.to_at, row.reason,
+            row.id, unions.get(code_of(row.path)), row.from_at, row.to_at, row.reason,
             names.get(row.set_by, "") if row.set_by else "", row.to_at is None or row.to_at > at,
         )
         for row in rows
@@ -291,9 +295,12 @@ def recorded_days(session: Session, year: int) -> tuple[RecordedDay, ...]:
 
 # ---- running out ----
 
+# Desk by desk, each by its own end of the index: an index of all that is late would be written with every approval.
 _LATE = text("""
-    select distinct review_path from application
-     where review_path is not null and escalated_at is null and due_at < :at""")
+    select desk.path from unnest(cast(:paths as text[])) desk(path)
+     where exists (select from application a
+                    where a.review_path = desk.path and a.due_at < :at and a.escalated_at is null)
+     order by desk.path""")
 
 # Skipping what somebody is deciding at this moment: if it stays late, the next round finds it.
 _ESCALATE = text("""
@@ -321,16 +328,17 @@ def escalate_overdue(session: Session, world: World) -> int:
     May run as often as one likes: it finds only what nobody was told of yet.
     """
     at = world.now()
-    paths = sorted(session.scalars(_LATE, {"at": at}))
+    desks = [union.path for union in membership.unions_under(session, "/")]
+    paths = list(session.scalars(_LATE, {"at": at, "paths": desks}))
     if not paths:
         return 0
     above = {path: rules.review_route(path)[1:2] or (path,) for path in paths}
-    unions = membership.unions_of_codes(session, {_code(up[0]) for up in above.values()})
+    unions = membership.unions_of_codes(session, {code_of(up[0]) for up in above.values()})
     told = session.execute(
         _ESCALATE,
         {
             "at": at, "action": str(ApplicationAction.ESCALATE), "paths": paths,
-            "names": [unions[_code(above[path][0])].name for path in paths],
+            "names": [unions[code_of(above[path][0])].name for path in paths],
         },
     ).all()  # fmt: skip
     audit.record(
@@ -379,15 +387,6 @@ def _move_deadlines(session: Session, path: str, since: datetime) -> int:
         },
     )
     return int(moved.rowcount)  # type: ignore[attr-defined]
-
-
-def _tiers(session: Session, paths: Collection[str]) -> dict[str, Tier]:
-    unions = membership.unions_of_codes(session, {_code(path) for path in paths})
-    return {path: unions[_code(path)].tier for path in paths}
-
-
-def _code(path: str) -> str:
-    return path.strip("/").rsplit("/", 1)[-1]
 
 
 def _must_be_district(session: Session, officer: Principal | None) -> None:

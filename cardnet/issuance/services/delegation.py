@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from cardnet.access import services as access
 from cardnet.access.rules import Principal, Role, in_scope
-from cardnet.issuance.models_review import Delegation
+from cardnet.issuance.models import Delegation
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import local
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound

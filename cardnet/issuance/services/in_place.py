@@ -8,7 +8,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -95,8 +95,10 @@ def open_batch(
 ) -> Applied:  # fmt: skip
     """One batch of these applications, each before its own unit; `sender` is an account, or the member themselves.
 
-    Raises Conflict("application_open") when one of the cards has an application open already.
+    Raises Conflict("application_open") when one of the cards has an application open already, Conflict("union_closed").
     """
+    held = membership.unions_held(session, {union.id, *(card.union.id for card in cards)})
+    union, cards = held[union.id], [replace(card, union=held[card.union.id]) for card in cards]
     at = world.now()
     batch_id = world.new_id()
     session.execute(

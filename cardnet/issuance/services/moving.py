@@ -50,7 +50,7 @@ def accept_transfer(session: Session, world: World, command: membership.AnswerTr
         raise Conflict(
             "card_about_to_be_issued", "此人在原单位的办卡申请已审核通过，请等发卡以后再转，卡会一起转过去。"
         )
-    _follow(session, world, [released], command.officer.account_id)
+    follow(session, world, [released], command.officer.account_id)
     return released
 
 
@@ -58,7 +58,7 @@ def release_due_transfers(session: Session, world: World) -> int:
     """Transfers the old unit left unanswered happen by themselves, once; returns how many. May run twice or late."""
     waiting = _approved(session, membership.due_people(session, world.now()))
     released = membership.release_due(session, world, waiting)
-    _follow(session, world, released, None)
+    follow(session, world, released, None)
     return len(released)
 
 
@@ -145,9 +145,10 @@ _FOLLOW = text("""
     select id, union_id from moved order by id""")
 
 
-def _follow(session: Session, world: World, released: Sequence[Released], actor: uuid.UUID | None) -> None:
+def follow(session: Session, world: World, released: Sequence[Released], actor: uuid.UUID | None) -> int:
+    """Cards of members who are in another union now go along, applications left behind end; returns how many cards."""
     if not released:
-        return
+        return 0
     given = {
         "people": [line.person_id for line in released],
         "unions": [line.to_union_id for line in released],
@@ -160,6 +161,7 @@ def _follow(session: Session, world: World, released: Sequence[Released], actor:
     leaving = {line.person_id: line.from_union_id for line in released}
     ended = _take_back(session, world, leaving, actor, "会籍已转到新单位")
     reopen_after_transfer(session, world, released, ended)
+    return len(moved)
 
 
 def _approved(session: Session, leaving: dict[uuid.UUID, uuid.UUID]) -> set[uuid.UUID]:

@@ -1,8 +1,7 @@
 """The nodes of the quota tree: finding, locking, and moving places between a parent and its children.
 
 Every change is a guarded UPDATE whose row count says whether it happened, beside an entry of the ledger. Nodes are
-locked in the order of their ids; a parent's node always exists before its children's, so that order is top down
-and two officers moving places cannot wait for each other in a circle. Locks are NO KEY UPDATE, as the UPDATEs' own:
+locked in the order of their ids; two officers moving places cannot wait for each other in a circle. Locks are NO KEY UPDATE, as the UPDATEs' own:
 a stronger one would stand in the way of the foreign keys' checks, which nobody can put in order.
 """
 
@@ -125,6 +124,17 @@ def pass_down(
     if not moves:
         return
     at = world.now()
+    # After a union was moved a child's node may be older than its parent's: so both are locked in the one order first.
+    session.execute(
+        text("""
+            select id from quota_node
+             where id = any(:parents) or (union_id = any(:children) and year = :year and kind = :kind)
+             order by id for no key update"""),
+        {
+            "parents": [move.parent_id for move in moves], "children": [move.child_union_id for move in moves],
+            "year": year, "kind": str(kind),
+        },
+    ).all()  # fmt: skip
     by_parent: dict[uuid.UUID, int] = {}
     for move in moves:
         by_parent[move.parent_id] = by_parent.get(move.parent_id, 0) + move.count

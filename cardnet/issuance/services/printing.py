@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from cardnet.access import services as access
 from cardnet.access.rules import Principal, in_scope
 from cardnet.credential import signing, store
-from cardnet.credential.pack import Policy
 from cardnet.credential.status import Status
 from cardnet.issuance import rules
 from cardnet.issuance.models import PrintRun
@@ -164,11 +163,12 @@ def void_prints(session: Session, world: World, command: VoidPrints) -> int:
 
 def print_runs(session: Session, officer: Principal) -> tuple[PrintRunView, ...]:
     """Printings of the officer's scope, the newest first; fifty of them."""
-    rows = session.execute(_RUNS, {"scope": officer.scope_path}).all()
+    placed = membership.places(session)
+    rows = session.connection().exec_driver_sql(_RUNS, placed.under(officer.scope_path)).all()
     names = access.display_names(session, [row.actor_id for row in rows if row.actor_id])
     unions = {union.path: union for union in membership.unions_under(session, officer.scope_path)}
     return tuple(
-        PrintRunView(row.id, row.at, names.get(row.actor_id, ""), unions.get(row.path), row.cards, row.live)
+        PrintRunView(row.id, row.at, names.get(row.actor_id, ""), unions.get(placed.now(row.path)), row.cards, row.live)
         for row in rows
     )
 
@@ -237,9 +237,10 @@ _COUNTS = text("""
      where c.union_id = any(:unions) and c.state = any(:states) and c.valid_to >= :today
      group by c.union_id""")
 
-_RUNS = text("""
+_RUNS = f"""
     select r.*, (select count(*) from binding b where b.print_run_id = r.id and b.state <> 'revoked') as live
-      from print_run r where starts_with(r.path, :scope) order by r.at desc, r.id desc limit 50""")
+      from print_run r where {membership.stored_under("r.path")}
+     order by r.at desc, r.id desc limit 50"""  # noqa: S608 - the piece put in is ours
 
 _LOCK_PRINTED = text("""
     select c.id from card c
@@ -341,7 +342,7 @@ def _void_earlier_prints(session: Session, at: datetime, card_ids: Sequence[uuid
 
 def _must_be_run(session: Session, officer: Principal, run_id: uuid.UUID) -> None:
     run = session.get(PrintRun, run_id)
-    if run is None or not in_scope(officer.scope_path, run.path):
+    if run is None or not in_scope(officer.scope_path, membership.places(session).now(run.path)):
         raise NotFound("print_run_unknown", "没有这次打印，或者不在您的管理范围内。")
 
 
@@ -351,7 +352,7 @@ def _signed(
 ) -> tuple[PrintedCard, ...]:  # fmt: skip
     """New indexes, bindings and signatures; the caller holds the cards' locks."""
     key = store.take_print_key(session, world, run_id)
-    policy = Policy()
+    policy = store.policy_in_force(session)
     names = membership.names(session, {row.person_id for row in rows})
     cards, bindings = [], []
     for row, index in zip(rows, store.allocate_indexes(session, world, len(rows)), strict=True):

@@ -130,13 +130,14 @@ def grant_approved(session: Session, world: World, command: GrantQuota) -> Quota
 
 
 def allocate_quota(session: Session, world: World, command: MoveQuota) -> QuotaLine:
-    """Hand places down to a child. Raises Conflict("quota_short"), InvalidInput("quota_not_child")."""
+    """Hand places down to a child. Raises Conflict("quota_short", "union_closed"), InvalidInput("quota_not_child")."""
     check_count(command.count)
     giver, taker = (
         membership.union_of_code(session, command.from_code),
         membership.union_of_code(session, command.to_code),
     )
     must_cover(command.officer, giver)
+    taker = membership.unions_held(session, [giver.id, taker.id])[taker.id]
     if taker.parent_id != giver.id:
         raise InvalidInput("quota_not_child", f"{taker.name}不是{giver.name}的直属下级，名额只能逐级下达。")
     must_be_open(session, command.year, command.kind)
@@ -171,6 +172,7 @@ def transfer_quota(session: Session, world: World, command: MoveQuota) -> QuotaL
     if giver.parent_id is None or giver.parent_id != taker.parent_id or giver.id == taker.id:
         raise InvalidInput("quota_not_siblings", f"{giver.name}与{taker.name}不属同一上级，名额只能在同级之间调剂。")
     must_cover(command.officer, membership.union_of_id(session, giver.parent_id))
+    membership.unions_held(session, [giver.parent_id, giver.id, taker.id])
     must_be_open(session, command.year, command.kind)
     lock_unions(session, command.year, command.kind, [giver.parent_id, giver.id, taker.id])
     give_back(session, world, command.officer, command.year, command.kind, giver, command.count)

@@ -14,7 +14,15 @@ from cardnet.access import services as access
 from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.issuance.models import QuotaRaise
 from cardnet.issuance.rules import QuotaKind, RaiseState
-from cardnet.issuance.services.authority import AuthorityView, NewAuthority, authorities, authority_of, record_authority
+from cardnet.issuance.services.authority import (
+    AuthorityView,
+    NewAuthority,
+    authorities,
+    authority_of,
+    must_have_recorded,
+    record_authority,
+    recorded_by,
+)
 from cardnet.issuance.services.quota import (
     GrantQuota,
     MoveQuota,
@@ -32,14 +40,17 @@ from cardnet.membership.rules import UnionNode
 
 @dataclass(frozen=True)
 class AskForMore:
-    """A union's officer asks for `count` more places. For the district itself `authority` must be stated."""
+    """A union's officer asks for `count` more places.
+
+    For the district itself `authority` must be stated: a new decision, or the id of one this officer recorded.
+    """
 
     year: int
     code: str
     count: int
     reason: str
     officer: Principal
-    authority: NewAuthority | None = None
+    authority: NewAuthority | uuid.UUID | None = None
     kind: QuotaKind = QuotaKind.NEW_CARD
 
 
@@ -76,7 +87,8 @@ class RaiseView:
 def ask_for_more(session: Session, world: World, command: AskForMore) -> uuid.UUID:
     """Write the request down.
 
-    Raises NotAllowed, InvalidInput("count_invalid", "reason_missing", "authority_missing", "authority_incomplete").
+    Raises NotAllowed, InvalidInput("count_invalid", "reason_missing", "authority_missing", "authority_incomplete"),
+    NotFound("authority_unknown").
     """
     check_count(command.count)
     union = membership.union_of_code(session, command.code)
@@ -85,7 +97,7 @@ def ask_for_more(session: Session, world: World, command: AskForMore) -> uuid.UU
         raise InvalidInput("reason_missing", "请写明为什么要追加名额。")
     if union.parent_id is None and command.authority is None:
         raise InvalidInput("authority_missing", "追加全区名额须写明决策依据：会议、日期、文号和预算科目。")
-    authority_id = record_authority(session, world, command.officer, command.authority) if command.authority else None
+    authority_id = _authority_id(session, world, command)
     raise_id = world.new_id()
     session.add(
         QuotaRaise(
@@ -152,7 +164,9 @@ def raises(
 
 
 def may_see_authority(session: Session, principal: Principal, authority_id: uuid.UUID) -> bool:
-    """Whether a decision belongs to a request inside the reader's scope."""
+    """Whether a decision belongs to a request inside the reader's scope, or the reader recorded it."""
+    if recorded_by(session, authority_id) == principal.account_id:
+        return True
     unions = [union.id for union in membership.unions_under(session, principal.scope_path)]
     return (
         session.scalar(
@@ -165,6 +179,14 @@ def may_see_authority(session: Session, principal: Principal, authority_id: uuid
 
 
 # ---- pieces ----
+
+
+def _authority_id(session: Session, world: World, command: AskForMore) -> uuid.UUID | None:
+    if isinstance(command.authority, NewAuthority):
+        return record_authority(session, world, command.officer, command.authority)
+    if command.authority is not None:
+        must_have_recorded(session, command.officer, command.authority)
+    return command.authority
 
 
 def _locked(session: Session, raise_id: uuid.UUID) -> QuotaRaise:

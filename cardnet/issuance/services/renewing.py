@@ -17,6 +17,7 @@ from cardnet.issuance import rules
 from cardnet.issuance.rules import BatchOrigin, CardAction, CardState
 from cardnet.issuance.services.batches import BatchView, batch_of
 from cardnet.issuance.services.cards import locked_card, move
+from cardnet.issuance.services.ending import RENEWABLE, EndingCard, successors
 from cardnet.issuance.services.issue import (
     Issue,
     IssueCards,
@@ -31,8 +32,8 @@ from cardnet.issuance.services.issue import (
     write_cards,
 )
 from cardnet.kernel import audit
-from cardnet.kernel.calendar import day_of
-from cardnet.kernel.errors import Conflict
+from cardnet.kernel.calendar import LATEST, day_of
+from cardnet.kernel.errors import Conflict, InvalidInput
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.services import notices
@@ -44,10 +45,15 @@ def issue(session: Session, world: World, command: IssueCards) -> Issue:
     """Issue what is approved of a batch, new cards and those in the place of others, each by its own rules.
 
     Raises NotFound("batch_unknown"), NotAllowed("role_missing", "out_of_scope"), Conflict("nothing_to_issue",
-    "already_has_card" when somebody gets one in this very moment), ("renewal_period").
+    "already_has_card" when somebody gets one in this very moment), ("renewal_period"), InvalidInput("valid_to_past",
+    "valid_to_far").
     """
     batch = batch_of(session, command.batch_id)
     must_issue_cards(session, command.officer)
+    if command.valid_to is not None and command.valid_to < day_of(world.now()):
+        raise InvalidInput("valid_to_past", "会员卡的最后一天不能早于今天，请改正。")
+    if command.valid_to is not None and command.valid_to > LATEST:
+        raise InvalidInput("valid_to_far", f"会员卡的最后一天不能晚于 {LATEST}，请核对年份。")
     if not batch.origin.in_place:
         return issue_new(session, world, command, batch)
     rows = approved_rows(session, batch, command.officer)
@@ -115,32 +121,26 @@ def _renew(session: Session, world: World, command: IssueCards, rows: Sequence[R
         for row in rows
         if row.person_id in members
         and row.replaces_card_id not in gone
-        and old[row.replaces_card_id].state in rules.USABLE_CARD - {CardState.SUSPENDED}
+        and old[row.replaces_card_id].state in RENEWABLE
+    ]
+    asked = {row.replaces_card_id: row for row in fit}
+    cards = [
+        EndingCard(card.id, row.person_id, card.union_id, card.valid_to, row=row.row)
+        for row in fit
+        for card in (old[row.replaces_card_id],)
     ]
     made: dict[UUID, IssuedCard] = {}
-    by_day: dict[date, list[tuple[Row[Any], IssuedCard]]] = {}
-    for row, number, code in zip(fit, new_numbers(session, world, len(fit)), new_codes(world, len(fit)), strict=True):
-        card = old[row.replaces_card_id]
-        first = rules.first_day_of_renewal(card.valid_to, today)
-        last = command.valid_to or rules.last_day_of_card(first)
-        if last < first:
-            raise Conflict("renewal_period", f"新卡自 {first.isoformat()} 起使用，到期日不能更早。")
-        made[row.id] = IssuedCard(world.new_id(), number, code, row.person_id, card.union_id, row.row, last)
-        by_day.setdefault(first, []).append((row, made[row.id]))
-    for first, pairs in by_day.items():
-        origins = [(row.id, None, row.replaces_card_id) for row, _ in pairs]
-        write_cards(session, at, first, [card for _, card in pairs], origins, "renew", actor)
-        _tell_renewed(session, world, command, first, [card for _, card in pairs])
-    audit.record(
-        session, world,
-        *(
-            audit.Act(
-                "card.renew", "card", str(row.replaces_card_id), actor,
-                after={"new_card": str(made[row.id].card_id), "application": str(row.id)},
-            )
-            for row in fit
-        ),
-    )  # fmt: skip
+    acts = []
+    for first, pairs in successors(session, world, cards, today, command.valid_to).items():
+        new = [card for _, card in pairs]
+        write_cards(session, at, first, new, [(asked[was.id].id, None, was.id) for was, _ in pairs], "renew", actor)
+        _tell_renewed(session, world, command, first, new)
+        for was, card in pairs:
+            application = asked[was.id].id
+            made[application] = card
+            after = {"new_card": str(card.card_id), "application": str(application)}
+            acts.append(audit.Act("card.renew", "card", str(was.id), actor, after=after))
+    audit.record(session, world, *acts)
     return made
 
 

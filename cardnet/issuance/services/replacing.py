@@ -1,12 +1,10 @@
 """A new card in the place of another: replaced because it was lost, renewed because it ends. Neither costs quota."""
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, Role
@@ -14,6 +12,7 @@ from cardnet.issuance import rules
 from cardnet.issuance.models import Card
 from cardnet.issuance.rules import CardAction, CardState
 from cardnet.issuance.services.cards import CardView, locked_card, move, must_be_officer, must_cover, note, view_of
+from cardnet.issuance.services.ending import Whose, ending_cards, successors
 from cardnet.issuance.services.in_place import end_open, lock_open
 from cardnet.issuance.services.issue import IssuedCard, new_codes, new_numbers, write_cards
 from cardnet.kernel import audit
@@ -96,28 +95,22 @@ def renew_cards(session: Session, world: World, command: RenewCards) -> tuple[Is
     _must_be_a_desk_above(session, command.officer)
     at = world.now()
     today = day_of(at)
-    rows = _ending(session, command, today)
-    if not rows:
+    whose = Whose(command.officer, command.path, command.numbers)
+    cards = [card for card, _ in ending_cards(session, whose, today)]
+    if not cards:
         raise Conflict("nothing_to_renew", "没有可以换发的卡：90 天内到期、正在使用且尚未换发的卡才能换发。")
-    cards: dict[date, list[tuple[IssuedCard, Any]]] = {}
-    fresh = zip(rows, new_numbers(session, world, len(rows)), new_codes(world, len(rows)), strict=True)
-    for row, number, code in fresh:
-        first = rules.first_day_of_renewal(row.valid_to, today)
-        last = command.valid_to or rules.last_day_of_card(first)
-        if last < first:
-            raise Conflict("renewal_period", f"新卡自 {first.isoformat()} 起使用，到期日不能更早。")
-        card = IssuedCard(world.new_id(), number, code, row.person_id, row.union_id, None, last)
-        cards.setdefault(first, []).append((card, row.id))
     actor_id = command.officer.account_id
-    for first, made in cards.items():
-        issued = [card for card, _ in made]
-        write_cards(session, at, first, issued, [(None, None, old) for _, old in made], "renew", actor_id)
+    pairs = []
+    for first, made in successors(session, world, cards, today, command.valid_to).items():
+        origins = [(None, None, old.id) for old, _ in made]
+        write_cards(session, at, first, [new for _, new in made], origins, "renew", actor_id)
+        pairs += made
     audit.record(
         session, world,
-        *(audit.Act("card.renew", "card", str(old), actor_id, after={"new_card": str(card.card_id)})
-          for made in cards.values() for card, old in made),
+        *(audit.Act("card.renew", "card", str(old.id), actor_id, after={"new_card": str(new.card_id)})
+          for old, new in pairs),
     )  # fmt: skip
-    return tuple(card for made in cards.values() for card, _ in made)
+    return tuple(new for _, new in pairs)
 
 
 def start_renewed_card(session: Session, world: World, command: ReplaceCard) -> CardView:
@@ -159,36 +152,6 @@ def _must_be_a_desk_above(session: Session, officer: Principal) -> None:
         raise NotAllowed(
             "role_missing", "当面补卡、直接换发由镇、街道、委局工会或职工援助服务中心办理；本单位请提交补卡、换卡申请。"
         )
-
-
-_ENDING = text("""
-    select c.id, c.person_id, c.union_id, c.valid_to from card c
-     where c.union_id = any(:unions) and c.state = any(:states)
-       and c.valid_to <= cast(:today as date) + cast(:window as integer)
-       and (cast(:numbers as text[]) is null or c.number = any(cast(:numbers as text[])))
-       and not exists (select from card n where n.replaces_id = c.id)
-       and not exists (select from application a where a.replaces_card_id = c.id and a.state = any(:open))
-     order by c.id for no key update of c""")
-
-_RENEWABLE = tuple(sorted(rules.USABLE_CARD - {CardState.SUSPENDED}))
-
-
-def _ending(session: Session, command: RenewCards, today: date) -> Sequence[Row[Any]]:
-    officer = command.officer
-    path = command.path if command.path and command.path.startswith(officer.scope_path) else officer.scope_path
-    rows = session.execute(
-        _ENDING,
-        {
-            "unions": [union.id for union in membership.unions_under(session, path)],
-            "states": list(_RENEWABLE),
-            "today": today,
-            "window": rules.RENEWAL_WINDOW_DAYS,
-            "open": sorted(rules.OPEN_APPLICATION),
-            "numbers": None if command.numbers is None else [rules.typed_number(n) for n in command.numbers],
-        },
-    ).all()
-    people = membership.people(session, {row.person_id for row in rows})
-    return [row for row in rows if people[row.person_id].unit is not None and people[row.person_id].deceased_on is None]
 
 
 def _successor(session: Session, card_id: uuid.UUID, *, lock: bool = False) -> Card | None:

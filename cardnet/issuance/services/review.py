@@ -19,7 +19,6 @@ from sqlalchemy.orm import Session
 from cardnet.access.rules import Principal, Role
 from cardnet.issuance import rules
 from cardnet.issuance.rules import ApplicationAction, ApplicationState, Verdict
-from cardnet.issuance.services.batches import batch_of
 from cardnet.issuance.services.deadlines import ReviewClock, review_clock
 from cardnet.issuance.services.delegation import stand_in
 from cardnet.issuance.services.standing_elsewhere import Asked, why_not
@@ -99,8 +98,7 @@ def review(session: Session, world: World, command: Review) -> ReviewReceipt:
     "changed_since_seen", "not_at_your_tier", "nothing_to_review", "frozen").
     """
     rules.reasons_of(command.reasons, command.verdict)
-    batch = batch_of(session, command.batch_id)
-    asked = Asked(batch=batch, rows=None if command.rows is None else tuple(sorted(set(command.rows))))
+    asked = Asked(batch_id=command.batch_id, rows=None if command.rows is None else tuple(sorted(set(command.rows))))
     return _decide(session, world, command, asked, command.seen)
 
 
@@ -144,9 +142,8 @@ def _decide(
         _tell_returned(session, world, officer, mine)
     if command.verdict is Verdict.REJECT:
         held = Counter(row.node_id for row in mine if row.node_id is not None)
-        moved_up = release_places(session, world, held, asked.batch.id if asked.batch else None, officer.account_id)
-    batch_id = asked.batch.id if asked.batch else None
-    return ReviewReceipt(batch_id, command.verdict, len(mine), state, next_path, moved_up, acted)
+        moved_up = release_places(session, world, held, asked.batch_id, officer.account_id)
+    return ReviewReceipt(asked.batch_id, command.verdict, len(mine), state, next_path, moved_up, acted)
 
 
 def _must_hold_the_tiers_role(clock: ReviewClock, officer: Principal) -> None:
@@ -205,7 +202,7 @@ def _must_be_what_was_seen(standing: tuple[_Row, ...], asked: Asked, seen: Mappi
     changed = [
         row
         for row in standing
-        if (key := row.row if asked.batch else row.id) is not None and seen.get(key, row.round) != row.round
+        if (key := row.row if asked.batch_id else row.id) is not None and seen.get(key, row.round) != row.round
     ]
     if changed:
         raise Conflict(

@@ -8,7 +8,7 @@ bytes for the same union are one batch, however often and however simultaneously
 import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -19,12 +19,13 @@ from cardnet.issuance.models import Batch
 from cardnet.issuance.rules import RosterMode
 from cardnet.issuance.services.applications import OpenBatch, apply_rows
 from cardnet.issuance.services.roster_check import judged, must_cover
-from cardnet.issuance.services.roster_rows import write_roster_rows
+from cardnet.issuance.services.roster_rows import SealedRows, write_roster_rows
 from cardnet.issuance.services.year_end import quota_year_of
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import InvalidInput
 from cardnet.kernel.progress import Progress, unseen
+from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
 from cardnet.membership import roster
 from cardnet.membership import services as membership
@@ -46,7 +47,7 @@ class CheckRoster:
 class SubmitRoster:
     """Send a roster in: every row that may be submitted becomes an application at its own unit.
 
-    `all_or_nothing` refuses the file when a row has an error; `valid_rows_only` leaves such rows out.
+    `all_or_nothing` refuses the file when a row has an error to mend; `valid_rows_only` leaves such rows out.
     """
 
     content: bytes = field(repr=False)
@@ -130,9 +131,14 @@ def write_batch(
 ) -> RosterReceipt:
     """Make a batch of judged rows: people and answers, kept rows, applications, transfer proposals.
 
-    Raises InvalidInput("roster_has_errors"), ("roster_nothing_valid"), Conflict("application_open").
+    Raises InvalidInput("roster_has_errors"), ("roster_nothing_valid"), Conflict("application_open", "union_closed").
     """
     _must_be_acceptable(checked, sent.mode)
+    # All at once, in the one order of everybody: a move of the township locks it and the units below it.
+    rows = [row for row in checked.rows if row.status in (RowStatus.VALID, RowStatus.WARNING) and row.applies]
+    named = membership.unions_of_codes(session, {row.person.unit_code for row in rows if row.person})
+    held = membership.unions_held(session, {sent.unit.id, *(union.id for union in named.values())})
+    sent = replace(sent, unit=held[sent.unit.id])
     batch = _open_batch(session, world, sent, checked)
     if batch is None:
         first = _batch_of_bytes(session, sent.unit.id, sent.sha256)
@@ -140,9 +146,9 @@ def write_batch(
         return _resumed(session, first)
     persons = [row.person for row in checked.rows if row.person is not None and row.key is not None]
     keys = [row.key for row in checked.rows if row.person is not None and row.key is not None]
-    people = membership.save_people(session, world, persons, keys, progress)
-    write_roster_rows(session, batch.id, checked, people, progress)
-    rows = [row for row in checked.rows if row.status in (RowStatus.VALID, RowStatus.WARNING) and row.applies]
+    with SealedRows(vault_of(session), checked) as sealed:
+        people = membership.save_people(session, world, persons, keys, progress)
+        write_roster_rows(session, batch.id, checked, sealed, people, progress)
     progress("applications", 0, len(rows))
     counts = apply_rows(session, world, batch, rows, people)
     transfers = _propose_transfers(session, world, sent, checked, people)
@@ -169,17 +175,19 @@ def write_batch(
 
 
 def _must_be_acceptable(checked: RosterCheck, mode: RosterMode) -> None:
-    if mode is RosterMode.ALL_OR_NOTHING and checked.invalid:
+    if mode is RosterMode.ALL_OR_NOTHING and checked.to_mend:
         raise InvalidInput(
             "roster_has_errors",
-            f"有 {checked.invalid} 行需要修改，按“全部通过才提交”未提交任何一行。",
-            detail={"rows": len(checked.rows), "invalid": checked.invalid},
+            f"有 {checked.to_mend} 行需要修改，按“全部通过才提交”未提交任何一行。",
+            detail={"rows": len(checked.rows), "invalid": checked.to_mend},
         )
     if not checked.valid and not checked.declined:
+        at_work = f"{checked.running} 行已在办理，不用再提交" if checked.running else ""
+        to_mend = f"{checked.to_mend} 行都需要修改，请按检查结果改正后再提交" if checked.to_mend else ""
         raise InvalidInput(
             "roster_nothing_valid",
-            f"没有可以提交的行：{checked.invalid} 行都需要修改，请按检查结果改正后再提交。",
-            detail={"rows": len(checked.rows), "invalid": checked.invalid},
+            f"没有可以提交的行：{'；'.join(filter(None, (at_work, to_mend)))}。",
+            detail={"rows": len(checked.rows), "invalid": checked.to_mend},
         )
 
 

@@ -21,11 +21,12 @@ from cardnet.membership.rules import ConsentMethod, KnownMember, Tier, UnionNode
 
 
 def must_cover(officer: Principal, unit: UnionNode) -> None:
-    """Raises NotAllowed("role_missing") or ("out_of_scope") unless the officer may send in for this union."""
+    """Raises NotAllowed("role_missing") or ("out_of_scope") unless the officer may send in for it, Conflict("union_closed")."""
     if not officer.has(Role.UNIT_OFFICER, Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER):
         raise NotAllowed("role_missing", f"{officer.display_name}不是工会经办人员，不能报送办卡名单。")
     if not in_scope(officer.scope_path, unit.path):
         raise NotAllowed("out_of_scope", f"{unit.name}不在{officer.display_name}的管理范围内。")
+    membership.must_be_open_union(unit)
 
 
 def judged(
@@ -35,16 +36,22 @@ def judged(
     unit: UnionNode,
     progress: Progress,
     method: ConsentMethod = ConsentMethod.SIGNED_FORM,
+    *,
+    own_people: bool = False,
 ) -> RosterCheck:
-    """Every finding of every row of a sheet sent in for `unit`; `method` is how its answers were given."""
+    """Every finding of every row of a sheet sent in for `unit`; `method` is how its answers were given.
+
+    A row that names no union is the unit's own; above other unions that would be a guess, unless all are `own_people`.
+    """
     at = day_of(world.now())
     key = membership.key_of(session)
     identified = roster.identify(sheet, at, key)
     units, unit_names = membership.unit_codes(session)
+    below = any(path != unit.path and path.startswith(unit.path) for path in units.values())
     context = RosterContext(
         units=units,
         unit_names=unit_names,
-        default_unit=unit.code if unit.tier is Tier.UNIT else None,
+        default_unit=unit.code if own_people or unit.tier is Tier.UNIT or not below else None,
         scope_path=unit.path,
         on=at,
         known=_known(session, membership.known_in_sheet(session, world, identified), at),
@@ -64,18 +71,21 @@ def _known(session: Session, members: Mapping[bytes, KnownMember], on: date) -> 
         )
     )
     # A returned application waits for exactly this: the corrected row, sent again.
-    applicants = set(
-        session.scalars(
+    applicants = {
+        row.person_id: row.path
+        for row in session.execute(
             text(
-                "select person_id from application where person_id = any(:ids) and kind = 'new' and state = any(:open)"
+                "select person_id, path from application "
+                "where person_id = any(:ids) and kind = 'new' and state = any(:open)"
             ),
             {"ids": ids, "open": list(map(str, rules.OPEN_APPLICATION - {ApplicationState.RETURNED}))},
         )
-    )
+    }
     return {
         key: KnownPerson(
             has_card=member.person_id in holders,
             application_open=member.person_id in applicants,
+            application_path=applicants.get(member.person_id, ""),
             deceased=member.deceased,
             unit_path=member.unit_path,
             unit_name=member.unit_name,
@@ -84,15 +94,14 @@ def _known(session: Session, members: Mapping[bytes, KnownMember], on: date) -> 
     }
 
 
-def _quota_free(session: Session, unit: UnionNode, year: int) -> int | None:
-    """Places left where the rows will be held; None where none have been handed down yet, which nobody is warned of."""
-    if unit.tier is not Tier.UNIT:
-        return None
-    free: int | None = session.scalar(
+def _quota_free(session: Session, unit: UnionNode, year: int) -> dict[str, int]:
+    """Places left where the rows will be held, by code; a union none were handed down to is left out: nobody is warned."""
+    rows = session.execute(
         text(
-            "select received - passed_down - held - used from quota_node "
-            "where union_id = :union and year = :year and kind = 'new_card'"
+            "select u.code, q.received - q.passed_down - q.held - q.used as free "
+            "from quota_node q join union_node u on u.id = q.union_id "
+            "where starts_with(u.path, :path) and q.year = :year and q.kind = 'new_card'"
         ),
-        {"union": unit.id, "year": year},
+        {"path": unit.path, "year": year},
     )
-    return free
+    return {row.code: row.free for row in rows}

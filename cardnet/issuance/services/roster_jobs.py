@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, undefer
 
 from cardnet.access import services as access
 from cardnet.access.rules import Principal
-from cardnet.issuance.models_roster import RosterJob, RosterJobRow
+from cardnet.issuance.models import RosterJob, RosterJobRow
 from cardnet.issuance.rules import RosterMode
 from cardnet.issuance.rules.roster_jobs import AFTER_CANCEL, UNFINISHED, RosterJobState, percent_done
 from cardnet.issuance.services.bulk import copy_rows
@@ -31,7 +31,7 @@ from cardnet.kernel.progress import Progress
 from cardnet.kernel.vault import Vault, vault_of
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
-from cardnet.membership.roster import CheckedRow, Column, RosterCheck, Severity
+from cardnet.membership.roster import RUNNING, CheckedRow, Column, FindingCode, RosterCheck, Severity, shown_status
 
 CONTENT_FIELD, WORDS_FIELD = "roster_job.content", "roster_job.words"
 
@@ -87,7 +87,10 @@ class RosterJobView:
 
 @dataclass(frozen=True)
 class ReportFilter:
-    """Which rows of a report: of one status (valid, warning, declined, invalid), with a finding of one code or severity."""
+    """Which rows of a report: of one status (valid, warning, declined, invalid), with a finding of one code or severity.
+
+    The status `running` are the invalid rows that need no mending.
+    """
 
     status: str | None = None
     code: str | None = None
@@ -114,6 +117,11 @@ class ReportRow:
     name: str
     id_number: str
     findings: tuple[ReportFinding, ...]
+
+    @property
+    def shown(self) -> str:
+        """The status as people are told it."""
+        return shown_status(self.status, (found.severity for found in self.findings))
 
 
 def open_roster_job(session: Session, world: World, command: OpenRosterJob) -> uuid.UUID:
@@ -333,7 +341,9 @@ def report_rows(
 ) -> tuple[tuple[ReportRow, ...], int]:
     """One page of a report in the order of the file, and how many rows the filter has."""
     query = select(RosterJobRow).where(RosterJobRow.job_id == job_id)
-    if wanted.status:
+    if wanted.status == RUNNING:
+        query = query.where(RosterJobRow.status == "invalid", ~RosterJobRow.severities.contains(["error"]))
+    elif wanted.status:
         query = query.where(RosterJobRow.status == wanted.status)
     if wanted.code:
         query = query.where(RosterJobRow.codes.contains([wanted.code]))
@@ -374,8 +384,12 @@ def _unknown() -> NotFound:
 def _summary(checked: RosterCheck) -> dict[str, Any]:
     """What the page shows above the rows; no name, no number."""
     codes: Counter[tuple[str, str]] = Counter()
+    notes: dict[str, set[str]] = {}
     for row in checked.rows:
-        codes.update({(str(found.code), str(found.severity)) for found in row.findings})
+        codes.update({(str(found.code), str(row.told_severity(found))) for found in row.findings})
+        for found in row.findings:
+            if found.severity is Severity.NOTE and found.code is not FindingCode.CONSENT_DECLINED:
+                notes.setdefault(str(found.code), set()).add(found.message)
     statuses = Counter(str(row.status) for row in checked.rows)
     return {
         "all": len(checked.rows),
@@ -384,9 +398,15 @@ def _summary(checked: RosterCheck) -> dict[str, Any]:
         "clean": statuses["valid"],
         "declined": checked.declined,
         "invalid": checked.invalid,
+        "running": checked.running,
         "quota_needed": checked.quota_needed,
         "quota_free": checked.quota_free,
+        "quota_short": checked.quota_short,
         "notices": list(checked.notices),
+        # A note that says the same of many rows is told once.
+        "folded": sorted(
+            code for code, said in notes.items() if len(said) == 1 and codes[code, str(Severity.NOTE)] > 1
+        ),
         "sheet": checked.sheet.table.name,
         "codes": [
             [code, severity, count]
@@ -426,14 +446,14 @@ def _report_rows(vault: Vault, job_id: uuid.UUID, checked: RosterCheck) -> Itera
             row.line,
             str(row.status),
             sorted({str(found.code) for found in row.findings}),
-            sorted({str(found.severity) for found in row.findings}),
+            sorted({str(row.told_severity(found)) for found in row.findings}),
             vault.seal(WORDS_FIELD, _words(name, number, row)),
         )
 
 
 def _words(name: str, number: str, row: CheckedRow) -> str:
     # What must be mended comes first; a note never stands above an error.
-    findings = sorted(row.findings, key=lambda found: _WEIGHT[found.severity])
-    told = [[found.column, str(found.code), str(found.severity), found.message] for found in findings]
+    findings = sorted(row.findings, key=lambda found: _WEIGHT[row.told_severity(found)])
+    told = [[found.column, str(found.code), str(row.told_severity(found)), found.message] for found in findings]
     document = {"name": name, "id_number": number, "findings": told}
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

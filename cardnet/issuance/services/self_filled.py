@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, in_scope
-from cardnet.issuance.models_roster import SelfFillEntry, SelfFillPoster
+from cardnet.issuance.models import SelfFillEntry, SelfFillPoster
 from cardnet.issuance.rules import RosterMode
 from cardnet.issuance.services.roster import RosterReceipt, Sent, write_batch
 from cardnet.issuance.services.roster_check import judged, must_cover
@@ -29,7 +29,7 @@ from cardnet.kernel.world import World
 from cardnet.membership import roster
 from cardnet.membership import services as membership
 from cardnet.membership.roster import CheckedRow, Column, Header, RosterContext, Severity, Sheet
-from cardnet.membership.rules import ConsentMethod, Tier, TransferOrigin, UnionNode
+from cardnet.membership.rules import ConsentMethod, TransferOrigin, UnionNode
 from cardnet.membership.sheet import SheetRow
 from cardnet.membership.table import Table
 
@@ -105,8 +105,8 @@ def open_poster(session: Session, world: World, command: OpenPoster) -> PosterVi
     """
     unit = membership.union_of_code(session, command.unit_code)
     must_cover(command.officer, unit)
-    if unit.tier is not Tier.UNIT:
-        raise InvalidInput("not_a_unit", "海报是贴在基层单位的：请选择一个基层工会。")
+    if unit.parent_id is None:
+        raise InvalidInput("not_a_unit", "海报是贴在会员所在单位的：请选择基层工会或镇、街道、委局工会。")
     at = world.now()
     today = day_of(at)
     if not today <= command.last_day <= today + timedelta(days=MOST_DAYS):
@@ -216,6 +216,7 @@ def fill_in(session: Session, world: World, command: FillIn) -> None:
         )
     address = vault.index(ADDRESS_FIELD, command.address)
     _must_not_flood(session, poster, address, at)
+    membership.unions_held(session, [poster.union.id])
     session.execute(
         insert(SelfFillEntry)
         .values(
@@ -272,7 +273,9 @@ def entries_of(session: Session, world: World, officer: Principal, unit: UnionNo
     if not entries:
         return ()
     typed = _opened(vault_of(session), entries)
-    checked = judged(session, world, _sheet(list(typed.values())), unit, unseen, ConsentMethod.SELF_SERVICE)
+    checked = judged(
+        session, world, _sheet(list(typed.values())), unit, unseen, ConsentMethod.SELF_SERVICE, own_people=True
+    )
     return tuple(
         EntryLine(entry.id, typed[entry.id], entry.times, entry.filled_at, row)
         for entry, row in zip(entries, checked.rows, strict=True)
@@ -297,12 +300,14 @@ def take_entries(session: Session, world: World, command: TakeEntries) -> Roster
     if not entries:
         raise InvalidInput("nothing_chosen", "请至少勾选一个人；已处理过的人不会再出现。")
     typed = _opened(vault_of(session), entries)
-    everybody = judged(session, world, _sheet(list(typed.values())), unit, unseen, ConsentMethod.SELF_SERVICE)
+    everybody = judged(
+        session, world, _sheet(list(typed.values())), unit, unseen, ConsentMethod.SELF_SERVICE, own_people=True
+    )
     fit = [entry for entry, row in zip(entries, everybody.rows, strict=True) if row.person is not None]
     if not fit:
         raise InvalidInput("roster_nothing_valid", "勾选的人都有需要改正的地方：请让本人重新扫码填写，或先放在一边。")
     lines = [typed[entry.id] for entry in fit]
-    checked = judged(session, world, _sheet(lines), unit, unseen, ConsentMethod.SELF_SERVICE)
+    checked = judged(session, world, _sheet(lines), unit, unseen, ConsentMethod.SELF_SERVICE, own_people=True)
     at = world.now()
     told = json.dumps([[str(entry.id), typed[entry.id]] for entry in fit], ensure_ascii=False, sort_keys=True)
     sent = Sent(
@@ -340,6 +345,32 @@ def forget_old_entries(session: Session, world: World) -> int:
         .returning(SelfFillEntry.id)
     )
     return len(gone.all())
+
+
+_CARRY_ENTRIES = text("""
+    update self_fill_entry e set union_id = :into
+     where e.union_id = :old and e.state = 'waiting'
+       and not exists (select from self_fill_entry o where o.union_id = :into and o.key = e.key and o.state = 'waiting')""")
+
+_DROP_ENTRIES = text("""
+    update self_fill_entry set state = 'dismissed', fields = null, decided_by = :by, decided_at = :at
+     where union_id = :old and state = 'waiting'""")
+
+
+def carry_entries(
+    session: Session, world: World, old_id: uuid.UUID, into_id: uuid.UUID | None, officer: Principal
+) -> None:
+    """A union ends: its poster leads nowhere, and who filled in waits for the officer of the union that takes over.
+
+    Who had filled in there too is waiting already; without a union that takes over nobody waits any more.
+    """
+    given = {"old": old_id, "into": into_id, "at": world.now(), "by": officer.account_id}
+    session.execute(
+        text("update self_fill_poster set closed_at = :at where union_id = :old and closed_at is null"), given
+    )
+    if into_id is not None:
+        session.execute(_CARRY_ENTRIES, given)
+    session.execute(_DROP_ENTRIES, given)
 
 
 # ---- pieces ----

@@ -1,5 +1,6 @@
 """Who stands behind a card index: one question on the path of every redemption."""
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -27,7 +28,8 @@ _QUERY = (
         _card.valid_to,
         _binding.state,
         _binding.device_key,
-        _member.c.person_id,
+        # What was sold offline with a card of a file that is merged by now counts for the member, who has one file.
+        _member.c.counts_as.label("person_id"),
         _member.c.unit_path,
         _member.c.membership_kind,
         _member.c.member_since,
@@ -49,7 +51,7 @@ _QUERY = (
 STANDING = str(_QUERY.compile(dialect=psycopg.dialect()))  # type: ignore[no-untyped-call]
 """One row for the index of `standing_parameters`, or none: also part of larger statements, for `standing_from` to read.
 
-Its column `person_id` says whose card it is."""
+Its column `person_id` says for whom it counts."""
 
 _STANDING = Statement(STANDING)
 
@@ -63,6 +65,14 @@ def standing_of(session: Session, index: int, on: date | None = None) -> Standin
     """
     row = _STANDING.one_or_none(session, standing_parameters(index, on))
     return standing_from(session, index, row) if row else None
+
+
+def bound_keys(session: Session, indexes: Collection[int]) -> dict[int, bytes | None]:
+    """The key bound to each of these indexes, None for paper; an index nobody has is not in it."""
+    found = select(_binding.card_index, _binding.device_key).where(
+        _binding.card_index.in_(indexes), _binding.recycled_at.is_(None)
+    )
+    return {row.card_index: row.device_key for row in session.execute(found)}
 
 
 def standing_parameters(index: int, on: date | None = None) -> dict[str, Any]:

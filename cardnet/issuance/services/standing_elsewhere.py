@@ -11,7 +11,7 @@ from cardnet.access import services as access
 from cardnet.access.rules import Principal, in_scope
 from cardnet.issuance import rules
 from cardnet.issuance.rules import ApplicationAction
-from cardnet.issuance.services.batches import BatchView
+from cardnet.issuance.services.batches import batch_of
 from cardnet.kernel.calendar import local
 from cardnet.kernel.errors import CardnetError, Conflict, NotAllowed, NotFound
 
@@ -20,7 +20,7 @@ from cardnet.kernel.errors import CardnetError, Conflict, NotAllowed, NotFound
 class Asked:
     """Rows of one batch (`rows` None: all of it), or applications by id, or everything under a path."""
 
-    batch: BatchView | None = None
+    batch_id: uuid.UUID | None = None
     rows: tuple[int, ...] | None = None
     ids: tuple[uuid.UUID, ...] | None = None
     under: str | None = None
@@ -35,7 +35,7 @@ class Asked:
         inside = self.under and in_scope(officer.scope_path, self.under)
         return {
             "scope": officer.scope_path,
-            "batch": self.batch.id if self.batch else None,
+            "batch": self.batch_id,
             "rows": None if self.rows is None else list(self.rows),
             "ids": None if self.ids is None else list(self.ids),
             "under": self.under if inside else officer.scope_path,
@@ -57,8 +57,12 @@ _WHERE_ROWS_STAND = text("""
 
 
 def why_not(session: Session, asked: Asked, officer: Principal) -> CardnetError:
-    """Why what was asked for does not stand before this officer, in the order a person would ask."""
-    rows = session.execute(_WHERE_ROWS_STAND, asked.terms(officer)).all() if asked.batch or asked.ids else []
+    """Why what was asked for does not stand before this officer, in the order a person would ask.
+
+    Raises NotFound("batch_unknown").
+    """
+    batch = batch_of(session, asked.batch_id) if asked.batch_id else None
+    rows = session.execute(_WHERE_ROWS_STAND, asked.terms(officer)).all() if batch or asked.ids else []
     if missing := _not_in_batch(session, asked):
         listed = "、".join(map(str, missing[:10]))
         return NotFound("row_unknown", f"批次里没有第 {listed} 行的申请。", {"rows": missing})
@@ -71,7 +75,7 @@ def why_not(session: Session, asked: Asked, officer: Principal) -> CardnetError:
         named = [row.row for row in rows]
         listed = "、".join(map(str, named[:10]))
         return Conflict("not_at_your_tier", f"第 {listed} 行现在不在您这一级审核。", {"rows": named[:100]})
-    what = f"批次“{asked.batch.filename}”" if asked.batch else ""
+    what = f"批次“{batch.filename}”" if batch else ""
     return Conflict("nothing_to_review", f"{what}现在没有等您这一级审核的申请。")
 
 
@@ -88,10 +92,10 @@ def _decided_before(session: Session, row: Row[Any]) -> Conflict:
 
 
 def _not_in_batch(session: Session, asked: Asked) -> list[int]:
-    if asked.batch is None or asked.rows is None:
+    if asked.batch_id is None or asked.rows is None:
         return []
     known = session.scalars(
         text("select row from application where batch_id = :batch and row = any(cast(:rows as bigint[]))"),
-        {"batch": asked.batch.id, "rows": list(asked.rows)},
+        {"batch": asked.batch_id, "rows": list(asked.rows)},
     ).all()
     return sorted(set(asked.rows) - set(known))

@@ -9,6 +9,8 @@ import hashlib
 import json
 import uuid
 from base64 import urlsafe_b64encode
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,17 +22,15 @@ from sqlalchemy.orm import Session
 from cardnet.access import services as access
 from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.issuance import rules
-from cardnet.issuance.models_review import UnitApproval, UnitApprovalFile
+from cardnet.issuance.models import UnitApproval, UnitApprovalFile
 from cardnet.issuance.rules import ApplicationAction, ApplicationState, Verdict
 from cardnet.issuance.rules.unit_approval import (
     LINK_DAYS,
-    SCAN_BYTES,
     SUMMARY_DAYS,
     ApprovalKind,
     ApprovalOutcome,
     check_code,
     fingerprint,
-    media_type,
     typed_check_code,
 )
 from cardnet.issuance.services.batches import batch_of
@@ -39,10 +39,11 @@ from cardnet.issuance.services.delegation import OFFICER_ROLES
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from cardnet.kernel.scans import SCAN_BYTES, media_type
 from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
-from cardnet.membership.rules import PersonView, Tier, UnionNode
+from cardnet.membership.rules import PersonView, UnionNode, code_of
 from cardnet.membership.services import notices
 
 SIGNER_FIELD = "unit_approval.signer"
@@ -167,7 +168,7 @@ def ask_approval(session: Session, world: World, command: AskApproval) -> Asked:
         "union_id": unit.id,
         "path": unit.path,
         "rows": len(rows),
-        "fingerprint": _fingerprint(batch.id, unit.path, rows),
+        "fingerprint": fingerprint(batch.id, unit.code, _listed(rows)),
         "signer": vault_of(session).seal(SIGNER_FIELD, signer),
         "token_hash": _hashed(token) if token else None,
         "made_by": command.officer.account_id,
@@ -201,6 +202,17 @@ def approval_by_link(session: Session, world: World, token: str) -> ApprovalList
 def approval_list(session: Session, world: World, officer: Principal, approval_id: uuid.UUID) -> ApprovalList:
     """The list of one approval, to be printed. Raises NotFound("approval_unknown"), also when it is not the officer's."""
     return _list(session, world, _visible(session, officer, approval_id))
+
+
+def list_to_sign(session: Session, world: World, officer: Principal, approval_id: uuid.UUID) -> ApprovalList:
+    """The same list for its people to tick and sign, while it still is the one the approval is about.
+
+    Raises NotFound("approval_unknown"), Conflict("list_changed") once it was answered, ran out or the list changed.
+    """
+    listed = approval_list(session, world, officer, approval_id)
+    if listed.line.state != "open":
+        raise Conflict("list_changed", "这次确认已经办完、过期或名单有了变化，请重新发起后再打印签名表。")
+    return listed
 
 
 def approvals_of_batch(
@@ -297,6 +309,26 @@ def stamped_file(session: Session, world: World, officer: Principal, approval_id
     return approval.number, kept.media_type, vault_of(session).open_bytes(FILE_FIELD, kept.content)
 
 
+_AT_OWN_DESK = text("""
+    select union_id, count(*) as rows from application
+     where batch_id = :batch and review_path = path and state = 'submitted' and starts_with(path, :under)
+     group by union_id""")
+
+
+def awaiting_unit_approval(
+    session: Session, batch_id: uuid.UUID, under: str
+) -> tuple[tuple[UnionNode, int, int], ...]:  # fmt: skip
+    """The unions of a batch whose own people's applications stand before themselves: how many, and the officers there.
+
+    With fewer than two officers the chair is asked; the rows of unions below that stand there are no part of it.
+    """
+    rows = session.execute(_AT_OWN_DESK, {"batch": batch_id, "under": under}).all()
+    unions = membership.unions_of_ids(session, {row.union_id for row in rows})
+    officers = officers_of_units(session, unions.values(), under)
+    found = ((unions[row.union_id], row.rows, officers[row.union_id]) for row in rows if row.union_id in officers)
+    return tuple(sorted(found, key=lambda one: one[0].path))
+
+
 # ---- pieces ----
 
 _STANDING = text("""
@@ -352,7 +384,7 @@ def _move(
 def _unchanged(session: Session, approval: UnitApproval) -> list[Row[Any]]:
     """The rows, locked, when they still are the list that was confirmed."""
     rows = list(session.execute(_LOCKED, {"batch": approval.batch_id, "path": approval.path}).all())
-    if _fingerprint(approval.batch_id, approval.path, rows) != approval.fingerprint:
+    if not _same_list(approval, rows):
         raise Conflict("list_changed", "名单在这之后有了变化，原来的确认不再有效，请经办人重新发起。")
     return rows
 
@@ -361,8 +393,15 @@ def _standing(session: Session, batch_id: uuid.UUID, path: str) -> list[Row[Any]
     return list(session.execute(_STANDING, {"batch": batch_id, "path": path}).all())
 
 
-def _fingerprint(batch_id: uuid.UUID, path: str, rows: list[Row[Any]]) -> bytes:
-    return fingerprint(batch_id, path, [(row.id, row.round, row.person_id) for row in rows])
+def _same_list(approval: UnitApproval, rows: Sequence[Row[Any]]) -> bool:
+    """Whether these are the rows it was asked for; of a union that was merged away the code is another one now."""
+    code = code_of(approval.path)
+    listed = _listed(rows)
+    return approval.fingerprint in {fingerprint(approval.batch_id, name, listed) for name in (code, approval.path)}
+
+
+def _listed(rows: Sequence[Row[Any]]) -> list[tuple[uuid.UUID, int, uuid.UUID]]:
+    return [(row.id, row.round, row.person_id) for row in rows]
 
 
 def _must_not_be_the_desk(approval: UnitApproval, opened_by: Principal | None) -> None:
@@ -382,16 +421,25 @@ def _must_serve(officer: Principal, unit: UnionNode) -> None:
         raise NotAllowed("out_of_scope", f"{unit.name}不在{officer.display_name}的管理范围内。")
 
 
+def officers_of_units(session: Session, units: Iterable[UnionNode], under: str) -> Mapping[uuid.UUID, int]:
+    """How many officers each of these unions has, all of them under a path; with two, one reviews what the other sent.
+
+    The district is not among them: what it sends in for its own people has nobody above to be the first review.
+    """
+    wanted = {unit.id for unit in units if unit.parent_id is not None}
+    if not wanted:
+        return {}
+    roles = (Role.UNIT_OFFICER, Role.TOWNSHIP_OFFICER)
+    serving = Counter(one.union_id for one in access.principals_under(session, under, *roles))
+    return {unit: serving[unit] for unit in wanted}
+
+
 def _must_have_one_officer(session: Session, unit: UnionNode) -> None:
-    if unit.tier is not Tier.UNIT:
-        raise Conflict("unit_has_reviewer", f"{unit.name}不是基层工会，请在系统内审核。")
-    officers = [
-        one for one in access.principals_under(session, unit.path, Role.UNIT_OFFICER) if one.union_id == unit.id
-    ]
-    if len(officers) > 1:
-        raise Conflict(
-            "unit_has_reviewer", f"{unit.name}有 {len(officers)} 位工会干部，请由没有经办的那一位在系统内审核。"
-        )
+    if unit.parent_id is None:
+        raise Conflict("unit_has_reviewer", f"{unit.name}没有上级工会，请在系统内审核。")
+    officers = officers_of_units(session, (unit,), unit.path)[unit.id]
+    if officers > 1:
+        raise Conflict("unit_has_reviewer", f"{unit.name}有 {officers} 位工会干部，请由没有经办的那一位在系统内审核。")
 
 
 def _must_be_open(approval: UnitApproval, at: datetime) -> None:
@@ -431,7 +479,8 @@ def _list(session: Session, world: World, approval: UnitApproval) -> ApprovalLis
 
 
 def _line(session: Session, world: World, row: UnitApproval) -> ApprovalLine:
-    union = membership.union_of_id(session, row.union_id)
+    made_on = day_of(row.made_at)
+    union = membership.as_called_on(session, membership.unions_of_ids(session, {row.union_id}), made_on)[row.union_id]
     kept = session.scalar(select(UnitApprovalFile.media_type).where(UnitApprovalFile.approval_id == row.id))
     return ApprovalLine(
         row.id, row.number, ApprovalKind(row.kind), union, vault_of(session).open(SIGNER_FIELD, row.signer), row.rows,
@@ -445,8 +494,7 @@ def _state(session: Session, row: UnitApproval, at: datetime) -> str:
         return row.outcome
     if row.expires_at <= at:
         return "expired"
-    now = _fingerprint(row.batch_id, row.path, _standing(session, row.batch_id, row.path))
-    return "open" if now == row.fingerprint else "outdated"
+    return "open" if _same_list(row, _standing(session, row.batch_id, row.path)) else "outdated"
 
 
 def _next_number(session: Session, at: datetime) -> str:

@@ -86,6 +86,28 @@ def quota_year_of(session: Session, on: date, kind: QuotaKind = QuotaKind.NEW_CA
     return year
 
 
+@dataclass(frozen=True)
+class YearsShown:
+    """Which year figures are shown of unless another is asked for, and those there are to choose from, oldest first."""
+
+    shown: int
+    choices: tuple[int, ...]
+
+    def asked(self, year: int | None) -> int:
+        """The year asked for where it is one of the choices."""
+        return year if year in self.choices else self.shown
+
+
+def years_shown(session: Session, on: date) -> YearsShown:
+    """The year that is open on a day; while one is closing, that one, with the new one to change to."""
+    views = years(session)
+    open_year = quota_year_of(session, on)
+    closing = [view.year for view in views if view.state is YearState.CLOSING]
+    shown = max(closing, default=open_year)
+    choices = sorted({view.year for view in views if view.year <= max(on.year, open_year)} | {shown, open_year})
+    return YearsShown(shown, tuple(choices[-_CHOICES:]))
+
+
 def begin_closing(session: Session, world: World, command: BeginClosing) -> YearView:
     """Open → closing; a closing year may be given another last day.
 
@@ -106,14 +128,15 @@ def begin_closing(session: Session, world: World, command: BeginClosing) -> Year
     return YearView(command.year, command.kind, YearState.CLOSING, command.until, year.offer_days)
 
 
-def preview_year_end(session: Session, year: int) -> YearEnd:
-    """What closing the year now would do: nothing is changed."""
+def preview_year_end(session: Session, year: int, under: str = "/") -> YearEnd:
+    """What closing the year now would do to the unions under a path: nothing is changed."""
     into = _next_year(session, year)
-    holds = session.execute(_ASSIGN, {"year": year, "next": into}).all()
-    totals = session.execute(_TOTALS, {"year": year, "kind": str(QuotaKind.NEW_CARD)}).one()
+    # A hold finds room in its own union only: those under the path are carried over alike, whoever else there is.
+    holds = session.execute(_ASSIGN, {"year": year, "next": into, "under": under}).all()
+    totals = session.execute(_TOTALS, {"year": year, "kind": str(QuotaKind.NEW_CARD), "under": under}).one()
     carried = sum(1 for row in holds if row.carries)
     return YearEnd(
-        year, into, totals.used, carried, len(holds) - carried, _waiters(session, year), totals.unused
+        year, into, totals.used, carried, len(holds) - carried, _waiters(session, year, under), totals.unused
     )  # fmt: skip
 
 
@@ -133,7 +156,7 @@ def close_year(session: Session, world: World, command: CloseYear) -> YearEnd:
         end = _move_applications(session, world, command, into)
     else:
         _lock_and_close_nodes(session, command.year, into, command.kind)
-    totals = session.execute(_TOTALS, {"year": command.year, "kind": str(command.kind)}).one()
+    totals = session.execute(_TOTALS, {"year": command.year, "kind": str(command.kind), "under": "/"}).one()
     view.state = YearState.CLOSED
     session.flush()
     end = YearEnd(
@@ -157,6 +180,9 @@ def close_due_years(session: Session, world: World) -> tuple[YearEnd, ...]:
 
 # ---- pieces ----
 
+_CHOICES = 6
+"""As many years are offered to look at; older ones are asked for by their number where a call takes one."""
+
 _HOLDS = "a.kind = 'new' and a.quota_year = :year and a.quota_node_id is not null and a.state <> 'issued'"
 
 # In the order in which people sent in, which a return and an offer do not change: the first event's moment.
@@ -169,12 +195,13 @@ _ASSIGN = text(f"""
       left join application_event first on first.application_id = a.id and first.seq = 1
       left join quota_node n
              on n.union_id = a.union_id and n.year = :next and n.kind = 'new_card' and not n.closed
-     where {_HOLDS}""")  # noqa: S608 - the piece put in is ours
+     where {_HOLDS} and starts_with(a.path, :under)""")  # noqa: S608 - the piece put in is ours
 
 _TOTALS = text("""
-    select coalesce(sum(used), 0)::bigint as used,
-           coalesce(sum(received - passed_down - held - used), 0)::bigint as unused
-      from quota_node where year = :year and kind = :kind""")
+    select coalesce(sum(n.used), 0)::bigint as used,
+           coalesce(sum(n.received - n.passed_down - n.held - n.used), 0)::bigint as unused
+      from quota_node n join union_node u on u.id = n.union_id
+     where n.year = :year and n.kind = :kind and starts_with(u.path, :under)""")
 
 _CARRY = text("""
     with moved as (
@@ -229,7 +256,7 @@ def _move_applications(session: Session, world: World, command: CloseYear, into:
     _lock_and_close_nodes(session, year, into, command.kind)
     # Nobody can take or give up a place of the year any more; offers, and what came in since the first look, now.
     session.execute(text(lock.format(more="")), {"year": year}).all()
-    holds = session.execute(_ASSIGN, {"year": year, "next": into}).all()
+    holds = session.execute(_ASSIGN, {"year": year, "next": into, "under": "/"}).all()
     carried, requeued = [row for row in holds if row.carries], [row for row in holds if not row.carries]
     _carry(session, world, into, actor, carried)
     _requeue(session, world, into, actor, requeued)
@@ -307,12 +334,13 @@ def _next_year(session: Session, year: int, kind: QuotaKind = QuotaKind.NEW_CARD
     return quota_year_of(session, date(year + 1, 1, 1), kind)
 
 
-def _waiters(session: Session, year: int) -> int:
+def _waiters(session: Session, year: int, under: str) -> int:
     waiting: int = session.scalar(
         text(
-            "select count(*) from application where state = 'waitlisted' and offer_until is null and quota_year = :year"
+            "select count(*) from application where state = 'waitlisted' and offer_until is null and quota_year = :year "
+            "and starts_with(path, :under)"
         ),
-        {"year": year},
+        {"year": year, "under": under},
     )
     return waiting
 

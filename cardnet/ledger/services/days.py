@@ -36,6 +36,12 @@ def days_not_closed(session: Session, until: date) -> Sequence[date]:
     return [row[0] for row in rows]
 
 
+def first_day(session: Session) -> date | None:
+    """The business day of the first entry there ever was; None while there is none."""
+    found: date | None = session.connection().exec_driver_sql("select min(business_date) from entry").scalar()
+    return found
+
+
 def mark_closing(session: Session, world: World, day: date) -> DayState:
     """From the commit on no new entry lands in `day`. Says the state now; repeating it changes nothing."""
     session.connection().exec_driver_sql(

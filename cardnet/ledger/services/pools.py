@@ -64,6 +64,7 @@ class PoolView:
     unit: PoolUnit
     slices: int
     doc_ref: str
+    union_id: uuid.UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,11 @@ def pool_account(code: AccountCode, pool: Pool | PoolView) -> Account:
     return Account(code, LEDGER_OF_UNIT[PoolUnit(pool.unit)], pool.id)
 
 
+def all_pools(session: Session) -> list[PoolView]:
+    """All pools, by code; how full they are is `pool_levels`."""
+    return [_view(pool) for pool in session.scalars(select(Pool).order_by(Pool.code))]
+
+
 def pools_of_codes(session: Session, codes: Iterable[str]) -> Mapping[str, PoolView]:
     """Pools by their codes; unknown codes are left out."""
     rows = session.scalars(select(Pool).where(Pool.code.in_(sorted(set(codes)))))
@@ -154,7 +160,7 @@ def pools_of_ids(session: Session, ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUI
 
 
 _LEVELS = """
-select p.id, p.code, p.name, p.unit, p.slices, p.doc_ref,
+select p.id, p.code, p.name, p.unit, p.slices, p.doc_ref, p.union_id,
   (select coalesce(sum(available), 0)::bigint from pool_slice s where s.pool_id = p.id),
   coalesce(b.granted, 0)::bigint, coalesce(-b.held, 0)::bigint, coalesce(-b.used, 0)::bigint
 from pool p left join lateral (
@@ -170,8 +176,8 @@ def pool_levels(session: Session, codes: Iterable[str] | None = None) -> list[Po
     wanted = None if codes is None else sorted(set(codes))
     rows = session.connection().exec_driver_sql(_LEVELS, {"codes": wanted})
     return [
-        PoolLevel(PoolView(key, code, name, PoolUnit(unit), slices, doc_ref), granted, available, held, used)
-        for key, code, name, unit, slices, doc_ref, available, granted, held, used in rows
+        PoolLevel(PoolView(key, code, name, PoolUnit(unit), slices, doc_ref, union), granted, available, held, used)
+        for key, code, name, unit, slices, doc_ref, union, available, granted, held, used in rows
     ]
 
 
@@ -292,4 +298,4 @@ def _lay(session: Session, pool_id: uuid.UUID, available: list[int]) -> None:
 
 
 def _view(pool: Pool) -> PoolView:
-    return PoolView(pool.id, pool.code, pool.name, PoolUnit(pool.unit), pool.slices, pool.doc_ref)
+    return PoolView(pool.id, pool.code, pool.name, PoolUnit(pool.unit), pool.slices, pool.doc_ref, pool.union_id)

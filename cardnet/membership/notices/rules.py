@@ -19,6 +19,8 @@ class NoticeKind(enum.StrEnum):
     APPLICATION_RETURNED = "application_returned"
     CARD_RENEWED = "card_renewed"
     CODE_STOPPED = "code_stopped"
+    PHONE_ADDED = "phone_added"
+    CARD_USED = "card_used"
 
 
 class Way(enum.StrEnum):
@@ -59,12 +61,20 @@ _SENTENCES: Mapping[NoticeKind, str] = {
     NoticeKind.PLACE_OFFERED: "{name}：您候补的会员服务卡有名额了，保留到{until}。请在此前答复本单位工会。咨询{phone}",
     NoticeKind.APPLICATION_RETURNED: "{name}：您的办卡申请已退回补正。请尽快联系本单位工会核对材料后重新提交。咨询{phone}",
     NoticeKind.CODE_STOPPED: "{name}：您的会员卡码疑似被复制，已停用。请打开会员卡重新绑定手机，有疑问请找本单位工会。咨询{phone}",
+    NoticeKind.PHONE_ADDED: "{name}：您的会员卡刚在另一部手机上启用。若非本人所为，请马上挂失并联系本单位工会。咨询{phone}",
+    NoticeKind.CARD_USED: "{name}：{when}在{shop}用卡省{saved}元。非本人请在会员卡点“不是我”。咨询{phone}",
     NoticeKind.CARD_RENEWED: "{name}：您的会员服务卡已换发，{begins}起用新卡。手机联网自动更新，实体卡请到本单位换。咨询{phone}",
 }  # fmt: skip
 """One sentence what happened, one what to do next, one where to ask. At most 70 characters with a name of four."""
 
-SLIP_ELSEWHERE = frozenset({NoticeKind.CARD_ISSUED, NoticeKind.APPLICATION_RETURNED, NoticeKind.CARD_RENEWED})
-"""Kinds without a slip: the code letter of a new card is its paper, and a returned row lies on the unit's own desk."""
+SLIP_ELSEWHERE = frozenset(
+    {NoticeKind.CARD_ISSUED, NoticeKind.APPLICATION_RETURNED, NoticeKind.CARD_RENEWED, NoticeKind.CARD_USED}
+)
+"""Kinds without a slip: the code letter of a new card is its paper, a returned row lies on the unit's own desk, and a
+use stands in the member's own list."""
+
+PERSONAL = frozenset({NoticeKind.CARD_USED})
+"""Kinds no officer reads: where somebody was is theirs to know."""
 
 DAILY = frozenset({NoticeKind.ACTIVATION_REMINDER})
 """Reminders: at most one of a kind for a person and day."""

@@ -3,7 +3,7 @@
 Set up by CARDNET_SIMULATED_PHONE only. Like a good gateway it takes a message sent again under the same key once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import text
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from cardnet.kernel.db import transaction
 from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
-from cardnet.membership.notices.rules import Accepted, Message, Outcome
+from cardnet.membership.notices.rules import Accepted, Message, Outcome, RefusedForGood
 
 _PHONE, _WORDS = "simulated.phone", "simulated.words"
 _MOST = 50
@@ -38,6 +38,23 @@ class SimulatedPhone:
             }
             session.execute(_RECEIVE, given)
         return Accepted(f"simulated-{message.key}")
+
+
+ACCOUNT_OF = "demo-"
+"""How an openid of the demonstration begins; the number of the phone follows."""
+
+
+@dataclass(frozen=True)
+class SimulatedAccount:
+    """The official account on that phone: what it sends lies among the messages, by its own name."""
+
+    phone: SimulatedPhone
+
+    def send(self, message: Message) -> Outcome:
+        """It arrives at once; an openid that is not of the demonstration follows no account."""
+        if not message.address.startswith(ACCOUNT_OF):
+            return RefusedForGood("wechat_43004")
+        return self.phone.send(replace(message, address=message.address.removeprefix(ACCOUNT_OF)))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """A document's number was recorded wrongly: the district mends it on the person, so that no second person comes of it."""
 
-import hashlib
 import uuid
 from dataclasses import dataclass, field
 
@@ -25,7 +24,7 @@ from cardnet.membership.services.unions import union_of_id
 class CorrectDocument:
     """The right type and number, seen on the document itself. `evidence` says what was seen and where it is kept.
 
-    `content` is a scan: only its hash is kept.
+    `sha256` is of a scan, if there is one: the paper itself is not kept here.
     """
 
     person_id: uuid.UUID
@@ -33,7 +32,7 @@ class CorrectDocument:
     id_number: str = field(repr=False)
     officer: Principal
     evidence: str
-    content: bytes | None = field(default=None, repr=False)
+    sha256: bytes | None = None
 
 
 def correct_document(session: Session, world: World, command: CorrectDocument) -> None:
@@ -71,7 +70,7 @@ def correct_document(session: Session, world: World, command: CorrectDocument) -
     person.sex = str(read.sex) if read.sex else person.sex
     session.flush()
     after = {"id_type": str(command.id_type), "evidence": evidence}
-    if command.content:
-        after["sha256"] = hashlib.sha256(command.content).hexdigest()
+    if command.sha256:
+        after["sha256"] = command.sha256.hex()
     act = audit.Act("member.correct_document", "person", str(person.id), officer.account_id, before=before, after=after)
     audit.record(session, world, act)

@@ -1,11 +1,11 @@
 """The file of a person: found by name, document or phone within the officer's scope; every standing they had, by date."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal
@@ -86,10 +86,25 @@ def file_of(session: Session, person_id: uuid.UUID) -> PersonFile:
     """The file, for who was let in already. Raises NotFound("person_unknown")."""
     view = person_of_id(session, person_id)
     row = session.get_one(Person, person_id)
-    merged = tuple(session.scalars(select(Person.id).where(Person.merged_into_id == person_id).order_by(Person.id)))
-    return PersonFile(
-        view, _memberships(session, (person_id, *merged)), row.phone_verified_at, row.merged_into_id, merged
-    )  # fmt: skip
+    ids = ids_of_person(session, person_id)
+    return PersonFile(view, _memberships(session, ids), row.phone_verified_at, row.merged_into_id, ids[1:])
+
+
+def ids_of_person(session: Session, person_id: uuid.UUID) -> tuple[uuid.UUID, ...]:
+    """Under which ids what this person had may stand: their own, and those of files that were merged into it."""
+    merged = session.scalars(select(Person.id).where(Person.merged_into_id == person_id).order_by(Person.id))
+    return (person_id, *merged)
+
+
+_FILES = text("""
+    with kept as (select distinct coalesce(merged_into_id, id) as id from person where id = any(:ids))
+    select p.id, p.id from kept join person p using (id)
+    union all select p.id, k.id from kept k join person p on p.merged_into_id = k.id""")
+
+
+def files_of(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """Of these people every id under which something of theirs may stand, and the file it counts for now."""
+    return {row[0]: row[1] for row in session.execute(_FILES, {"ids": list(ids)})} if ids else {}
 
 
 def _memberships(session: Session, ids: Sequence[uuid.UUID]) -> tuple[MembershipView, ...]:

@@ -25,9 +25,10 @@ from cardnet.membership.roster import (
 )
 from cardnet.membership.rules import KnownMember, TransferOrigin
 from cardnet.membership.services.people import key_of, known_members
+from cardnet.membership.services.reorganising import former_names, successors
 from cardnet.membership.services.saving import save_people
 from cardnet.membership.services.transfers import ProposeTransfers, propose_transfers
-from cardnet.membership.services.unions import union_of_code, unions_of_codes
+from cardnet.membership.services.unions import must_be_open_union, union_of_code, unions_held, unions_of_codes
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,31 @@ class RegisterImported:
 
 
 def unit_codes(session: Session) -> tuple[dict[str, str], dict[str, str]]:
-    """Every union's path by code, and code by name for files that name the union; a name two unions share is left out."""
+    """Every open union's path by code, and code by name for files that name the union; a name two share is left out.
+
+    A list of last year may say what a union was called then, or name one that was merged into another: both are meant
+    by name, the second by its code, too.
+    """
     units: dict[str, str] = {}
     names: dict[str, str] = {}
     shared: set[str] = set()
-    for code, name, path in session.execute(select(Union.code, Union.name, Union.path)):
-        units[code] = path
+
+    def take(name: str, code: str) -> None:
         word = word_of(name)
         if names.setdefault(word, code) != code:
             shared.add(word)
+
+    for code, name, path in session.execute(select(Union.code, Union.name, Union.path).where(Union.to.is_(None))):
+        units[code] = path
+        take(name, code)
+    present = set(names)
+    for name, code in former_names(session):
+        if word_of(name) not in present:
+            take(name, code)
+    for old_code, (name, code) in successors(session).items():
+        for word in (old_code, name):
+            if word_of(word) not in present and code in units:
+                take(word, code)
     return units, {word: code for word, code in names.items() if word not in shared}
 
 
@@ -81,9 +98,10 @@ def import_register(
     """Store the members of a unit and, where the file says, their answers about the card.
 
     Somebody who is in another union today stays there: that row is counted `elsewhere` and a transfer is proposed.
-    Raises NotFound("unit_unknown"), or InvalidInput when the file cannot be read.
+    Raises NotFound("unit_unknown"), Conflict("union_closed"), or InvalidInput when the file cannot be read.
     """
     unit = union_of_code(session, command.unit_code)
+    must_be_open_union(unit)
     today, key = day_of(world.now()), key_of(session)
     progress("read", 0, 1)
     identified = identify(read_sheet(command.content, command.filename), today, key)
@@ -104,6 +122,8 @@ def import_register(
     ours = [row for row in checked.rows if row.person and row.row not in elsewhere]
     persons = [row.person for row in ours if row.person is not None and row.key is not None]
     keys = [row.key for row in ours if row.person is not None and row.key is not None]
+    named = {row.person.unit_code for row in checked.rows if row.person} | {unit.code}
+    unions_held(session, {union.id for union in unions_of_codes(session, named).values()})
     save_people(session, world, persons, keys, progress)
     moving = [(before[row.key].person_id, row.person.unit_code) for row in checked.rows
               if row.row in elsewhere and row.key in before and row.person]  # fmt: skip

@@ -100,6 +100,7 @@ def _people_rows(
     today: date,
 ) -> Iterator[tuple[Any, ...]]:
     """One row for each person; what is on record already is not sealed again."""
+    seal_number, seal_name, seal_phone = (vault.sealer(field) for field in (ID_NUMBER, NAME, PHONE))
     for key, row in by_key.items():
         old = known.get(key)
         name_index = vault.index(NAME, row.name)
@@ -110,13 +111,13 @@ def _people_rows(
             old is None,
             old.id if old else world.new_id(),
             row.id_type.value,
-            None if old else vault.seal(ID_NUMBER, row.id_number),
+            None if old else seal_number(row.id_number),
             row.id_valid_until,
-            None if old and old.name_index == name_index else vault.seal(NAME, row.name),
+            None if old and old.name_index == name_index else seal_name(row.name),
             name_index,
             row.birth_on,
             row.sex and row.sex.value,
-            vault.seal(PHONE, row.phone) if new_phone else None,
+            seal_phone(row.phone) if new_phone else None,
             phone_index if new_phone else None,
             world.new_id(),
             unions[row.unit_code].id,
@@ -206,18 +207,19 @@ _NOT_ELSEWHERE = """not exists (
 _WRITE_PEOPLE = [
     text(statement)
     for statement in (
-        # Two files naming the same new person at once: the second insert waits for the first, then does nothing,
+        # Two files naming the same new people at once: the second insert waits for the first, then does nothing; in the
+        # order of their keys, so that neither waits for the other,
         """
         insert into person (id, id_type, id_number, id_number_index, id_valid_until, name, name_index, birth_on, sex,
                             phone, phone_index, created_at)
         select person_id, id_type, id_number, key, id_valid_until, name, name_index, birth_on, sex,
                phone, phone_index, :at
-        from staged_person where fresh
+        from staged_person where fresh order by key
         on conflict (id_type, id_number_index) do nothing
         """,
-        # and goes on with the person the first one made.
+        # and goes on with the person the first one made, who is known from here on.
         """
-        update staged_person s set person_id = p.id
+        update staged_person s set person_id = p.id, fresh = false
         from person p
         where s.fresh and p.id_type = s.id_type and p.id_number_index = s.key and p.id <> s.person_id
         """,
@@ -250,6 +252,13 @@ _WRITE_PEOPLE = [
                or (s.employment is not null and s.employment is distinct from m.employment)
                or (s.member_since is not null and s.member_since is distinct from m.member_since))
         """,
+        # Of somebody made a moment ago nobody else can know: no search for what might be in the way, which costs as much
+        # as writing the row. Were there anything after all, the exclusion constraint says so.
+        """
+        insert into membership (id, person_id, union_id, kind, "from", member_since, department, employment, created_at)
+        select membership_id, person_id, union_id, 'active', begins_on, member_since, department, employment, :at
+        from staged_person where fresh
+        """,
         # A first membership reaches back to 入会日期; after an earlier one the new one begins today.
         """
         insert into membership (id, person_id, union_id, kind, "from", member_since, department, employment, created_at)
@@ -258,7 +267,7 @@ _WRITE_PEOPLE = [
                     else s.begins_on end,
                s.member_since, s.department, s.employment, :at
         from staged_person s
-        where not exists (
+        where not s.fresh and not exists (
             select from membership m where m.person_id = s.person_id and (m."to" is null or m."to" > :today))
         on conflict do nothing
         """,

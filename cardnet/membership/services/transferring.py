@@ -22,7 +22,8 @@ from cardnet.membership.member_rules import Released, effective_day
 from cardnet.membership.models import TransferProposal
 from cardnet.membership.rules import TRANSFER_WORKING_DAYS, TransferOrigin, TransferState, UnionNode
 from cardnet.membership.services.scope import lock_people, locked_standing, must_be_officer
-from cardnet.membership.services.unions import union_of_id
+from cardnet.membership.services.transfers import ProposeTransfers, propose_transfers
+from cardnet.membership.services.unions import union_of_id, unions_held
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,12 @@ def start_transfer(session: Session, world: World, command: StartTransfer) -> St
     """Propose a transfer; the old unit has five working days.
 
     The officer must cover the new unit or the old one. Raises NotAllowed("role_missing", "out_of_scope"),
-    Conflict("not_a_member", "already_in_union", "transfer_open"), InvalidInput("not_a_unit", "effective_in_future",
+    Conflict("not_a_member", "already_in_union", "transfer_open", "union_closed"), InvalidInput("not_a_unit", "effective_in_future",
     "effective_before_membership"), NotFound("unit_unknown").
     """
     must_be_officer(command.officer)
-    target = union_of_id(session, command.to_union_id)
+    # Before the person, as whoever merges or closes a union does.
+    target = unions_held(session, [union_of_id(session, command.to_union_id).id])[command.to_union_id]
     now = locked_standing(session, command.person_id)
     old = union_of_id(session, now.membership.union_id)
     scope = command.officer.scope_path
@@ -137,6 +139,53 @@ def due_people(session: Session, at: datetime) -> dict[uuid.UUID, uuid.UUID]:
         {"at": at},
     )
     return {row.person_id: row.from_union_id for row in rows}
+
+
+_REDIRECT = text("""
+    with coming as (
+        select t.id, t.from_union_id = :to or exists (
+                   select from transfer_proposal o
+                    where o.person_id = t.person_id and o.to_union_id = :to and o.state = 'proposed') as over
+          from transfer_proposal t where t.to_union_id = :old and t.state = 'proposed' order by t.id for no key update
+    )
+    update transfer_proposal t
+       set to_union_id = case when coming.over then t.to_union_id else cast(:to as uuid) end,
+           state = case when coming.over then 'lapsed' else t.state end,
+           decided_at = case when coming.over then cast(:at as timestamptz) else t.decided_at end,
+           decided_by = case when coming.over then cast(:actor as uuid) else t.decided_by end
+      from coming where t.id = coming.id""")
+
+
+_MEMBERS_OF = text('select person_id from membership where union_id = :union and "to" is null order by person_id')
+
+
+def lock_members(session: Session, union: UnionNode) -> None:
+    """Hold every member of a union still, before anything of theirs is touched: the order of every transfer."""
+    lock_people(session, session.scalars(_MEMBERS_OF, {"union": union.id}).all())
+
+
+def transfer_everybody(
+    session: Session, world: World, old: UnionNode, to: UnionNode, actor: uuid.UUID
+) -> tuple[Released, ...]:  # fmt: skip
+    """Every member of a union is in another one from today on, the way each transfer goes; set-based.
+
+    Who was about to come to the old union comes to the new one. Raises Conflict("union_busy") when somebody stays.
+    """
+    session.execute(_REDIRECT, {"old": old.id, "to": to.id, "at": world.now(), "actor": actor})
+    members = session.scalars(_MEMBERS_OF, {"union": old.id}).all()
+    lock_people(session, members)
+    everybody = [(person_id, to.id) for person_id in members]
+    propose_transfers(session, world, ProposeTransfers(everybody, TransferOrigin.OFFICER, actor))
+    asked = session.scalars(
+        text("""select id from transfer_proposal
+                 where from_union_id = :old and to_union_id = :to and state = 'proposed' order by id"""),
+        {"old": old.id, "to": to.id},
+    ).all()
+    released = _release(session, world, asked, actor)
+    if left := len(members) - len({one.person_id for one in released}):
+        said = f"{old.name}还不能并入，还有会籍从以后的日期算起的会员 {left} 人（请到那天以后再办，或先更正入会日期）。"
+        raise Conflict("union_busy", said, {"beginning": left})
+    return released
 
 
 # ---- pieces ----

@@ -1,11 +1,33 @@
 """The blueprint of `/merchant/v1` and its calls."""
 
-from flask import Blueprint
+from flask import Blueprint, Response
+from flask.blueprints import BlueprintSetupState
 
 from cardnet.http.calls import Api, Call
+from cardnet.http.speech import Speaker, asked_language, speaks, wanted_by_header
 from cardnet.merchant_api import problems
+from cardnet.merchant_api.chinese import WORDS
+from cardnet.merchant_api.english import english, language_of
 
 blueprint = Blueprint("merchant_api", __name__, url_prefix="/merchant/v1")
+
+
+@blueprint.record_once
+def _speak_english(state: BlueprintSetupState) -> None:
+    speaks(state.app, API.prefix, Speaker(wanted_by_header, english))
+
+
+@blueprint.after_request
+def _name_the_language(answer: Response) -> Response:
+    """`Content-Language` of what has words; a replay is in the language it was first made in."""
+    if not (answer.mimetype or "").endswith("json"):
+        return answer
+    replayed = "Idempotency-Replayed" in answer.headers
+    language = language_of(answer.get_data()) if replayed else asked_language()
+    if language:
+        answer.headers["Content-Language"] = language
+    return answer
+
 
 CBOR = "application/cbor"
 
@@ -17,6 +39,7 @@ API = Api(
     scheme="terminal",
     bearer_format="cnt_…",
     catalogue=problems.CATALOGUE,
+    words=WORDS,
     blueprint=blueprint,
 )
 CALLS = API.calls

@@ -3,7 +3,6 @@
 The order of checks is fixed: authentication, shape, key, then what the use case finds.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +15,7 @@ from cardnet.credential.verify import Accepted, Rejected
 from cardnet.http import problem
 from cardnet.http.requests import JSON, bearer, read_body
 from cardnet.http.wire import Malformed, load
+from cardnet.kernel.compact import compact
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput, NotAllowed, NotSignedIn
 from cardnet.kernel.statement import Lost
@@ -172,14 +172,20 @@ def read_key() -> str:
 
 def json_answer(status: int, body: dict[str, Any], subject_id: Any = None) -> Answer:
     """An answer in JSON."""
-    return Answer(status, JSON, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), subject_id)
+    return Answer(status, JSON, compact(body), subject_id)
 
 
 def kept_problem(error: CardnetError) -> Answer:
     """An error as an answer that can be stored."""
-    members = {"detail": error.detail} if error.detail else {}
+    members: dict[str, Any] = {"detail": _linked(error.detail)} if error.detail else {}
     errors = error.errors if isinstance(error, InvalidInput) else ()
     return problem_answer(problem(error.status, error.code, error.message, retry=error.retry, errors=errors, **members))
+
+
+def _linked(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """With the address of the redemption it names."""
+    first = detail.get("redemption_id")
+    return {**detail, "href": f"{blueprint.url_prefix}/redemptions/{first}"} if first else dict(detail)
 
 
 def problem_answer(document: Response, subject_id: Any = None) -> Answer:

@@ -141,7 +141,7 @@ def _told(record: RedemptionRecord, world: World) -> Answer:
         body=schemas.CaptureRequest,
         example=examples.CAPTURE,
         tag="redeem",
-        problems=("not_found", "invalid_state", "hold_expired", "capture_exceeds_held", "already_reversed"),
+        problems=("not_found", "invalid_state", "hold_expired", "revoked", "capture_exceeds_held", "already_reversed"),
         takes_key=True,
         parameters={"id": "uuid"},
         notes="What is held and not used is free again at once.",
@@ -214,7 +214,7 @@ def refund(id: uuid.UUID) -> Response:  # noqa: A002 - the contract's own name
         problems=("not_found", "invalid_state", "day_closed"),
         takes_key=True,
         notes="Whole, on the same open business day; a hold on any day. May arrive before its original, which is then "
-        "refused for ever with already_reversed.",
+        "refused for ever with already_reversed. A sale reported by POST /advices can be named by its merchant_ref.",
     )
 )
 def reverse() -> Response:
@@ -232,6 +232,9 @@ def _reverse(session: Session, world: World, venue: Venue, body: dict[str, Any])
         return json_answer(200, told)
 
     def act() -> Answer:
+        if offline := body["advice_merchant_ref"]:
+            undone = benefits.undo_advice(session, world, benefits.UndoAdvice(venue, offline, body["reason"]))
+            return said(undone.outcome, undone.redemption_id)
         redemption_id = body["redemption_id"]
         if original := body["original_idempotency_key"]:
             known = services.bury(session, world, venue, original, _too_late())
@@ -344,7 +347,7 @@ def _show(find: Callable[[Session, Venue], RedemptionRecord]) -> Response:
     world = current_world()
     with transaction() as session:
         record = find(session, caller(session, world))
-    return respond(json_answer(200, answers.redemption(record, world.now())))
+    return respond(json_answer(200, answers.found(record, world.now())))
 
 
 def _judge(
@@ -352,8 +355,8 @@ def _judge(
 ) -> tuple[services.Shown | Rejected, Accepted | Rejected]:
     """The code as a value: whether it was shown in time is decided now, whether it counts only under the key."""
     at = world.now()
-    shown = services.shown_in(session, venue, at, body["code"], body["quote_token"], body["challenge"])
-    return shown, services.judge(session, venue, shown, at)
+    shown = services.shown_in(session, venue, at, body)
+    return shown, services.judge(session, venue, shown, at, body["purchase"]["amount_fen"])
 
 
 def purchase_of(sent: dict[str, Any]) -> Purchase:

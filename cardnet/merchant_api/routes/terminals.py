@@ -1,26 +1,39 @@
 """Who a terminal is, how it becomes one, and the description of this API."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
-from flask import Response, current_app
+from flask import Response, request
 from sqlalchemy.orm import Session
 
+from cardnet.benefits.services import bought_at, last_terminal_seq
+from cardnet.finance.rules import cycle_end
 from cardnet.http import openapi, problem
 from cardnet.http.requests import read_body
+from cardnet.http.speech import asked_language
 from cardnet.http.wire import load, moment
+from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.world import World
 from cardnet.merchant_api import examples, rules, schemas
 from cardnet.merchant_api.routes.blueprint import API, Call, serves
-from cardnet.merchant_api.routes.edge import admit_stranger, answer_once, caller, json_answer, respond
+from cardnet.merchant_api.routes.edge import admit_stranger, answer_once, caller, json_answer, read_key, respond
 from cardnet.merchant_api.rules import MOST_FEN, Answer
 from cardnet.merchants.rules import Venue
-from cardnet.merchants.services import AddKey, Enrol, EnrolmentRefused, add_key, enrol, keys_of
+from cardnet.merchants.services import (
+    AddKey,
+    Enrol,
+    EnrolmentRefused,
+    KeyView,
+    add_key,
+    ending_key,
+    enrol,
+    merchant_of_id,
+)
 from cardnet.wiring import current_world
 
 _ENROL, _NEW_KEY = schemas.EnrolRequest(), schemas.NewKeyRequest()
-_DOCUMENT = "cardnet.merchant_api.document"
 
 
 @serves(
@@ -34,7 +47,9 @@ _DOCUMENT = "cardnet.merchant_api.document"
         tag="terminals",
         problems=("pairing_code_invalid", "too_many_tokens", "too_many_keys", "key_taken"),
         open_to_all=True,
-        notes="The code works once, within 15 minutes and 5 tries: it needs no Idempotency-Key. The token is shown once.",
+        notes="The code works once, within 15 minutes and 5 tries. The token is shown once. With an Idempotency-Key, which need "
+        "not be sent, a device whose answer was lost may ask again with the same code and key: it gets a new token, and "
+        "the lost one ends.",
     )
 )
 def enrol_terminal() -> Response:
@@ -43,7 +58,7 @@ def enrol_terminal() -> Response:
     admit_stranger(world)
     body = load(_ENROL, read_body())
     with transaction() as session:
-        outcome = enrol(session, world, Enrol(**body))
+        outcome = enrol(session, world, Enrol(**body, once=_once()))
     if isinstance(outcome, EnrolmentRefused):
         return problem(401, outcome.code, outcome.message)
     return respond(
@@ -52,11 +67,17 @@ def enrol_terminal() -> Response:
             {
                 "token": outcome.token,
                 "key_id": outcome.key_id,
+                "replaces": _ending(outcome.replaces),
                 **_names(outcome.venue),
                 "server_time": moment(world.now()),
             },
         )
     )
+
+
+def _once() -> str | None:
+    """The Idempotency-Key, which nobody has to send: a code works once anyway."""
+    return read_key() if "Idempotency-Key" in request.headers else None
 
 
 @serves(
@@ -79,9 +100,8 @@ def new_key() -> Response:
     def work(session: Session, world: World, venue: Venue, body: dict[str, Any]) -> Callable[[], Answer]:
         def act() -> Answer:
             made = add_key(session, world, AddKey(venue.terminal_id, body["public_key"]))
-            old = [one for one in keys_of(session, venue.terminal_id) if one.ends_at and one.ends_at > world.now()]
-            ends = {"key_id": old[0].key_id, "ends_at": moment(old[0].ends_at)} if old and old[0].ends_at else None
-            said = {"key_id": made.key_id, "algorithm": made.algorithm.value, "replaces": ends}
+            old = _ending(ending_key(session, world, venue.terminal_id))
+            said = {"key_id": made.key_id, "algorithm": made.algorithm.value, "replaces": old}
             return json_answer(201, said | {"server_time": moment(world.now())})
 
         return act
@@ -95,16 +115,35 @@ def me() -> Response:
     world = current_world()
     with transaction() as session:
         venue = caller(session, world)
+        last_seq = last_terminal_seq(session, venue.terminal_id)
+        services = bought_at(session, world, venue)
+        cycle = merchant_of_id(session, venue.merchant_id).settlement_cycle.value
+    at = world.now()
     limits = {"amount_fen_max": MOST_FEN, "hold_seconds_max": schemas.HOLD_SECONDS[1], "lines_max": schemas.MOST_LINES}
-    return respond(json_answer(200, {**_names(venue), "limits": limits, "server_time": moment(world.now())}))
+    said = {
+        **_names(venue),
+        "limits": limits,
+        "services": [{"code": one.code, "programs": list(one.programs)} for one in services],
+        "last_terminal_seq": last_seq,
+        "next_settlement": {"cycle": cycle, "ends_on": cycle_end(cycle, day_of(at)).isoformat()},
+        "server_time": moment(at),
+    }
+    return respond(json_answer(200, said))
 
 
 @serves(Call("GET", "/openapi.json", "This document", {200: "application/json"}, open_to_all=True, tag="terminals"))
 def describe() -> Response:
     """GET /openapi.json."""
-    if _DOCUMENT not in current_app.extensions:
-        current_app.extensions[_DOCUMENT] = json_answer(200, openapi.document(API))
-    return respond(current_app.extensions[_DOCUMENT])
+    return respond(_document(asked_language()))
+
+
+@lru_cache
+def _document(language: str) -> Answer:
+    return json_answer(200, openapi.document(API, language))
+
+
+def _ending(key: KeyView | None) -> dict[str, str] | None:
+    return {"key_id": key.key_id, "ends_at": moment(key.ends_at)} if key and key.ends_at else None
 
 
 def _names(venue: Venue) -> dict[str, dict[str, str]]:

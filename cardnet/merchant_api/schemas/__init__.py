@@ -24,6 +24,7 @@ from cardnet.merchant_api.schemas.lists import (
     RedemptionList,
     RedemptionRow,
 )
+from cardnet.merchant_api.schemas.offline import Roots, StatusQuery
 from cardnet.merchant_api.schemas.purchases import (
     HOLD_SECONDS,
     MOST_LINES,
@@ -114,6 +115,8 @@ __all__ = [
     "ReturnedLine",
     "Reversal",
     "ReverseRequest",
+    "Roots",
+    "StatusQuery",
     "TillDecision",
     "When",
 ]

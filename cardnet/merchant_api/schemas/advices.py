@@ -5,10 +5,10 @@ import binascii
 from datetime import datetime
 from typing import Any
 
-from marshmallow import ValidationError, fields, post_load, validate
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from cardnet.http.wire import Digits, Open, Part, Several, Strict, Text, Whole, Word
-from cardnet.merchant_api.schemas.purchases import Fen, Last4, PurchaseRequest
+from cardnet.merchant_api.schemas.purchases import Fen, Last4, Nonce, PurchaseRequest, one_question
 from cardnet.merchant_api.schemas.redemptions import Redemption, RefusalReason
 
 MOST_RECORDS = 10
@@ -64,7 +64,10 @@ class AdviceRecord(Strict):
 
     `signature` is the terminal's over the record (see the guide), asked of terminals that have a key; `prev_hash` the
     SHA-256 of the record before. `list_issued_at` is the `iat` of the till's status list, `synced_at` when the till was
-    last online, `clock_offset_seconds` how far its clock was from ours then.
+    last online, `clock_offset_seconds` how far its device's clock was ahead of ours then: `occurred_at` is without it, and `sent_at`
+    must show the same to 120 seconds, or the record is held for the union to look at. With `bound_nonce` the code was made for
+    this very purchase (see the guide), so it may be above the floor. Whatever is left away never counts for the sender (see the
+    guide): send all of it.
     """
 
     terminal_seq = Whole(1, _LATEST_SEQ, required=True)
@@ -72,6 +75,7 @@ class AdviceRecord(Strict):
     merchant_ref = Text(64, required=True)
     code = Text(4_096, free=True, required=True)
     challenge = Digits(4, shortest=4, load_default=None)
+    bound_nonce = Nonce(load_default=None)
     id_last4 = Last4(load_default=None)
     purchase = Part(PurchaseRequest, required=True)
     decision = Part(TillDecision, load_default=None)
@@ -82,13 +86,17 @@ class AdviceRecord(Strict):
     key_id = Text(64, load_default=None)
     signature = Octets(64, load_default=None)
 
+    @validates_schema
+    def _one_question(self, record: dict[str, Any], **_more: Any) -> None:
+        one_question(record)
+
     @post_load(pass_original=True)
     def _with_what_was_sent(self, record: dict[str, Any], sent: dict[str, Any], **_more: Any) -> dict[str, Any]:
         return record | {"sent": sent}
 
 
 class AdvicesRequest(Strict):
-    """Body of POST /advices. `sent_at` is the terminal's own clock when it sends: how we learn how far it is off."""
+    """Body of POST /advices. `sent_at` is the device's own clock when it sends: how we learn how far it is off."""
 
     records = Several(
         Part(AdviceRecord),
@@ -98,11 +106,19 @@ class AdvicesRequest(Strict):
     sent_at = When(load_default=None)
 
 
+class FirstResult(Open):
+    """What became of the same record when it came before."""
+
+    outcome = fields.String(required=True)
+    code = fields.String(required=True, allow_none=True)
+    message = fields.String(required=True, allow_none=True)
+
+
 class AdviceResult(Open):
     """What became of one record; `code` says why it was not simply captured.
 
     `late_for` is the day it belongs to when it is booked on a later one. `first_redemption_id` is what a duplicate
-    repeats.
+    repeats; `first` says what became of it when it is the very same record, so that a lost answer is not lost for good.
     """
 
     terminal_seq = fields.Integer(required=True)
@@ -113,6 +129,7 @@ class AdviceResult(Open):
     late_for = fields.Date(required=True, allow_none=True)
     redemption = fields.Nested(Redemption, required=True, allow_none=True)
     first_redemption_id = fields.UUID()
+    first = fields.Nested(FirstResult)
     reasons = fields.List(fields.Nested(RefusalReason))
 
 

@@ -8,7 +8,11 @@ from cardnet.merchant_api.schemas.redemptions import RefusalReason
 
 
 class RedemptionRow(Open):
-    """One line of the day's list."""
+    """One line of the day's list. `union_fen` is what of discount and subsidy the union bears; the rest is the merchant's.
+
+    Amounts are those of the sale; `refunded_fen` is what of discount and subsidy was given back since, the union's part
+    of it in `refunded_union_fen`.
+    """
 
     id = fields.UUID(required=True)
     outcome = fields.String(required=True)
@@ -20,6 +24,9 @@ class RedemptionRow(Open):
     discount_fen = fields.Integer(required=True)
     subsidy_fen = fields.Integer(required=True)
     payable_fen = fields.Integer(required=True)
+    union_fen = fields.Integer(required=True)
+    refunded_fen = fields.Integer(required=True)
+    refunded_union_fen = fields.Integer(required=True)
     reasons = fields.List(fields.Nested(RefusalReason))
 
 

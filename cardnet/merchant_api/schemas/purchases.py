@@ -12,6 +12,7 @@ HOLD_SECONDS = (60, 86_400)
 MOST_LINES = 500
 
 _LAST4 = re.compile(r"[0-9A-Za-z]{4}")
+_NONCE = re.compile(r"([0-9a-f]{2}){4,32}")
 
 
 def Fen(**more: Any) -> Whole:  # noqa: N802 - it stands where a field class would
@@ -31,6 +32,26 @@ class Last4(Text):
         if not _LAST4.fullmatch(last4):
             raise ValidationError("应为证件号码的最后四位。")
         return last4
+
+
+class Nonce(Text):
+    """What a till put into the square that asks for one purchase: 4–32 bytes in lower-case hex."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(64, shortest=8, **more)
+        self.metadata = {"pattern": f"^{_NONCE.pattern}$", **self.metadata}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> str:
+        nonce = super()._deserialize(value, attr, data, **more)
+        if not _NONCE.fullmatch(nonce):
+            raise ValidationError("应为 4–32 字节的小写十六进制。")
+        return nonce
+
+
+def one_question(body: dict[str, Any]) -> None:
+    """A till asks for digits or for a purchase. Raises ValidationError when it says both."""
+    if body["challenge"] is not None and body["bound_nonce"] is not None:
+        raise ValidationError("challenge 与 bound_nonce 请只填一个。", "bound_nonce")
 
 
 class Choice(Text):
@@ -84,7 +105,8 @@ class PurchaseRequest(Strict):
 class QuoteRequest(Strict):
     """Body of POST /quotes. `challenge` is the four digits this till showed and the member typed.
 
-    `quote_token` of an earlier quote may stand for `code`: a member's code lives fifteen seconds, the token 120.
+    `bound_nonce` is what the till put into the square of a bound purchase: the code answers for this merchant, this till
+    and this amount only. `quote_token` of an earlier quote may stand for `code`: a member's code lives fifteen seconds, the token 120.
     `id_last4` is how the member's document number ends. A printed card needs it: without it the answer is the reason
     `confirm_required`, and after five wrong ones in a day (`detail.tries_left` is 0) only the phone or the union helps.
     A wrong one is counted in a quote too. A phone's code does not look at it.
@@ -93,6 +115,7 @@ class QuoteRequest(Strict):
     code = Text(4_096, free=True, load_default=None)
     quote_token = Text(8_192, load_default=None)
     challenge = Digits(4, shortest=4, load_default=None)
+    bound_nonce = Nonce(load_default=None)
     id_last4 = Last4(
         load_default=None, metadata={"description": "Last four of the member's document number; for printed cards."}
     )
@@ -103,6 +126,10 @@ class QuoteRequest(Strict):
         if (body["code"] is None) == (body["quote_token"] is None):
             given = body["code"] is not None
             raise ValidationError("code 与 quote_token 请只填一个。" if given else REQUIRED, "code")
+
+    @validates_schema
+    def _one_question(self, body: dict[str, Any], **_more: Any) -> None:
+        one_question(body)
 
 
 class RedeemRequest(QuoteRequest):
@@ -157,16 +184,22 @@ class RefundRequest(Strict):
 
 
 class ReverseRequest(Strict):
-    """Body of POST /reversals: exactly one of the two names the original."""
+    """Body of POST /reversals: exactly one of the three names the original.
+
+    `advice_merchant_ref` is the `merchant_ref` of a sale made offline and reported by POST /advices: a record that is
+    held for review has no redemption yet.
+    """
 
     original_idempotency_key = Text(64, shortest=16, load_default=None)
     redemption_id = Id(load_default=None)
+    advice_merchant_ref = Text(64, load_default=None)
     reason = Text(64, load_default="unspecified")
 
     @validates_schema
     def _one_original(self, body: dict[str, Any], **_more: Any) -> None:
-        key, redemption_id = body["original_idempotency_key"], body["redemption_id"]
-        if (key is None) == (redemption_id is None):
-            raise ValidationError("original_idempotency_key 与 redemption_id 请只填一个。", "original_idempotency_key")
+        key, names = body["original_idempotency_key"], ("redemption_id", "advice_merchant_ref")
+        if sum(one is not None for one in (key, *(body[name] for name in names))) != 1:
+            message = "original_idempotency_key、redemption_id、advice_merchant_ref 请只填一个。"
+            raise ValidationError(message, "original_idempotency_key")
         if key is not None and not is_key(key):
             raise ValidationError("应为 16–64 位字母、数字、_ 或 -。", "original_idempotency_key")

@@ -71,7 +71,11 @@ class RefusalReason(Open):
 
 
 class Redemption(_Outcome):
-    """One redemption. `payable_fen` is what the cashier charges."""
+    """One redemption. `payable_fen` is what the cashier charges.
+
+    Looked up later, its amounts are still those of the sale; `refunded_fen` is what of discount and subsidy was given
+    back since, the union's part of it in `refunded_union_fen`.
+    """
 
     id = fields.UUID(required=True)
     outcome = fields.String(required=True)
@@ -80,6 +84,8 @@ class Redemption(_Outcome):
     payer = fields.String()
     member_payable_fen = fields.Integer()
     unit_payable_fen = fields.Integer()
+    refunded_fen = fields.Integer()
+    refunded_union_fen = fields.Integer()
     reasons = fields.List(fields.Nested(RefusalReason))
 
 
@@ -100,7 +106,10 @@ class Capture(Redemption):
 
 
 class Reversal(Open):
-    """`reversed`, `tombstoned` (the original had not come and will be refused) or `nothing_to_reverse`."""
+    """`reversed`, `tombstoned` (the original had not come and will be refused) or `nothing_to_reverse`.
+
+    `withdrawn`: an offline record was held for review, and nobody can accept it any more.
+    """
 
     outcome = fields.String(required=True)
     redemption_id = fields.UUID(required=True, allow_none=True)

@@ -69,21 +69,45 @@ class Limits(Open):
     lines_max = fields.Integer(required=True)
 
 
+class NextSettlement(Open):
+    """When the merchant is settled with next: the last day of its cycle (`daily`, `weekly`, `monthly`)."""
+
+    cycle = fields.String(required=True)
+    ends_on = fields.String(required=True)
+
+
+class Service(Open):
+    """Something that may be bought here for which programs give something: a `service_code`, or null for ordinary goods."""
+
+    code = fields.String(required=True, allow_none=True)
+    programs = fields.List(fields.String(), required=True)
+
+
 class Me(Open):
-    """Who this token is."""
+    """Who this token is. `last_terminal_seq` is the highest number of its offline records we have; count on from it.
+
+    `services` is what the cashier must tell apart: where it has one entry there is nothing to choose that gives anything.
+    """
 
     merchant = fields.Nested(Named, required=True)
     store = fields.Nested(Named, required=True)
     terminal = fields.Nested(Named, required=True)
     limits = fields.Nested(Limits, required=True)
+    services = fields.List(fields.Nested(Service), required=True)
+    last_terminal_seq = fields.Integer(required=True)
+    next_settlement = fields.Nested(NextSettlement, required=True)
     server_time = fields.String(required=True)
 
 
 class EnrolledTerminal(Open):
-    """A paired terminal; the token is shown this once. `key_id` is the `keyid` of its signatures."""
+    """A paired terminal; the token is shown this once. `key_id` is the `keyid` of its signatures.
+
+    `replaces` is the key of the device that was this terminal before: it counts until `ends_at`.
+    """
 
     token = fields.String(required=True)
     key_id = fields.String(required=True, allow_none=True)
+    replaces = fields.Nested(EndingKey, required=True, allow_none=True)
     merchant = fields.Nested(Named, required=True)
     store = fields.Nested(Named, required=True)
     terminal = fields.Nested(Named, required=True)

@@ -20,7 +20,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from cardnet.kernel.statement import Row, Statement, lost, or_lost, settled, without_begin
+from cardnet.kernel.statement import Question, Row, Statement, lost, or_lost, settled, without_begin
 from cardnet.kernel.world import World
 from cardnet.merchant_api.models import IdempotencyKey
 from cardnet.merchant_api.rules import KEY_LIFE, LONGEST_WAIT_MS, REVERSE, Answer, InProgress, KeyReused
@@ -76,7 +76,7 @@ select """  # noqa: S608 - our own text
     + or_lost("exists (select from kept)")
 )
 
-_KEPT = Statement("""
+_KEPT = Question("""
 select fingerprint, status, media_type, body, subject_id from idempotency_key
  where merchant_id = %(merchant_id)s and key = %(key)s""")
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from cardnet.kernel.audit import Act, record
@@ -242,10 +242,20 @@ def note_outcome(session: Session, world: World, message: Message, status: int |
         disable_endpoint(session, world, message.endpoint_id, "对方回答 410：不再接收。")
 
 
-def replay_delivery(session: Session, world: World, delivery_id: uuid.UUID, actor_id: uuid.UUID | None = None) -> None:
-    """Send a message once more, now, with its whole schedule. Raises NotFound, Conflict("endpoint_disabled")."""
+def replay_delivery(
+    session: Session,
+    world: World,
+    delivery_id: uuid.UUID,
+    actor_id: uuid.UUID | None = None,
+    *,
+    endpoint_id: uuid.UUID | None = None,
+) -> None:
+    """Send a message once more, now, with its whole schedule; one of this endpoint when named.
+
+    Raises NotFound("delivery_unknown"), Conflict("endpoint_disabled").
+    """
     delivery = session.get(WebhookDelivery, delivery_id, populate_existing=True)
-    if delivery is None:
+    if delivery is None or endpoint_id not in (None, delivery.endpoint_id):
         raise NotFound("delivery_unknown", "没有这条推送记录，请核对。")
     endpoint = _endpoint(session, delivery.endpoint_id)
     if endpoint.state != "active":
@@ -259,12 +269,14 @@ def replay_delivery(session: Session, world: World, delivery_id: uuid.UUID, acto
 def forget_deliveries(session: Session, world: World, limit: int = 10_000) -> int:
     """Delete up to `limit` messages whose life is over (`HEARD_LIFE`, `UNHEARD_LIFE`); how many there were."""
     ended = func.coalesce(WebhookDelivery.last_try_at, WebhookDelivery.created_at)
+    heard, unheard = world.now() - HEARD_LIFE, world.now() - UNHEARD_LIFE
     old = (
         select(WebhookDelivery.id)
         .where(
             or_(
-                and_(WebhookDelivery.state == "delivered", WebhookDelivery.delivered_at < world.now() - HEARD_LIFE),
-                and_(WebhookDelivery.state.in_(("failed", "dropped")), ended < world.now() - UNHEARD_LIFE),
+                # As the indexes are written. Nothing has ended before it was made.
+                and_(text("state = 'delivered'"), WebhookDelivery.delivered_at < heard),
+                and_(text("state in ('failed', 'dropped')"), WebhookDelivery.created_at < unheard, ended < unheard),
             )
         )
         .limit(limit)

@@ -3,7 +3,7 @@
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -29,11 +29,13 @@ from cardnet.merchants.rules import (
 __all__ = [
     "Venue",
     "caller_of_token",
+    "forget_merchant",
     "forget_terminal",
     "forget_token",
     "signing_terminal",
     "venue_of_terminal",
     "venue_of_token",
+    "venues_of_terminals",
 ]
 
 _MOST_REMEMBERED = 20_000
@@ -50,7 +52,13 @@ _VENUE = (
     Terminal.code,
     Terminal.name,
 )
-_STANDING = (Merchant.state, Terminal.state, Merchant.requires_signature, TerminalLockout.locked_until)
+_STANDING = (
+    Merchant.state,
+    Terminal.state,
+    Merchant.requires_signature,
+    TerminalLockout.locked_until,
+    Store.closed_on,
+)
 
 
 def _joined(wanted: Any, terminal_id: Any) -> Any:
@@ -102,15 +110,15 @@ class _Memory:
         with self.lock:
             self.seen.pop(key, None)
 
-    def drop_terminal(self, terminal_id: uuid.UUID) -> None:
+    def drop_where(self, whose: Callable[[Venue], bool]) -> None:
         with self.lock:
-            for key in [key for key, (_, known) in self.seen.items() if _terminal_of(known) == terminal_id]:
+            for key in [key for key, (_, known) in self.seen.items() if whose(_venue_of(known))]:
                 del self.seen[key]
 
 
-def _terminal_of(known: Caller | SigningTerminal) -> uuid.UUID:
+def _venue_of(known: Caller | SigningTerminal) -> Venue:
     caller = known.caller if isinstance(known, SigningTerminal) else known
-    return caller.venue.terminal_id
+    return caller.venue
 
 
 _memories: WeakKeyDictionary[Any, _Memory] = WeakKeyDictionary()
@@ -120,7 +128,8 @@ _memories: WeakKeyDictionary[Any, _Memory] = WeakKeyDictionary()
 def venue_of_token(session: Session, world: World, token: str) -> Venue:
     """The venue a terminal token stands for: one statement, or none when it was seen in the last 30 s.
 
-    Raises NotSignedIn("token_invalid"), NotAllowed("merchant_suspended" or "terminal_suspended"), TooManyRequests.
+    Raises NotSignedIn("token_invalid"), NotAllowed("merchant_suspended", "terminal_suspended" or "store_closed") and
+    TooManyRequests.
     """
     return caller_of_token(session, world, token).venue
 
@@ -157,11 +166,16 @@ def signing_terminal(session: Session, world: World, key_id: str) -> SigningTerm
 
 def venue_of_terminal(session: Session, terminal_id: uuid.UUID) -> Venue:
     """The venue of a terminal that exists."""
+    return venues_of_terminals(session, [terminal_id])[terminal_id]
+
+
+def venues_of_terminals(session: Session, terminals: Iterable[uuid.UUID]) -> dict[uuid.UUID, Venue]:
+    """The venues of terminals that exist, asked for once."""
     joined = (
         select(*_VENUE).join(Store, Store.id == Terminal.store_id).join(Merchant, Merchant.id == Terminal.merchant_id)
     )
-    row: Sequence[Any] = session.execute(joined.where(Terminal.id == terminal_id)).one()
-    return Venue(*row)
+    rows: Sequence[Any] = session.execute(joined.where(Terminal.id.in_(set(terminals)))).all()
+    return {venue.terminal_id: venue for venue in (Venue(*row) for row in rows)}
 
 
 def forget_token(session: Session, *hashes: bytes) -> None:
@@ -173,7 +187,12 @@ def forget_token(session: Session, *hashes: bytes) -> None:
 
 def forget_terminal(session: Session, terminal_id: uuid.UUID) -> None:
     """Look everything of this terminal up anew the next time, in this process."""
-    _memory(session).drop_terminal(terminal_id)
+    _memory(session).drop_where(lambda venue: venue.terminal_id == terminal_id)
+
+
+def forget_merchant(session: Session, merchant_id: uuid.UUID) -> None:
+    """Look everything of this merchant's terminals up anew the next time, in this process."""
+    _memory(session).drop_where(lambda venue: venue.merchant_id == merchant_id)
 
 
 def _caller(session: Session, at: datetime, key: bytes) -> Caller | None:
@@ -191,9 +210,9 @@ def _caller(session: Session, at: datetime, key: bytes) -> Caller | None:
 
 
 def _read(row: Sequence[Any], expires_at: datetime | None, scopes: frozenset[str] | None) -> Caller:
-    *venue, merchant_state, terminal_state, requires_signature, locked_until = row
+    *venue, merchant_state, terminal_state, requires_signature, locked_until, closed_on = row
     states = MerchantState(merchant_state), TerminalState(terminal_state)
-    return Caller(Venue(*venue), *states, requires_signature, locked_until, expires_at, scopes)
+    return Caller(Venue(*venue), *states, requires_signature, locked_until, expires_at, scopes, closed_on)
 
 
 def _memory(session: Session) -> _Memory:

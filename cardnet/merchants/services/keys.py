@@ -111,6 +111,12 @@ def keys_of(session: Session, terminal_id: uuid.UUID) -> list[KeyView]:
     return [_view(row) for row in rows]
 
 
+def ending_key(session: Session, world: World, terminal_id: uuid.UUID) -> KeyView | None:
+    """The key that was replaced and counts until its `ends_at`; None where no other device has been this terminal."""
+    at = world.now()
+    return next((key for key in keys_of(session, terminal_id) if key.ends_at and key.ends_at > at), None)
+
+
 def _by_key_id(session: Session, key_id: str) -> KeyView | None:
     row = session.execute(_VIEW.where(TerminalKey.key_id == key_id)).one_or_none()
     return _view(row) if row else None

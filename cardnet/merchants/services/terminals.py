@@ -16,6 +16,7 @@ from cardnet.merchants.models import Store, Terminal, TerminalToken
 from cardnet.merchants.rules import ACTIVE_TOKENS_PER_TERMINAL, Scope, TerminalState
 from cardnet.merchants.services.callers import forget_terminal, forget_token
 from cardnet.merchants.services.keys import AddKey, add_key
+from cardnet.merchants.services.unique import add_unique
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,16 @@ class MakeTerminal:
     code: str
     name: str = ""
     public_key: str | None = None
+    actor_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True)
+class AddTerminal:
+    """A merchant's manager sets up a device that will pair itself: no token yet."""
+
+    store_id: uuid.UUID
+    code: str
+    name: str = ""
     actor_id: uuid.UUID | None = None
 
 
@@ -78,23 +89,41 @@ class RevokeToken:
 
 @dataclass(frozen=True)
 class SetTerminalState:
-    """A terminal is suspended, resumed or retired."""
+    """A terminal is suspended, resumed or retired, by the union or by its merchant's manager."""
 
     terminal_id: uuid.UUID
     state: TerminalState
     reason: str
     actor_id: uuid.UUID | None = None
+    by_merchant: bool = False
 
 
 def make_terminal(session: Session, world: World, command: MakeTerminal) -> NewTerminal:
     """Add a terminal with one token. Raises NotFound("store_unknown") and Conflict("terminal_code_taken")."""
+    terminal_id = add_terminal(
+        session, world, AddTerminal(command.store_id, command.code, command.name, command.actor_id)
+    )
+    if command.public_key:
+        add_key(session, world, AddKey(terminal_id, command.public_key, command.actor_id))
+    token = issue_token(session, world, IssueToken(terminal_id, actor_id=command.actor_id))
+    return NewTerminal(terminal_id, token.token)
+
+
+def add_terminal(session: Session, world: World, command: AddTerminal) -> uuid.UUID:
+    """Add a terminal nothing calls as yet.
+
+    Raises NotFound("store_unknown"), Conflict("terminal_code_taken", "store_closed").
+    """
     code = rules.checked_code(command.code, "终端编号")
     store = session.get(Store, command.store_id)
     if store is None:
         raise NotFound("store_unknown", "没有这家门店，请核对。")
+    if store.closed_on is not None:
+        raise Conflict("store_closed", "这家门店已停业，不能再加终端。")
     known = select(Terminal.id).where(Terminal.merchant_id == store.merchant_id, Terminal.code == code)
+    taken = Conflict("terminal_code_taken", f"终端编号“{code}”在本商户已被使用，请换一个。")
     if session.scalar(known):
-        raise Conflict("terminal_code_taken", f"终端编号“{code}”在本商户已被使用，请换一个。")
+        raise taken
     terminal = Terminal(
         id=world.new_id(),
         merchant_id=store.merchant_id,
@@ -104,13 +133,9 @@ def make_terminal(session: Session, world: World, command: MakeTerminal) -> NewT
         state=TerminalState.ACTIVE,
         created_at=world.now(),
     )
-    session.add(terminal)
-    session.flush()
+    add_unique(session, terminal, taken)
     record(session, world, Act("terminal.make", "terminal", str(terminal.id), command.actor_id, after={"code": code}))
-    if command.public_key:
-        add_key(session, world, AddKey(terminal.id, command.public_key, command.actor_id))
-    token = issue_token(session, world, IssueToken(terminal.id, actor_id=command.actor_id))
-    return NewTerminal(terminal.id, token.token)
+    return terminal.id
 
 
 def issue_token(session: Session, world: World, command: IssueToken) -> NewToken:
@@ -153,14 +178,22 @@ def revoke_token(session: Session, world: World, command: RevokeToken) -> None:
 
 
 def set_terminal_state(session: Session, world: World, command: SetTerminalState) -> None:
-    """Suspend, resume or retire. Raises NotFound, and Conflict("terminal_state") once retired."""
+    """Suspend, resume or retire.
+
+    Raises NotFound, Conflict("terminal_state") once retired, and Conflict("stopped_by_union") when a manager resumes
+    what the union has suspended.
+    """
     terminal = session.get(Terminal, command.terminal_id, populate_existing=True, with_for_update=True)
     if terminal is None:
         raise NotFound("terminal_unknown", "没有这台终端，请核对。")
     before = terminal.state
     if before == TerminalState.RETIRED:
         raise Conflict("terminal_state", "这台终端已报废，不能再启用；请新建终端。")
+    if command.by_merchant and terminal.stopped_by_union and command.state is TerminalState.ACTIVE:
+        raise Conflict("stopped_by_union", "这台终端是工会停用的，请联系区总工会援助服务中心恢复。")
     terminal.state = command.state
+    stopped = not command.by_merchant or terminal.stopped_by_union
+    terminal.stopped_by_union = command.state is TerminalState.SUSPENDED and stopped
     session.flush()
     forget_terminal(session, terminal.id)
     after = {"state": command.state, "reason": command.reason}

@@ -14,9 +14,10 @@ from cardnet.kernel.calendar import end_of, start_of
 from cardnet.membership import services as membership
 from cardnet.membership.rules import UnionNode
 from cardnet.web.api.edge import Asked, File, serves
+from cardnet.web.api.rosters import XLSX
 from cardnet.web.api.schemas import office as wire
 from cardnet.web.api.schemas.common import Empty, NoBody
-from cardnet.web.console.audit_trail import MOST_EXPORTED, csv_of
+from cardnet.web.console.audit_trail import MOST_EXPORTED, WRITERS
 
 _ID = {"id": "uuid"}
 _ADMIN = (Role.ADMIN,)
@@ -92,7 +93,7 @@ def _switches(act: str, verb: Callable[..., None], summary: str) -> Callable[[As
 
 
 close_account = _switches("close", access.close_account, "Its sessions and tokens end at once")
-open_account = _switches("open", access.open_account, "It works again, with the old password")
+open_account = _switches("open", membership.open_account, "It works again, with the old password")
 unlock_account = _switches("unlock", access.unlock_account, "It may try its password again")
 
 
@@ -133,13 +134,22 @@ def trail(asked: Asked) -> dict[str, Any]:
              {200: "text/csv"}, query=wire.TrailFilter, roles=_READERS, tag="audit"))  # fmt: skip
 def export_trail(asked: Asked) -> File:
     """GET /audit.csv."""
+    return _exported(asked, "csv")
+
+
+@serves(Call("GET", "/audit.xlsx", "The same as a workbook", {200: XLSX}, query=wire.TrailFilter, roles=_READERS,
+             tag="audit"))  # fmt: skip
+def export_trail_workbook(asked: Asked) -> File:
+    """GET /audit.xlsx."""
+    return _exported(asked, "xlsx")
+
+
+def _exported(asked: Asked, kind: str) -> File:
     filters = {name: str(value) for name, value in asked.query.items() if value}
-    content, media_type = csv_of(access.whole_trail(asked.session, _wanted(asked), MOST_EXPORTED))
-    act = audit.Act(
-        "audit.export", "audit", "csv", asked.officer.account_id, address=request.remote_addr, after=filters
-    )
+    content, media_type = WRITERS[kind](access.whole_trail(asked.session, _wanted(asked), MOST_EXPORTED))
+    act = audit.Act("audit.export", "audit", kind, asked.officer.account_id, address=request.remote_addr, after=filters)
     audit.record(asked.session, asked.world, act)
-    return File(content.getvalue(), media_type, "audit.csv")
+    return File(content.getvalue(), media_type, f"audit.{kind}")
 
 
 def _wanted(asked: Asked) -> access.TrailQuery:

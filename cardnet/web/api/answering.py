@@ -42,9 +42,13 @@ def read_key() -> str | None:
     return key
 
 
-def fingerprint(call: Call, parameters: Mapping[str, Any], body: Mapping[str, Any]) -> bytes:
+def fingerprint(
+    call: Call, parameters: Mapping[str, Any], body: Mapping[str, Any], query: Mapping[str, Any], file: bytes
+) -> bytes:
     """The same request, as its schema read it, has the same 32 bytes."""
-    what = [call.method, call.path, dict(parameters), dict(body)]
+    what: list[Any] = [call.method, call.path, dict(parameters), dict(body)]
+    if call.takes_file:
+        what += [dict(query), hashlib.sha256(file).hexdigest()]
     return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).digest()
 
 

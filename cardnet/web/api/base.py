@@ -4,7 +4,6 @@ from typing import Any
 
 from cardnet.http.calls import Call
 from cardnet.issuance import services as issuance
-from cardnet.issuance.services import desk
 from cardnet.membership import services as membership
 from cardnet.membership.rules import UnionNode
 from cardnet.web.api.edge import Asked, serves
@@ -12,6 +11,7 @@ from cardnet.web.api.schemas import review as wire
 from cardnet.web.api.schemas.common import Union
 from cardnet.web.auth import OFFICERS
 from cardnet.web.console.units import unit_typed
+from cardnet.web.task_lines import everything_waiting, href_of
 
 
 @serves(Call("GET", "/me", "Whose token this is, and what it may do", {200: wire.Me}, tag="me"))
@@ -49,4 +49,5 @@ def union(asked: Asked, code: str) -> UnionNode | None:
 @serves(Call("GET", "/tasks", "What waits for you", {200: wire.Tasks}, roles=OFFICERS, tag="me"))
 def tasks(asked: Asked) -> dict[str, Any]:
     """GET /tasks."""
-    return {"items": desk.tasks_of(asked.session, asked.world, asked.officer)}
+    tasks = everything_waiting(asked.session, asked.world, asked.officer)
+    return {"items": [{**vars(task), "href": href_of(task)} for task in tasks]}

@@ -16,6 +16,7 @@ from cardnet.web.api.edge import Asked, File, serves
 from cardnet.web.api.rosters import XLSX
 from cardnet.web.api.schemas import review as wire
 from cardnet.web.auth import OFFICERS
+from cardnet.web.finding_words import in_readers_language
 
 _ID = {"id": "uuid"}
 _ROW = {"id": "uuid", "row": "int(max=9999999)"}
@@ -117,18 +118,18 @@ def batch_history(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A002
     return {"items": desk.batch_history(asked.session, asked.officer, line.batch_id)}
 
 
-@serves(Call("GET", "/batches/{id}/result.xlsx", "The roster as it was typed, with 状态 and 原因", {200: XLSX},
+@serves(Call("GET", "/batches/{id}/result.xlsx", "The roster as it was typed, with 状态, 原因 and 代码", {200: XLSX},
              query=wire.RowsQuery, parameters=_ID, roles=OFFICERS, tag="batches"))  # fmt: skip
 def batch_result(asked: Asked, id: uuid.UUID) -> File:  # noqa: A002
     """GET /batches/{id}/result.xlsx."""
     batch = desk.batch_of(asked.session, asked.officer, id)
     header, rows = issuance.kept_roster(asked.session, batch.batch_id, asked.officer)
     kept = (
-        (row.cells, RowStatus(row.state), row.words)
+        (row.cells, row.shown, row.words, row.codes)
         for row in rows
-        if asked.query["rows"] == "all" or row.state == RowStatus.INVALID
+        if asked.query["rows"] == "all" or row.shown == RowStatus.INVALID
     )
-    return File(membership.kept_rows_workbook(header, kept), XLSX, "result.xlsx")
+    return File(membership.kept_rows_workbook(header, kept, in_readers_language), XLSX, "result.xlsx")
 
 
 @serves(

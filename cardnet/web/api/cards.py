@@ -4,12 +4,13 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from cardnet.access.rules import Role
 from cardnet.http.calls import Call
 from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import CardState
 from cardnet.issuance.services import desk
 from cardnet.issuance.sheets import Layout, card_sheets
-from cardnet.kernel.errors import InvalidInput
+from cardnet.kernel.errors import InvalidInput, NotFound
 from cardnet.membership import services as membership
 from cardnet.web.api.edge import Asked, File, serves
 from cardnet.web.api.quota import PDF
@@ -108,6 +109,13 @@ def _voided(asked: Asked, line: desk.CardLine) -> None:
     issuance.void_prints(asked.session, asked.world, command)
 
 
+def _phone_stopped(asked: Asked, line: desk.CardLine) -> None:
+    index = asked.body["index"]
+    if index not in {one.index for one in issuance.phones_of(asked.session, line.card_id)}:
+        raise NotFound("phone_unknown", "这张卡没有绑定这部手机，请重新查看这张卡。")
+    issuance.stop_phone(asked.session, asked.world, issuance.StopPhone(index, asked.body["reason"], asked.officer))
+
+
 def _signed(asked: Asked, line: desk.CardLine) -> None:
     command = issuance.HandOutCards(asked.officer, numbers=(line.number,), channel="typed")
     issuance.hand_out_cards(asked.session, asked.world, command)
@@ -123,8 +131,44 @@ cancel_card = _acts("cancel", "The card ends without a successor", wire.ReasonRe
 start_renewed_card = _acts("start-renewed", "The renewed card begins today in the place of this one",
                            wire.ReasonRequest, _started, _REASON)  # fmt: skip
 void_print_card = _acts("void-print", "The printed code dies, the phone goes on", wire.ReasonRequest, _voided, _REASON)
+stop_phone = _acts("stop-phone", "One phone is taken off the card, the other goes on", wire.StopPhoneRequest,
+                   _phone_stopped, {"index": 1, "reason": "旧手机送人"})  # fmt: skip
 hand_out_card = _acts("hand-out", "The member signed for the card", NoBody, _signed, {},
                       notes="A card that was signed for stays as it is.")  # fmt: skip
+
+
+@serves(Call("GET", "/phone-policy", "On how many phones a card may be", {200: wire.PhonePolicy}, roles=OFFICERS,
+             tag="cards"))  # fmt: skip
+def phone_policy(asked: Asked) -> issuance.PhonePolicyView:
+    """GET /phone-policy."""
+    return issuance.phone_policy(asked.session)
+
+
+@serves(Call("POST", "/phone-policy", "One phone for a card, or two", {200: wire.PhonePolicy},
+             body=wire.PhonePolicyRequest, roles=(Role.DISTRICT_OFFICER,), tag="cards",
+             example={"phones": 2, "reason": "云工〔2026〕8号"}))  # fmt: skip
+def set_phone_policy(asked: Asked) -> issuance.PhonePolicyView:
+    """POST /phone-policy."""
+    command = issuance.SetPhonePolicy(asked.body["phones"], asked.body["reason"], asked.officer)
+    issuance.set_phone_policy(asked.session, asked.world, command)
+    return issuance.phone_policy(asked.session)
+
+
+@serves(Call("GET", "/loss-policy", "Whether what was held before a card was lost may still be used",
+             {200: wire.LossPolicy}, roles=OFFICERS, tag="cards"))  # fmt: skip
+def loss_policy(asked: Asked) -> issuance.LossPolicyView:
+    """GET /loss-policy."""
+    return issuance.loss_policy(asked.session)
+
+
+@serves(Call("POST", "/loss-policy", "Let what was held before a loss be used, or not", {200: wire.LossPolicy},
+             body=wire.LossPolicyRequest, roles=(Role.DISTRICT_OFFICER,), tag="cards",
+             example={"honour_holds_on_loss": False, "reason": "云工〔2026〕12号"}))  # fmt: skip
+def set_loss_policy(asked: Asked) -> issuance.LossPolicyView:
+    """POST /loss-policy."""
+    command = issuance.SetLossPolicy(asked.body["honour_holds_on_loss"], asked.body["reason"], asked.officer)
+    return issuance.set_loss_policy(asked.session, asked.world, command)
+
 
 _SHOWN_ONCE = "The code is in this answer and in no other."
 
@@ -230,4 +274,5 @@ def _file(asked: Asked, card_id: uuid.UUID) -> dict[str, Any]:
         name: {"id": one[0], "number": one[1]} if one else None
         for name, one in (("before", more.before), ("after", more.after))
     }
-    return {**vars(line), **vars(more), **around, "history": desk.card_history(asked.session, line.card_id)}
+    history = desk.card_history(asked.session, line.card_id)
+    return {**vars(line), **vars(more), **around, "phone_bound_at": more.phone_bound_at, "history": history}

@@ -5,12 +5,13 @@ the roles of the call, the scope in the services.
 """
 
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any
 
 from flask import Blueprint, Response, request
+from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema
 from sqlalchemy.orm import Session
@@ -20,14 +21,18 @@ from cardnet.access import services as access
 from cardnet.access.rules import Principal
 from cardnet.http.calls import Api, Call
 from cardnet.http.requests import JSON, bearer, cursor_of, place_of, read_body, read_query
+from cardnet.http.speech import Speaker, speaks, wanted_by_header
 from cardnet.http.wire import Malformed, load
 from cardnet.issuance import services as issuance
+from cardnet.kernel import audit
 from cardnet.kernel.db import transaction
-from cardnet.kernel.errors import NotAllowed, NotSignedIn
+from cardnet.kernel.errors import FieldError, NotAllowed, NotSignedIn
 from cardnet.kernel.world import World
 from cardnet.membership.rules import UnionNode
 from cardnet.web.api import answering, problems
+from cardnet.web.api.words import WORDS
 from cardnet.web.console.units import unit_typed
+from cardnet.web.finding_words import in_english
 from cardnet.wiring import current_world
 
 MOST_FILE_BYTES = 20 << 20
@@ -41,10 +46,12 @@ API = Api(
     description="What console and finance pages do, through the same services, with the same roles and scopes. "
     "A bearer token comes from `cardnet token USER`. Amounts are integer fen, moments RFC 3339 with an offset, days "
     "ISO 8601. Documents' numbers and phones are masked. Fields are added, never changed: ignore members you do not "
-    "know. A unit or record outside your scope looks absent (404) or is refused (403), as on the pages.",
+    "know. What the check of a file found is said in Chinese, in English when `Accept-Language` asks for it; branch on "
+    "codes, never on text. A unit or record outside your scope looks absent (404) or is refused (403), as on the pages.",
     scheme="staff",
     bearer_format="cna_…",
     catalogue=problems.CATALOGUE,
+    words=WORDS,
     blueprint=blueprint,
     key_required=False,
 )
@@ -108,6 +115,11 @@ class Asked:
         """Where this page starts, as the page before said it; None for the first."""
         return place_of(self.session, self.bound, self.query.get("cursor"))
 
+    def place_of_id(self) -> uuid.UUID | None:
+        """The same where the place is an id."""
+        place = self.place()
+        return None if place is None else uuid.UUID(place)
+
     def by_key(self, items: list[Any], key: Callable[[Any], Any], total: int | None = None) -> dict[str, Any]:
         """A page of a list read with one row more than asked for; the next one starts after `key` of the last shown."""
         limit = self.query["limit"]
@@ -122,6 +134,16 @@ class Asked:
         after = offset + limit
         more = cursor_of(self.session, self.bound, after) if after < total else None
         return {"items": list(items)[:limit], "next_cursor": more, "total": total}
+
+
+@blueprint.record_once
+def _speak_english(state: BlueprintSetupState) -> None:
+    speaks(state.app, API.prefix, Speaker(wanted_by_header, _english))
+
+
+def _english(_code: str, message: str, errors: Sequence[FieldError]) -> tuple[str, list[FieldError]]:
+    """What the check of a file says has its English; the rest of a problem is told by its code."""
+    return in_english(message), [replace(one, message=in_english(one.message)) for one in errors]
 
 
 View = Callable[..., Any]
@@ -139,7 +161,8 @@ def serves(call: Call, *, shown_once: bool = False) -> Callable[[View], View]:
     def register(view: View) -> View:
         @wraps(view)
         def answered(**parameters: Any) -> ResponseReturnValue:
-            return _answer(call, view, body, query, parameters, shown_once=shown_once)
+            with audit.coming_from(request.remote_addr):
+                return _answer(call, view, body, query, parameters, shown_once=shown_once)
 
         answered.roles = frozenset(call.roles)  # type: ignore[attr-defined] # read by the test of every route × every role
         API.serves(call)(answered)
@@ -170,7 +193,7 @@ def _answer(
             if not isinstance(said, Then):
                 return _response(call, said)
         else:
-            print_of = answering.fingerprint(call, parameters, asked.body)
+            print_of = answering.fingerprint(call, parameters, asked.body, asked.query, asked.file)
             once = answering.Once(officer.account_id, key, print_of, shown_once)
             return answering.answer_once(session, world, once, lambda: _response(call, view(asked, **parameters)))
     said.work()

@@ -1,53 +1,31 @@
-"""Finance: business days, settlements, reconciliation; programs, redemptions and the year's figures."""
+"""Finance: business days, settlements, reconciliation; programs and redemptions."""
 
 import uuid
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from cardnet.access.rules import Role
 from cardnet.benefits import services as benefits
 from cardnet.finance import services
 from cardnet.finance.closing import close_until
 from cardnet.finance.rules import DifferenceGroup
-from cardnet.finance.services import Reconcile, RunReconciliation, Settle
+from cardnet.finance.services import Reconcile, RunReconciliation, SetAside, Settle
 from cardnet.http.calls import Call
-from cardnet.issuance import services as issuance
 from cardnet.kernel.calendar import day_of
 from cardnet.ledger import services as ledger
-from cardnet.membership import services as membership
 from cardnet.merchants import services as merchants
 from cardnet.web.api.edge import Asked, File, Then, serves
 from cardnet.web.api.rosters import SHEETS
 from cardnet.web.api.schemas import office as wire
 from cardnet.web.api.schemas.common import NoBody, PageQuery
 from cardnet.web.finance import MAKERS, READERS
+from cardnet.web.finance_transfers import grant_lines
 from cardnet.wiring import current_world
 
 _ID = {"id": "uuid"}
-_CHAIRS = (Role.CHAIR, Role.DISTRICT_OFFICER, Role.AUDITOR)
 _PATIENCE_SECONDS = 5
 """A program is not kept waiting longer for writers of the day; asking again goes on where it stopped."""
-
-
-@serves(Call("GET", "/overview", "Where the year stands for your union and all below it", {200: wire.Overview},
-             roles=_CHAIRS, tag="overview"))  # fmt: skip
-def overview(asked: Asked) -> dict[str, Any]:
-    """GET /overview."""
-    session, path, at = asked.session, asked.officer.scope_path, asked.world.now()
-    today = day_of(at)
-    first = date(today.year, 1, 1)
-    usage = benefits.usage_report(session, first=first, last=today, path=path)
-    return {
-        "year": today.year,
-        "at": at,
-        "union": membership.union_of_id(session, asked.officer.union_id),
-        "counts": issuance.card_counts(session, path, today.year)[0].total,
-        "used": benefits.people_served(session, path, first, today),
-        "union_fen": sum(one.union_fen for one in usage),
-        "programs": [one for one in usage if one.uses],
-    }
 
 
 @serves(Call("GET", "/programs", "Programs of benefits", {200: wire.Programs}, roles=READERS, tag="programs"))
@@ -84,6 +62,16 @@ def list_redemptions(asked: Asked) -> dict[str, Any]:
 def show_redemption(asked: Asked, id: uuid.UUID) -> benefits.RedemptionRecord:  # noqa: A002 - the contract's own name
     """GET /redemptions/{id}."""
     return benefits.redemption(asked.session, id, None)
+
+
+@serves(Call("GET", "/late-transfers", "What the old union granted after a member had left it, entered late",
+             {200: wire.LateGrants}, roles=READERS, tag="redemptions",
+             notes="The member's name is masked; amounts in fen."))  # fmt: skip
+def late_transfers(asked: Asked) -> dict[str, Any]:
+    """GET /late-transfers."""
+    found = benefits.grants_of_old_union(asked.session, path=asked.officer.scope_path)
+    lines = grant_lines(asked.session, found)
+    return {"items": [{**line, "from_union": line["from"], "to_union": line["to"]} for line in lines]}
 
 
 @serves(Call("GET", "/days", "Business days that are not closed", {200: wire.Days}, roles=READERS, tag="days"))
@@ -174,15 +162,19 @@ def list_runs(asked: Asked) -> dict[str, Any]:
     Call(
         "POST", "/reconciliations", "Take a merchant's record in and compare it", {201: wire.Run},
         query=wire.StatementQuery, takes_file=SHEETS, roles=MAKERS, tag="reconciliation",
-        notes="The body is the file itself. The same file again is `file_already_imported`, and says which run has it.",
+        problems=("file_doubtful",),
+        notes="The body is the file itself. The same file again is `file_already_imported`, and says which run has it. A "
+        "file that looks like another merchant's or another day's and would take the place of a run that counts is "
+        "`file_doubtful`, and nothing changes; `confirm=true` takes it all the same.",
     )
 )  # fmt: skip
 def reconcile(asked: Asked) -> services.RunView:
     """POST /reconciliations."""
     query = asked.query
     merchant_id = merchants.merchant_of_code(asked.session, query["merchant"]).id
+    days = query["first_on"], query["last_on"]
     command = Reconcile(
-        merchant_id, asked.file, query["filename"], query["first_on"], query["last_on"], asked.officer.account_id
+        merchant_id, asked.file, query["filename"], *days, asked.officer.account_id, may_replace=query["confirm"]
     )
     run, _ = services.reconcile(asked.session, asked.world, command)
     return _run(asked.session, run.id)
@@ -219,6 +211,17 @@ def reconcile_again(asked: Asked, id: uuid.UUID) -> services.RunView:  # noqa: A
     command = RunReconciliation(run.merchant_id, files, run.first_on, run.last_on, asked.officer.account_id)
     fresh, _ = services.run_reconciliation(asked.session, asked.world, command)
     return _run(asked.session, fresh.id)
+
+
+@serves(Call("POST", "/reconciliations/{id}/set-aside", "Take a reconciliation back that should not count",
+             {200: wire.Run}, body=wire.SetAsideRequest, parameters=_ID, roles=MAKERS, tag="reconciliation",
+             example={"reason": "wrong month"},
+             notes="What it had taken the place of counts again; its open differences are closed."))  # fmt: skip
+def set_aside_run(asked: Asked, id: uuid.UUID) -> services.RunView:  # noqa: A002
+    """POST /reconciliations/{id}/set-aside."""
+    command = SetAside(id, asked.body["reason"], asked.officer.account_id)
+    services.set_aside(asked.session, asked.world, command)
+    return _run(asked.session, id)
 
 
 def _run(session: Session, run_id: uuid.UUID) -> services.RunView:

@@ -7,11 +7,11 @@ from flask import request
 
 from cardnet.http.calls import Call
 from cardnet.issuance import services as issuance
-from cardnet.issuance.papers import SignList, SignRow, letter_sheets, poster, sign_sheets
+from cardnet.issuance import sign_lists
+from cardnet.issuance.papers import letter_sheets, poster
 from cardnet.issuance.rules import HandoutKind
 from cardnet.issuance.services import desk
-from cardnet.kernel import masking
-from cardnet.kernel.calendar import day_of, local
+from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import FieldError, InvalidInput
 from cardnet.membership import services as membership
 from cardnet.web.api.edge import Asked, File, serves
@@ -135,16 +135,16 @@ def close_handout(asked: Asked, id: uuid.UUID) -> issuance.HandoutView:  # noqa:
              tag="hand-outs"))  # fmt: skip
 def sign_list(asked: Asked, id: uuid.UUID) -> File:  # noqa: A002
     """GET /handouts/{id}/list.pdf."""
-    found = issuance.handout_of(asked.session, asked.officer, id)
-    rows = [
-        SignRow(
-            line.union.name, line.person.name, masking.id_number_for_office(line.person.id_number), line.card_number,
-            f"已签领 {local(line.signed_at):%m-%d %H:%M}" if line.signed_at else "",
-        )
-        for line in desk.receipt_lines(asked.session, found, limit=None).items
-    ]  # fmt: skip
-    about = SignList(found.title, found.document, day_of(asked.world.now()))
-    return File(sign_sheets(rows, about), PDF, "list.pdf")
+    content = sign_lists.of_handout(asked.session, asked.officer, id, day_of(asked.world.now()))
+    return File(content, PDF, "list.pdf")
+
+
+@serves(Call("GET", "/batches/{id}/sign-list.pdf", "发放签领表 of a batch's cards", {200: PDF}, parameters=_ID,
+             roles=OFFICERS, tag="hand-outs"))  # fmt: skip
+def batch_sign_list(asked: Asked, id: uuid.UUID) -> File:  # noqa: A002
+    """GET /batches/{id}/sign-list.pdf."""
+    content = sign_lists.of_batch(asked.session, asked.officer, id, day_of(asked.world.now()))
+    return File(content, PDF, "list.pdf")
 
 
 @serves(Call("GET", "/activation", "How far activation is", {200: wire.ActivationFigures}, query=wire.UnitQuery,

@@ -5,10 +5,11 @@ from typing import Any
 
 from cardnet.http.calls import Call
 from cardnet.issuance import services as issuance
+from cardnet.kernel.scans import EXTENSION
 from cardnet.membership import services as membership
 from cardnet.membership.member_rules import Ending, Relation
-from cardnet.membership.rules import Answer, ConsentMethod, MembershipKind, Purpose, TagKind
-from cardnet.web.api.edge import Asked, serves
+from cardnet.membership.rules import Answer, ConsentMethod, IdType, MembershipKind, Purpose, TagKind
+from cardnet.web.api.edge import Asked, File, serves
 from cardnet.web.api.schemas import members as wire
 from cardnet.web.api.schemas.common import Count, Empty, Made, NoBody
 from cardnet.web.auth import OFFICERS
@@ -80,6 +81,31 @@ def transfer_member(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A00
     return {"done": issuance.transfer_member(asked.session, asked.world, command) is not None}
 
 
+@serves(_acts("document", "The right document number; card, counters and benefits stay", wire.DocumentRequest,
+              {"id_type": "resident_id", "id_number": "110105194912310021", "evidence": "身份证原件，复印件存档"}))  # fmt: skip
+def correct_document(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A002
+    """POST /members/{id}/document."""
+    body = asked.body
+    command = membership.CorrectDocument(
+        id, IdType(body["id_type"]), body["id_number"], asked.officer, body["evidence"], _bytes(body["sha256"])
+    )
+    membership.correct_document(asked.session, asked.world, command)
+    return {}
+
+
+def _bytes(sha256: str | None) -> bytes | None:
+    return bytes.fromhex(sha256) if sha256 else None
+
+
+@serves(_acts("tie-card", "A card of others the member holds already; it uses no quota", wire.TieRequest,
+              {"number": "6217000010001234567", "issuer": "中国建设银行", "valid_to": "2030-12-31"}, wire.HeldCard, 201))  # fmt: skip
+def tie_card(asked: Asked, id: uuid.UUID) -> issuance.CardView:  # noqa: A002
+    """POST /members/{id}/tie-card."""
+    body = asked.body
+    command = issuance.TieCard(id, asked.officer, body["number"], body["issuer"], body["valid_to"])
+    return issuance.tie_card(asked.session, asked.world, command)
+
+
 @serves(_acts("phone", "Another phone number", wire.PhoneRequest, {"phone": "13800000001", "verified": True}, Count))
 def change_phone(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A002
     """POST /members/{id}/phone: how many others had verified this number and no longer have."""
@@ -93,9 +119,27 @@ def give_tag(asked: Asked, id: uuid.UUID) -> membership.TagView:  # noqa: A002
     """POST /members/{id}/tags."""
     body = asked.body
     command = membership.GiveTag(
-        id, TagKind(body["kind"]), asked.officer, body["grade"], body["document"], body["from_on"], body["to_on"]
-    )
+        id, TagKind(body["kind"]), asked.officer, body["grade"], body["document"], body["from_on"], body["to_on"],
+        _bytes(body["sha256"]),
+    )  # fmt: skip
     return membership.give_tag(asked.session, asked.world, command)
+
+
+@serves(Call("POST", "/tags/{id}/original", "The original of the document a tag rests on: PDF, JPEG or PNG, at most 8 MB",
+             {201: wire.Tag}, takes_file=tuple(EXTENSION), parameters=_ID, roles=OFFICERS, tag="members",
+             notes="Kept sealed; a newer one counts before an older one."))  # fmt: skip
+def keep_tag_original(asked: Asked, id: uuid.UUID) -> membership.TagView:  # noqa: A002
+    """POST /tags/{id}/original."""
+    command = membership.KeepTagOriginal(id, asked.officer, asked.file)
+    return membership.keep_tag_original(asked.session, asked.world, command)
+
+
+@serves(Call("GET", "/tags/{id}/original", "The newest original; that you opened it is recorded",
+             {200: "application/octet-stream"}, parameters=_ID, roles=OFFICERS, tag="members"))  # fmt: skip
+def open_tag_original(asked: Asked, id: uuid.UUID) -> File:  # noqa: A002
+    """GET /tags/{id}/original."""
+    original = membership.open_tag_original(asked.session, asked.world, asked.officer, id)
+    return File(original.content, "application/octet-stream", original.filename)
 
 
 @serves(Call("POST", "/tags/{id}/end", "It ends today", {200: wire.Tag}, body=NoBody, parameters=_ID, roles=OFFICERS,

@@ -10,6 +10,7 @@ from cardnet.web.api.edge import Asked, File, serves
 from cardnet.web.api.quota import PDF
 from cardnet.web.api.schemas import members as wire
 from cardnet.web.api.schemas.common import Count, Empty
+from cardnet.web.api.schemas.quota import UnderQuery
 from cardnet.web.auth import OFFICERS
 
 
@@ -26,6 +27,24 @@ def list_notices(asked: Asked) -> dict[str, Any]:
         return told, lines[0].total if lines else 0
 
     return asked.by_position(read)
+
+
+@serves(Call("GET", "/notices/reach", "How many members hear of things by which way", {200: wire.Reach},
+             query=UnderQuery, roles=OFFICERS, tag="notices"))  # fmt: skip
+def reach(asked: Asked) -> dict[str, Any]:
+    """GET /notices/reach."""
+    return {"items": notices.reach_by_union(asked.session, asked.world, asked.path(asked.query["under"]))}
+
+
+@serves(Call("GET", "/notices/reach/people", "Who of your unit hears of things by which way", {200: wire.ReachedPeople},
+             query=wire.ReachQuery, roles=OFFICERS, tag="notices",
+             notes="Names inside the unit only; above it there are counts."))  # fmt: skip
+def reached_people(asked: Asked) -> dict[str, Any]:
+    """GET /notices/reach/people."""
+    way = notices.Reached(asked.query["way"]) if asked.query["way"] else None
+    return asked.by_position(
+        lambda limit, offset: notices.reach_lines(asked.session, asked.world, asked.officer, way, limit, offset)
+    )
 
 
 @serves(

@@ -20,7 +20,9 @@ MEANINGS: dict[str, tuple[int, str]] = {
     "unprocessable": (422, "understood and refused; `code` says why, e.g. `quota_short`"),
     "idempotency_key_reused": (422, "the key belongs to another request"),
     "internal": (500, "our mistake"),
+    "file_doubtful": (409, "the file looks like another merchant's or another day's; `confirm=true` takes it"),
     "day_closing": (503, "writers of the day are still at work; asking again goes on where this stopped"),
+    "maintenance": (503, "nothing is written for now; reads go on; the same request after Retry-After"),
     "outcome_unknown": (503, "it may have happened; the same request with the same key tells the truth"),
 }
 
@@ -30,7 +32,9 @@ CATALOGUE = Catalogue(
     signed_in=("token_invalid", "out_of_scope", "not_found", "unprocessable"),
     with_body=(
         "malformed_request", "payload_too_large", "unsupported_media_type", "invalid_fields", "conflict",
+        "maintenance",
     ),
     with_key=("idempotency_key_invalid", "idempotency_key_reused", "conflict", "answer_shown_once"),
     with_roles=("role_missing",),
+    retries=dict.fromkeys(("internal", "day_closing", "maintenance", "outcome_unknown"), "same_key"),
 )  # fmt: skip

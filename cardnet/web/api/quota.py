@@ -1,4 +1,4 @@
-"""Quota: the tree, moving places, raises, the waiting list, the year's end, the bulletin."""
+"""Quota: the tree, moving places, the waiting list, the year's end."""
 
 import uuid
 from collections.abc import Callable
@@ -10,31 +10,27 @@ from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import AllocationBasis, QuotaKind
 from cardnet.kernel.calendar import day_of
 from cardnet.membership import services as membership
-from cardnet.membership.rules import Tier
-from cardnet.web.api.edge import Asked, File, serves
-from cardnet.web.api.rosters import XLSX
+from cardnet.web.api.edge import Asked, serves
 from cardnet.web.api.schemas import quota as wire
-from cardnet.web.api.schemas.common import Count, Empty, Made, NoBody
+from cardnet.web.api.schemas.common import Count, Empty, NoBody
 from cardnet.web.auth import OFFICERS
-from cardnet.web.bulletin_files import bulletin_pdf, bulletin_workbook
-from cardnet.web.console import bulletin as pages
 
 PDF = "application/pdf"
 
 _ID = {"id": "uuid"}
 _YEAR = {"year": "int(max=9999)"}
-_READERS = (*OFFICERS, Role.CHAIR, Role.AUDITOR)
+READERS = (*OFFICERS, Role.CHAIR, Role.AUDITOR)
 _PLANNERS = (Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER)
 _ONCE = "Each request moves places anew: send an Idempotency-Key, so that a repeat moves none."
 _MOVE = {"year": 2026, "giver": "D1", "taker": "B1", "count": 10}
 
 
 @serves(Call("GET", "/quota", "What every union of the scope received, passed down, holds, used and has left",
-             {200: wire.QuotaTree}, query=wire.QuotaQuery, roles=_READERS, tag="quota"))  # fmt: skip
+             {200: wire.QuotaTree}, query=wire.QuotaQuery, roles=READERS, tag="quota"))  # fmt: skip
 def tree(asked: Asked) -> dict[str, Any]:
     """GET /quota."""
     path = asked.path(asked.query["under"])
-    return {"items": issuance.quota_tree(asked.session, _year(asked), path, QuotaKind(asked.query["kind"]))}
+    return {"items": issuance.quota_tree(asked.session, year_asked(asked), path, QuotaKind(asked.query["kind"]))}
 
 
 def _moves(path: str, summary: str, body: Any, example: dict[str, Any], answer: Any = wire.QuotaLine) -> Call:
@@ -130,57 +126,8 @@ def do_plan(asked: Asked) -> issuance.AllocationPlan:
     return issuance.allocate_many(asked.session, asked.world, _plan(asked))
 
 
-@serves(Call("GET", "/quota/raises", "Requests for more, open ones first", {200: wire.Raises}, query=wire.YearQuery,
-             roles=_READERS, tag="quota"))  # fmt: skip
-def list_raises(asked: Asked) -> dict[str, Any]:
-    """GET /quota/raises."""
-    kind = QuotaKind(asked.query["kind"])
-    return {"items": issuance.raises(asked.session, asked.officer, _year(asked), kind)}
-
-
-@serves(
-    Call(
-        "POST", "/quota/raises", "Ask the union above for more", {201: Made}, body=wire.RaiseRequest, roles=OFFICERS,
-        tag="quota", takes_key=True, example={"year": 2026, "count": 3, "reason": "新入职"},
-    )
-)  # fmt: skip
-def ask_for_more(asked: Asked) -> dict[str, Any]:
-    """POST /quota/raises."""
-    body = asked.body
-    own = membership.union_of_id(asked.session, asked.officer.union_id)
-    authority = body["authority"] if own.tier is Tier.DISTRICT else None
-    command = issuance.AskForMore(
-        body["year"],
-        own.code,
-        body["count"],
-        body["reason"],
-        asked.officer,
-        issuance.NewAuthority(**authority) if authority else None,
-        QuotaKind(body["kind"]),
-    )
-    return {"id": issuance.ask_for_more(asked.session, asked.world, command)}
-
-
-def _decides(act: str, verb: Callable[..., issuance.RaiseView]) -> Callable[[Asked, uuid.UUID], issuance.RaiseView]:
-    def decide(asked: Asked, id: uuid.UUID) -> issuance.RaiseView:  # noqa: A002 - the contract's own name
-        return verb(asked.session, asked.world, issuance.DecideRaise(id, asked.officer, asked.body["words"]))
-
-    decide.__name__ = f"{act}_raise"
-    call = Call(
-        "POST", f"/quota/raises/{{id}}/{act}", f"{act.capitalize()} a request for more", {200: wire.Raise},
-        body=wire.WordsRequest, parameters=_ID, roles=(*OFFICERS, Role.CHAIR), tag="quota", takes_key=True,
-        example={"words": "同意"},
-    )  # fmt: skip
-    return serves(call)(decide)
-
-
-approve_raise = _decides("approve", issuance.approve_raise)
-refuse_raise = _decides("refuse", issuance.refuse_raise)
-withdraw_raise = _decides("withdraw", issuance.withdraw_raise)
-
-
 @serves(Call("GET", "/quota/waiting", "Who has a place to answer for, and who stands in line", {200: wire.WaitingList},
-             query=wire.WaitingQuery, roles=_READERS, tag="quota"))  # fmt: skip
+             query=wire.WaitingQuery, roles=READERS, tag="quota"))  # fmt: skip
 def waiting(asked: Asked) -> dict[str, Any]:
     """GET /quota/waiting."""
     session, year = asked.session, asked.query["year"] or day_of(asked.world.now()).year
@@ -225,7 +172,7 @@ def set_priority(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A002
     return {}
 
 
-@serves(Call("GET", "/quota/years", "Where the years stand", {200: wire.Years}, query=wire.KindQuery, roles=_READERS,
+@serves(Call("GET", "/quota/years", "Where the years stand", {200: wire.Years}, query=wire.KindQuery, roles=READERS,
              tag="quota"))  # fmt: skip
 def years(asked: Asked) -> dict[str, Any]:
     """GET /quota/years."""
@@ -233,10 +180,10 @@ def years(asked: Asked) -> dict[str, Any]:
 
 
 @serves(Call("GET", "/quota/years/{year}/end", "What closing the year would do now", {200: wire.YearEnd},
-             parameters=_YEAR, roles=_READERS, tag="quota"))  # fmt: skip
+             parameters=_YEAR, roles=READERS, tag="quota"))  # fmt: skip
 def preview_end(asked: Asked, year: int) -> issuance.YearEnd:
     """GET /quota/years/{year}/end."""
-    return issuance.preview_year_end(asked.session, year)
+    return issuance.preview_year_end(asked.session, year, asked.officer.scope_path)
 
 
 @serves(Call("POST", "/quota/years/{year}/closing", "Begin closing a year", {200: wire.Year}, body=wire.ClosingRequest,
@@ -264,36 +211,8 @@ def offer_days(asked: Asked, year: int) -> dict[str, Any]:
     return {}
 
 
-@serves(Call("GET", "/bulletin", "The bulletin (通报): how far each union is", {200: wire.Bulletin},
-             query=wire.UnderQuery, roles=_READERS, tag="bulletin"))  # fmt: skip
-def bulletin(asked: Asked) -> dict[str, Any]:
-    """GET /bulletin."""
-    issue = _issue(asked, every_level=False)
-    first = issue.first
-    lines = [{**vars(line), "completion_bp": pages.completion(line.counts)} for line in first.lines]
-    return {**vars(issue), **vars(first), "lines": lines}
-
-
-@serves(Call("GET", "/bulletin.xlsx", "The bulletin as a workbook", {200: XLSX}, query=wire.UnderQuery, roles=_READERS,
-             tag="bulletin"))  # fmt: skip
-def bulletin_sheet(asked: Asked) -> File:
-    """GET /bulletin.xlsx."""
-    return File(bulletin_workbook(_issue(asked, every_level=True)), XLSX, "bulletin.xlsx")
-
-
-@serves(Call("GET", "/bulletin.pdf", "The bulletin on paper", {200: PDF}, query=wire.UnderQuery, roles=_READERS,
-             tag="bulletin"))  # fmt: skip
-def bulletin_paper(asked: Asked) -> File:
-    """GET /bulletin.pdf."""
-    return File(bulletin_pdf(_issue(asked, every_level=True)), PDF, "bulletin.pdf")
-
-
-def _issue(asked: Asked, *, every_level: bool) -> pages.Issue:
-    top = asked.path(asked.query["under"])
-    return pages.issue_of(asked.session, top, asked.world.now(), every_level=every_level)
-
-
-def _year(asked: Asked) -> int:
+def year_asked(asked: Asked) -> int:
+    """The year of the query, this one without."""
     year: int | None = asked.query["year"]
     return year or day_of(asked.world.now()).year
 

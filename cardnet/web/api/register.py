@@ -6,12 +6,13 @@ from datetime import date
 from typing import Any
 
 from cardnet.access.rules import Role
+from cardnet.benefits import services as benefits
 from cardnet.http.calls import Call
 from cardnet.issuance import services as issuance
 from cardnet.issuance.rules.answers import MemberAnswer
 from cardnet.issuance.services import answers
 from cardnet.kernel.calendar import day_of
-from cardnet.kernel.errors import InvalidInput, NotAllowed
+from cardnet.kernel.errors import InvalidInput
 from cardnet.membership import services as membership
 from cardnet.membership.member_rules import Confirmed
 from cardnet.membership.roster import Severity
@@ -36,9 +37,9 @@ def register_counts(asked: Asked) -> dict[str, Any]:
     return {"items": answers.answers_by_union(asked.session, asked.world, asked.path(asked.query["under"]))}
 
 
-@serves(Call("GET", "/register/members", "The members of your own unit, by name and answer",
+@serves(Call("GET", "/register/members", "Your own union's members, by name and answer",
              {200: wire.RegisterLines}, query=wire.RegisterQuery, roles=OFFICERS, tag="register",
-             notes="Above a unit there are only counts: `names_inside_the_unit`."))  # fmt: skip
+             notes="Members of unions below yours are counted only, by `GET /register`."))  # fmt: skip
 def register_members(asked: Asked) -> dict[str, Any]:
     """GET /register/members."""
     wanted = asked.query["answer"]
@@ -119,13 +120,12 @@ def confirmation_counts(asked: Asked) -> dict[str, Any]:
     return {"items": membership.confirmation_counts(asked.session, asked.officer.scope_path, year)}
 
 
-@serves(Call("GET", "/confirmation/members", "The members of your own unit with the year's answer",
+@serves(Call("GET", "/confirmation/members", "Your own union's members with the year's answer",
              {200: wire.Confirmation}, query=PageQuery, roles=OFFICERS, tag="confirmation",
-             notes="Above a unit there are only counts: `names_inside_the_unit`."))  # fmt: skip
+             notes="Members of unions below yours are counted only, by `GET /confirmation`."))  # fmt: skip
 def confirmation_members(asked: Asked) -> dict[str, Any]:
     """GET /confirmation/members."""
     session, year = asked.session, day_of(asked.world.now()).year
-    _must_be_a_unit(asked)
 
     def read(limit: int, offset: int) -> tuple[Any, int]:
         found = membership.confirmation_list(session, asked.officer.union_id, year, limit, offset)
@@ -154,20 +154,20 @@ def confirm(asked: Asked) -> dict[str, Any]:
 
 
 @serves(Call("GET", "/moves", "Who joined and who left in a month", {200: wire.Moves}, query=wire.MonthQuery,
-             roles=OFFICERS, tag="confirmation", notes="Names only inside your own unit."))  # fmt: skip
+             roles=OFFICERS, tag="confirmation", notes="Names only of your own union's people."))  # fmt: skip
 def moves(asked: Asked) -> dict[str, Any]:
     """GET /moves."""
     session, path = asked.session, asked.officer.scope_path
     today = day_of(asked.world.now())
     first = date.fromisoformat(f"{asked.query['month']}-01") if asked.query["month"] else today.replace(day=1)
     after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-    inside = _is_a_unit(asked)
+    own = asked.officer.union_id
     found = {
         "joiners": membership.joiners(session, path, first, after),
         "leavers": membership.leavers(session, path, first, after),
     }
     told = {
-        name: [vars(line) | {"person": line.person if inside else None} for line in lines]
+        name: [vars(line) | {"person": line.person if line.union.id == own else None} for line in lines]
         for name, lines in found.items()
     }
     return {"month": f"{first:%Y-%m}", **told}
@@ -184,7 +184,7 @@ def list_duplicates(asked: Asked) -> dict[str, Any]:
              body=wire.MergeRequest, roles=_DISTRICT, tag="duplicates", takes_key=True, example=_PAIR))  # fmt: skip
 def merge(asked: Asked) -> dict[str, Any]:
     """POST /duplicates/merge."""
-    issuance.merge_people(asked.session, asked.world, _pair(asked))
+    benefits.merge_people(asked.session, asked.world, _pair(asked))
     return {}
 
 
@@ -199,12 +199,3 @@ def distinct(asked: Asked) -> dict[str, Any]:
 def _pair(asked: Asked) -> membership.MergePeople:
     body = asked.body
     return membership.MergePeople(body["keep"], body["other"], asked.officer, body["words"])
-
-
-def _is_a_unit(asked: Asked) -> bool:
-    return len(membership.unions_under(asked.session, asked.officer.scope_path)) == 1
-
-
-def _must_be_a_unit(asked: Asked) -> None:
-    if not _is_a_unit(asked):
-        raise NotAllowed("names_inside_the_unit", "名单只在本单位内可见：上级工会看到的是人数。")

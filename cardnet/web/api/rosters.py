@@ -22,6 +22,7 @@ from cardnet.web.api.edge import Asked, File, Then, serves
 from cardnet.web.api.schemas import review as wire
 from cardnet.web.api.schemas.common import NoBody
 from cardnet.web.auth import OFFICERS
+from cardnet.web.finding_words import in_readers_language
 from cardnet.wiring import current_world
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -72,7 +73,7 @@ def roster_rows(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A002
     )
 
 
-@serves(Call("GET", "/rosters/{id}/result.xlsx", "The sheet as it came, with 状态 and 原因 beside each row", {200: XLSX},
+@serves(Call("GET", "/rosters/{id}/result.xlsx", "The sheet as it came, with 状态, 原因 and 代码 beside each row", {200: XLSX},
              query=wire.RowsQuery, parameters=_ID, roles=OFFICERS, tag="rosters"))  # fmt: skip
 def roster_result(asked: Asked, id: uuid.UUID) -> File:  # noqa: A002
     """GET /rosters/{id}/result.xlsx."""
@@ -80,7 +81,7 @@ def roster_result(asked: Asked, id: uuid.UUID) -> File:  # noqa: A002
     content = roster_jobs.content_of_job(asked.session, asked.world, job.id, asked.officer.account_id)
     command = issuance.CheckRoster(content, job.filename, job.unit_code, asked.officer)
     checked = issuance.check_roster(asked.session, asked.world, command)
-    return File(result_workbook(checked, _only(asked)), XLSX, "result.xlsx")
+    return File(result_workbook(checked, _only(asked), in_readers_language), XLSX, "result.xlsx")
 
 
 @serves(

@@ -10,6 +10,7 @@ from cardnet.access.rules import Role
 from cardnet.http.calls import Call
 from cardnet.issuance import services as issuance
 from cardnet.issuance.fill_poster import fill_poster
+from cardnet.issuance.names_to_sign import names_to_sign
 from cardnet.issuance.rules import ReplacementReason
 from cardnet.issuance.rules.unit_approval import ApprovalKind
 from cardnet.issuance.services import desk, self_filled
@@ -27,7 +28,7 @@ from cardnet.web.auth import OFFICERS
 
 _ID = {"id": "uuid"}
 _ROW = {"id": "uuid", "row": "int(max=9999999)"}
-_UNIT = (Role.UNIT_OFFICER,)
+_UNIT = (Role.UNIT_OFFICER, Role.TOWNSHIP_OFFICER)
 _SCANS = ("application/pdf", "image/jpeg", "image/png")
 _EXTENSION = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 _SOME = ["01a1fbd4-0000-7000-8000-000000000000"]
@@ -93,6 +94,14 @@ def approval_sheet(asked: Asked, id: uuid.UUID) -> File:  # noqa: A002
     """GET /unit-approvals/{id}/summary.pdf."""
     listed = issuance.approval_list(asked.session, asked.world, asked.officer, id)
     return File(summary_sheet(listed), PDF, f"{listed.line.number}.pdf")
+
+
+@serves(Call("GET", "/unit-approvals/{id}/names.pdf", "《办卡确认签名表》, for its people to tick and sign", {200: PDF},
+             parameters=_ID, roles=OFFICERS, tag="unit approval"))  # fmt: skip
+def names_of_approval(asked: Asked, id: uuid.UUID) -> File:  # noqa: A002
+    """GET /unit-approvals/{id}/names.pdf."""
+    listed = issuance.list_to_sign(asked.session, asked.world, asked.officer, id)
+    return File(names_to_sign(listed), PDF, f"{listed.line.number}-names.pdf")
 
 
 @serves(Call("GET", "/unit-approvals/{id}/stamped", "The sheet as it came back", {200: "application/octet-stream"},

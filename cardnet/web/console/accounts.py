@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from cardnet.access import services as access
-from cardnet.access.rules import AccountState, Principal, Role
+from cardnet.access.rules import MERCHANT_ROLES, UNION_ROLES, AccountState, Principal, Role
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput
 from cardnet.membership import services as membership
@@ -113,7 +113,7 @@ def switch_account(principal: Principal, account_id: str, act: str) -> ResponseR
                 access.close_account(session, world, command)
                 said = gettext("账号已停用，它的登录和令牌立即失效。")
             elif act == "open":
-                access.open_account(session, world, command)
+                membership.open_account(session, world, command)
                 said = gettext("账号已恢复，可用原来的密码和验证器登录。")
             elif act == "unlock":
                 access.unlock_account(session, world, command)
@@ -137,12 +137,12 @@ def _where(session: Session, principal: Principal) -> tuple[UnionNode, frozenset
 
 def _form(principal: Principal, wrong: dict[str, str]) -> str:
     with transaction() as session:
-        units = membership.unions_under(session, principal.scope_path)
+        units = membership.open_unions_under(session, principal.scope_path)
     given = {name: request.form.get(name, "") for name in ("username", "name", "unit")}
     return render_template(
         "console/account_new.html",
         units=units,
-        roles=list(Role),
+        roles=UNION_ROLES,
         given=given,
         chosen=request.form.getlist("role"),
         wrong=wrong,
@@ -154,7 +154,7 @@ def _one(principal: Principal, account_id: str, wrong: dict[str, str]) -> str:
     with transaction() as session:
         line = access.account_line(session, whole_id(account_id), principal.scope_path)
         union = membership.union_of_id(session, line.union_id)
-        units = membership.unions_under(session, principal.scope_path)
+        units = membership.open_unions_under(session, principal.scope_path)
         sessions = access.sessions_of(session, world, line.account_id)
         link_until = access.open_invitation_until(session, world, line.account_id)
         acts = access.trail(session, access.TrailQuery(principal.scope_path, username=line.username), _ACTS_SHOWN)
@@ -167,8 +167,9 @@ def _one(principal: Principal, account_id: str, wrong: dict[str, str]) -> str:
         sessions=sessions,
         link_until=link_until,
         acts=acts,
-        roles=list(Role),
+        roles=UNION_ROLES,
         own=line.account_id == principal.account_id,
+        of_merchant=any(role in MERCHANT_ROLES for role in line.roles),
         now=world.now(),
         name=request.form.get("name", "") if again else line.display_name,
         unit=request.form.get("unit", "") if again else union.code,

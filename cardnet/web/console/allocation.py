@@ -85,7 +85,7 @@ def _page(principal: Principal, wrong: dict[str, str], asked: Mapping[str, str])
         own = membership.union_of_id(session, principal.union_id)
         givers = [
             one
-            for one in membership.unions_under(session, principal.scope_path)
+            for one in membership.open_unions_under(session, principal.scope_path)
             if one.tier != "unit" or one.id == own.id
         ]
         free = issuance.quota_line(session, asked_year(), asked_kind(), own).free

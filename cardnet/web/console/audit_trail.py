@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -20,9 +20,10 @@ from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of, end_of, start_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import FieldError, InvalidInput
-from cardnet.web.act_words import act_word
+from cardnet.web.act_words import NOUNS, act_word, actor_word
 from cardnet.web.auth import staff_page
 from cardnet.web.console import blueprint
+from cardnet.web.console.trail_subjects import subjects_in_words
 from cardnet.web.formats import cn_datetime
 from cardnet.web.forms import whole_id, wrong_of
 from cardnet.web.language import gettext
@@ -51,10 +52,12 @@ def audit_trail(principal: Principal) -> ResponseReturnValue:
     asked, before = _asked(), request.args.get("before", "")
     wrong: dict[str, str] = {}
     lines: list[TrailLine] = []
+    subjects: Mapping[tuple[str, str], str] = {}
     try:
         query = _query(principal, asked)
         with transaction() as session:
             lines = access.trail(session, query, _SHOWN + 1, whole_id(before) if before else None)
+            subjects = subjects_in_words(session, lines)
     except InvalidInput as error:
         wrong = wrong_of(error)
     page = render_template(
@@ -62,6 +65,7 @@ def audit_trail(principal: Principal) -> ResponseReturnValue:
         asked=asked,
         wrong=wrong,
         lines=lines[:_SHOWN],
+        subjects=subjects,
         more=lines[_SHOWN - 1].id if len(lines) > _SHOWN else None,
         filters={name: text for name, text in vars(asked).items() if text},
         nouns=_nouns(),
@@ -74,7 +78,7 @@ def audit_trail(principal: Principal) -> ResponseReturnValue:
 def export_audit(principal: Principal) -> ResponseReturnValue:
     """The same acts as a file; taking it away is itself an act."""
     kind = request.args.get("format", "csv")
-    if kind not in _WRITERS:
+    if kind not in WRITERS:
         raise InvalidInput("format_unknown", gettext("请选择 CSV 或 XLSX。"))
     world = current_world()
     with transaction() as session:
@@ -82,7 +86,7 @@ def export_audit(principal: Principal) -> ResponseReturnValue:
         query = _query(principal, asked)
         filters = {name: text for name, text in vars(asked).items() if text}
         act = audit.Act("audit.export", "audit", kind, principal.account_id, address=request.remote_addr, after=filters)
-        content, media_type = _WRITERS[kind](access.whole_trail(session, query, MOST_EXPORTED))
+        content, media_type = WRITERS[kind](access.whole_trail(session, query, MOST_EXPORTED))
         audit.record(session, world, act)
     name = f"{gettext('操作记录')}-{day_of(world.now()).isoformat()}.{kind}"
     return send_file(content, mimetype=media_type, as_attachment=True, download_name=name)
@@ -121,11 +125,7 @@ def _day(name: str, text: str) -> date | None:
 
 def _nouns() -> list[tuple[str, str]]:
     """What acts can be about, for the filter."""
-    nouns = (
-        "account", "application", "card", "quota", "roster", "register", "delegation", "handout", "self_fill", "program",
-        "merchant", "terminal", "settlement", "reconciliation", "day", "key",
-    )  # fmt: skip
-    return [(f"{noun}.", act_word(f"{noun}.")) for noun in nouns]
+    return [(f"{noun}.", act_word(f"{noun}.")) for noun in NOUNS]
 
 
 def _head() -> list[str]:
@@ -136,7 +136,7 @@ def _head() -> list[str]:
 
 
 def _cells(line: TrailLine) -> list[str]:
-    actor = line.actor or ("", gettext("系统"))
+    actor = line.actor or ("", actor_word(line.action, line.after))
     return [
         cn_datetime(line.at),
         act_word(line.action),
@@ -165,7 +165,8 @@ def csv_of(lines: Iterator[TrailLine]) -> tuple[io.BytesIO, str]:
     return io.BytesIO(b"\xef\xbb\xbf" + text.getvalue().encode()), "text/csv; charset=utf-8"
 
 
-def _xlsx(lines: Iterator[TrailLine]) -> tuple[io.BytesIO, str]:
+def workbook_of(lines: Iterator[TrailLine]) -> tuple[io.BytesIO, str]:
+    """The same as a workbook: texts, never formulas."""
     content = io.BytesIO()
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(content, options) as book:
@@ -181,4 +182,4 @@ def _xlsx(lines: Iterator[TrailLine]) -> tuple[io.BytesIO, str]:
     return content, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-_WRITERS = {"csv": csv_of, "xlsx": _xlsx}
+WRITERS = {"csv": csv_of, "xlsx": workbook_of}

@@ -1,6 +1,7 @@
 """One roster after its submission: where each person stands, review, issuing, hand-over."""
 
 from dataclasses import replace
+from datetime import date
 
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,13 +11,15 @@ from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import ApplicationState, ReviewReason
 from cardnet.issuance.services import desk
+from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
-from cardnet.kernel.errors import CardnetError, NotFound
+from cardnet.kernel.errors import CardnetError, InvalidInput, NotFound
 from cardnet.membership import services as membership
-from cardnet.membership.rules import Tier
+from cardnet.membership.rules import code_of
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint, slips, verdicts
 from cardnet.web.console.acting import acting
+from cardnet.web.console.quota import day_typed
 from cardnet.web.forms import whole_id, wrong_of
 from cardnet.web.language import gettext
 from cardnet.web.paging import Page, asked_page
@@ -38,6 +41,7 @@ _VIEWS: dict[str, desk.RowFilter] = {
     "approved": desk.RowFilter(states=frozenset({ApplicationState.APPROVED})),
     "issued": desk.RowFilter(states=frozenset({ApplicationState.ISSUED})),
     "declined": desk.RowFilter(check_states=frozenset({"declined"})),
+    "running": desk.RowFilter(check_states=frozenset({"running"})),
     "invalid": desk.RowFilter(check_states=frozenset({"invalid"})),
     "all": desk.RowFilter(),
 }
@@ -73,7 +77,7 @@ def review(principal: Principal, batch_id: str) -> ResponseReturnValue:
             )
             receipt = issuance.review(session, current_world(), command)
             next_path = receipt.next_path
-            codes = [next_path.strip("/").split("/")[-1]] if next_path else []
+            codes = [code_of(next_path)] if next_path else []
             after = next(iter(membership.unions_of_codes(session, codes).values()), None)
     except CardnetError as error:
         return _batch_page(principal, batch_id, wrong_of(error)), error.status
@@ -88,12 +92,13 @@ def issue(principal: Principal, batch_id: str) -> ResponseReturnValue:
     try:
         with transaction() as session:
             line = desk.batch_of(session, principal, whole_id(batch_id))
-            done = issuance.issue(session, current_world(), issuance.IssueCards(line.batch_id, principal))
+            command = issuance.IssueCards(line.batch_id, principal, _last_day_typed())
+            done = issuance.issue(session, current_world(), command)
             issued = done.cards
             people = membership.people(session, [card.person_id for card in issued])
             unions = membership.unions_of_ids(session, {card.union_id for card in issued})
     except CardnetError as error:
-        return _batch_page(principal, batch_id, wrong_of(error)), error.status
+        return _batch_page(principal, batch_id, wrong_of(error, {"valid_to_past": "valid_to"})), error.status
     if done.skipped:
         flash(gettext("%(n)s 人已持有有效卡，没有再发，申请转为不予通过。", n=len(done.skipped)), "wait")
     if not issued:
@@ -110,6 +115,15 @@ def issue(principal: Principal, batch_id: str) -> ResponseReturnValue:
         "console/slips.html", batch=line, slips=[(slip, slips.code_svg(slip, request.url_root)) for slip in made]
     )
     return page, 200, {"Cache-Control": "no-store"}
+
+
+def _last_day_typed() -> date | None:
+    """The last day the cards work, None for the ordinary one. Raises InvalidInput for what is no day."""
+    typed = request.form.get("valid_to", "").strip()
+    day = day_typed(typed)
+    if typed and day is None:
+        raise InvalidInput("valid_to_past", gettext("请选择会员卡的最后一天，例如 2030-12-31。"))
+    return day
 
 
 def _downloaded(answer: Response) -> Response:
@@ -155,14 +169,16 @@ def _batch_page(principal: Principal, batch_id: str, wrong: dict[str, str]) -> s
     number = asked_page()
     with transaction() as session:
         me = acting(session, principal)
-        line = desk.batch_of(session, me.officer, whole_id(batch_id))
+        line, places = desk.batch_and_places(session, me.officer, whole_id(batch_id))
         show = _shown(line)
         wanted = _filter(show)
         rows = desk.batch_rows(session, me.officer, line, wanted, limit=_SHOWN, offset=(number - 1) * _SHOWN)
-        places = desk.batch_places(session, me.officer, line.batch_id)
         told = line.applications <= _TOLD_AT_ONCE or "history" in request.args
         history = desk.batch_history(session, me.officer, line.batch_id) if told else None
         freeze = issuance.freeze_over(session, me.officer.scope_path, current_world().now())
+        whole = _whole(me.officer, line)
+        running = desk.running_rows(session, line) if whole else 0
+        at_unit = issuance.awaiting_unit_approval(session, line.batch_id, me.officer.scope_path)
     return render_template(
         "console/batch.html",
         batch=line,
@@ -171,17 +187,19 @@ def _batch_page(principal: Principal, batch_id: str, wrong: dict[str, str]) -> s
         me=me,
         behalf=me.behalf,
         freeze=freeze,
-        at_unit=[union for union, _ in places.turns if union.tier is Tier.UNIT],
+        # Where two officers serve, the second one reviews: nothing is asked of the chair.
+        at_unit=[union for union, _, officers in at_unit if officers < 2],
         units=places.units,
         under=request.values.get("under", ""),
         turns=places.turns,
         history=history,
-        whole=_whole(me.officer, line),
-        counts=_counts(line, whole=_whole(me.officer, line)),
+        whole=whole,
+        counts=_counts(line, running, whole=whole),
         reasons=[str(reason) for reason in ReviewReason],
         **verdicts.kept(),
         wrong=wrong,
         now=current_world().now(),
+        today=day_of(current_world().now()),
     )
 
 
@@ -212,7 +230,7 @@ def _whole(principal: Principal, line: desk.BatchLine) -> bool:
     return in_scope(principal.scope_path, line.path)
 
 
-def _counts(line: desk.BatchLine, *, whole: bool) -> dict[str, int]:
+def _counts(line: desk.BatchLine, running: int, *, whole: bool) -> dict[str, int]:
     of = line.states.get
     return {
         "mine": line.mine,
@@ -223,7 +241,8 @@ def _counts(line: desk.BatchLine, *, whole: bool) -> dict[str, int]:
         "approved": of(ApplicationState.APPROVED, 0),
         "issued": of(ApplicationState.ISSUED, 0),
         "declined": line.declined if whole else 0,
-        "invalid": line.invalid if whole else 0,
+        "running": running,
+        "invalid": line.invalid - running if whole else 0,
         "all": line.rows if whole else line.applications,
     }
 

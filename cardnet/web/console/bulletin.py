@@ -1,45 +1,32 @@
-"""The half-monthly bulletin (通报): how far each union is, from the plan to use, as page, workbook and PDF."""
+"""The half-monthly bulletin (通报): how far each union is, from the plan to use; issues sent round, as they were sent."""
 
 import io
-import uuid
-from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 
-from flask import render_template, request, send_file
+from flask import flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.benefits import services as benefits
+from cardnet.benefits.bulletin import Figures, Issue, Level, check_of, week_rows
+from cardnet.benefits.bulletin_files import bulletin_pdf, bulletin_workbook
 from cardnet.issuance import services as issuance
-from cardnet.issuance.services import CardCounts, UnionCounts
-from cardnet.kernel import calendar
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
+from cardnet.kernel.errors import CardnetError
 from cardnet.membership import services as membership
-from cardnet.membership.rules import UnionNode
 from cardnet.web.auth import OFFICERS, staff_page
-from cardnet.web.bulletin_files import bulletin_pdf, bulletin_workbook
 from cardnet.web.console import blueprint
+from cardnet.web.forms import whole_id, wrong_of
 from cardnet.web.language import gettext
-from cardnet.web.paging import page_of
+from cardnet.web.paging import Page, asked_page, page_of
 from cardnet.wiring import current_world
 
 _SHOWN = 100
-WEEKS = 12
 _SHADED = 20
-
-
-@dataclass(frozen=True)
-class Line:
-    """One union of the bulletin with its place among its siblings by completion (equal rates share a place)."""
-
-    union: UnionNode
-    counts: CardCounts
-    used: int
-    rank: int
-    opens: bool
+_LISTED = 50
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @dataclass(frozen=True)
@@ -50,66 +37,28 @@ class Step:
     count: int
 
 
-@dataclass(frozen=True)
-class WeekRow:
-    """One union's activations by week, the oldest first; the row without a union is of all the others together."""
-
-    union: UnionNode | None
-    weeks: tuple[int, ...]
-
-    @property
-    def total(self) -> int:
-        """Of all the weeks shown."""
-        return sum(self.weeks)
-
-
-@dataclass(frozen=True)
-class Level:
-    """One union, its figures and those of the unions directly below it: a page of the bulletin."""
-
-    union: UnionNode
-    total: CardCounts
-    used: int
-    lines: tuple[Line, ...]
-
-
-@dataclass(frozen=True)
-class Issue:
-    """The bulletin of one moment: its number in the year (two a month), and its levels, the top one first."""
-
-    year: int
-    number: int
-    at: datetime
-    levels: tuple[Level, ...]
-
-    @property
-    def first(self) -> Level:
-        """The reader's own level."""
-        return self.levels[0]
-
-
 @blueprint.get("/bulletin")
 @staff_page(*OFFICERS, Role.CHAIR, Role.AUDITOR)
 def bulletin(principal: Principal) -> ResponseReturnValue:
-    """The figures of the reader's union and of the unions directly below it."""
-    at = current_world().now()
+    """The figures of the reader's union and of the unions directly below it, as they stand now."""
+    world = current_world()
     with transaction() as session:
         top = _top(principal, session)
-        issue = issue_of(session, top, at, every_level=False)
-        weeks = _weeks(session, issue.first, at)
-    return render_template(
-        "console/bulletin.html",
-        at=at,
-        issue=issue,
-        level=issue.first,
-        page=page_of(issue.first.lines, _SHOWN),
-        steps=funnel(issue.first.total, issue.first.used),
-        mondays=_mondays(at),
-        weeks=weeks,
-        by_week=[sum(row.weeks[n] for row in weeks) for n in range(WEEKS)],
-        most=max((count for row in weeks for count in row.weeks), default=0),
-        is_top=top == principal.scope_path,
+        years = issuance.years_shown(session, day_of(world.now()))
+        year = years.asked(year_of_address())
+        issue = benefits.issue_of(session, world, top, year, every_level=False)
+        sent = benefits.issue_sent(session, top, year, issue.number)
+        issues, count = benefits.bulletin_issues(session, principal, limit=3)
+    return _shown(
+        issue,
+        issue.first,
         under=top,
+        is_top=top == principal.scope_path,
+        years=years.choices,
+        issues=issues,
+        more_issues=count > len(issues),
+        sent=sent,
+        may_publish=benefits.may_publish(principal, top) and bool(issue.first.lines),
     )
 
 
@@ -117,32 +66,185 @@ def bulletin(principal: Principal) -> ResponseReturnValue:
 @staff_page(*OFFICERS, Role.CHAIR, Role.AUDITOR)
 def bulletin_xlsx(principal: Principal) -> ResponseReturnValue:
     """The same as a workbook, every union below in one sheet after the summary."""
-    issue = _whole(principal)
-    return send_file(
-        io.BytesIO(bulletin_workbook(issue)),
-        mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        as_attachment=True,
-        download_name=f"{gettext('通报')}-{day_of(issue.at):%Y%m%d}.xlsx",
-    )
+    return _workbook(_whole(principal))
 
 
 @blueprint.get("/bulletin.pdf")
 @staff_page(*OFFICERS, Role.CHAIR, Role.AUDITOR)
 def bulletin_paper(principal: Principal) -> ResponseReturnValue:
-    """The same on paper: one A4 page per level, to be printed and sent round."""
-    issue = _whole(principal)
-    return send_file(
-        io.BytesIO(bulletin_pdf(issue)),
-        mimetype="application/pdf",
-        as_attachment=True,
-        download_name=f"{gettext('通报')}-{day_of(issue.at):%Y%m%d}.pdf",
+    """The same on paper."""
+    return _paper(_whole(principal))
+
+
+@blueprint.get("/bulletin/issues")
+@staff_page(*OFFICERS, Role.CHAIR, Role.AUDITOR)
+def bulletin_issues(principal: Principal) -> ResponseReturnValue:
+    """Every issue that the reader's unions sent or were sent."""
+    with transaction() as session:
+        number = asked_page()
+        issues, count = benefits.bulletin_issues(session, principal, None, _LISTED, (number - 1) * _LISTED)
+        own = membership.union_of_id(session, principal.union_id)
+    page = Page(issues, number, _LISTED, count)
+    return render_template("console/bulletin_issues.html", page=page, own=own, check_of=check_of)
+
+
+@blueprint.get("/bulletin/issues/<issue_id>")
+@staff_page(*OFFICERS, Role.CHAIR, Role.AUDITOR)
+def bulletin_issue(principal: Principal, issue_id: str) -> ResponseReturnValue:
+    """One issue exactly as it was sent; `under` opens the page of a union in it."""
+    kept = _kept(principal, issue_id)
+    level = kept.issue.level_of(request.args.get("under", "")) or kept.issue.first
+    return _shown(
+        kept.issue,
+        level,
+        under=level.union.path,
+        is_top=level is kept.issue.first,
+        kept=kept.line,
+        check=check_of(kept.line.sha256),
+        before=check_of(kept.issue.sent.before) if kept.issue.sent and kept.issue.sent.before else "",
+        may_publish=benefits.may_publish(principal, kept.line.union.path) and kept.line.corrected_by is None,
     )
 
 
-def _whole(principal: Principal) -> Issue:
-    at = current_world().now()
+@blueprint.get("/bulletin/issues/<issue_id>/bulletin.xlsx")
+@staff_page(*OFFICERS, Role.CHAIR, Role.AUDITOR)
+def bulletin_issue_xlsx(principal: Principal, issue_id: str) -> ResponseReturnValue:
+    """The workbook of an issue that was sent."""
+    return _workbook(_kept(principal, issue_id).issue)
+
+
+@blueprint.get("/bulletin/issues/<issue_id>/bulletin.pdf")
+@staff_page(*OFFICERS, Role.CHAIR, Role.AUDITOR)
+def bulletin_issue_paper(principal: Principal, issue_id: str) -> ResponseReturnValue:
+    """An issue that was sent, on paper."""
+    return _paper(_kept(principal, issue_id).issue)
+
+
+@blueprint.get("/bulletin/publish")
+@staff_page(*benefits.PUBLISHERS)
+def bulletin_to_publish(principal: Principal) -> ResponseReturnValue:
+    """What would be sent now, to whom; with `corrects` in place of which issue."""
+    return _to_publish(principal, {})
+
+
+@blueprint.post("/bulletin/publish")
+@staff_page(*benefits.PUBLISHERS)
+def publish_bulletin(principal: Principal) -> ResponseReturnValue:
+    """Send the issue round; its numbers stay as they are now."""
+    form = request.form
+    corrects = form.get("corrects", "")
+    if not form.getlist("to"):
+        return _to_publish(principal, {"to": gettext("请至少选一个下级工会。")}), 422
+    try:
+        command = benefits.PublishBulletin(
+            principal,
+            year_of_address(),
+            tuple(form.getlist("to")),
+            form.get("copies", ""),
+            form.get("words", ""),
+            whole_id(corrects) if corrects else None,
+            form.get("reason", ""),
+        )
+        with transaction() as session:
+            kept = benefits.publish_bulletin(session, current_world(), command)
+    except CardnetError as error:
+        if error.code == "issue_unknown":
+            raise
+        fields = {"reason_missing": "reason", "words_too_long": "words", "addressee_unknown": "to"}
+        return _to_publish(principal, wrong_of(error, fields)), error.status
+    flash(gettext("%(title)s已发出，数字不再变动。", title=kept.issue.title), "good")
+    return redirect(url_for("console.bulletin_issue", issue_id=kept.line.id), 303)
+
+
+def year_of_address() -> int | None:
+    """The year of the address or the form, None when it names none."""
+    text = request.values.get("year", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) == 4 else None
+
+
+def funnel(figures: Figures) -> tuple[Step, ...]:
+    """From members to use."""
+    c = figures.counts
+    return (
+        Step(gettext("会员"), figures.answers.members),
+        Step(gettext("采集"), c.collected),
+        Step(gettext("合格"), c.submitted),
+        Step(gettext("审核通过"), c.approved),
+        Step(gettext("已发卡"), c.issued),
+        Step(gettext("已发放"), c.handed_out),
+        Step(gettext("已激活"), c.activated),
+        Step(gettext("当年用过"), figures.used),
+    )
+
+
+def _shown(issue: Issue, level: Level, **more: object) -> str:
+    weeks = week_rows(issue, level, _SHADED)
+    return render_template(
+        "console/bulletin.html",
+        issue=issue,
+        level=level,
+        page=page_of(level.lines, _SHOWN),
+        steps=funnel(level.total),
+        weeks=weeks,
+        by_week=[sum(row.weeks[n] for row in weeks) for n in range(len(issue.mondays))],
+        most=max((count for row in weeks for count in row.weeks), default=0),
+        **more,
+    )
+
+
+def _to_publish(principal: Principal, wrong: dict[str, str]) -> str:
+    world, given = current_world(), request.values
     with transaction() as session:
-        return issue_of(session, _top(principal, session), at, every_level=True)
+        years = issuance.years_shown(session, day_of(world.now()))
+        before = benefits.kept_issue(session, principal, whole_id(given["corrects"])) if given.get("corrects") else None
+        year = before.line.year if before else years.asked(year_of_address())
+        issue = benefits.issue_of(session, world, principal.scope_path, year, every_level=False)
+        sent = benefits.issue_sent(session, principal.scope_path, year, issue.number)
+        sent_line = benefits.kept_issue(session, principal, sent).line if sent else None
+    chosen = set(request.form.getlist("to")) if request.method == "POST" else None
+    lines = sorted((line for line in issue.first.lines if not line.own), key=lambda line: line.union.path)
+    return render_template(
+        "console/bulletin_publish.html",
+        issue=issue,
+        level=issue.first,
+        before=before,
+        sent=sent_line,
+        years=years.choices,
+        lines=lines,
+        chosen={line.union.code for line in lines} if chosen is None else chosen,
+        given=given,
+        wrong=wrong,
+    )
+
+
+def _kept(principal: Principal, issue_id: str) -> benefits.KeptIssue:
+    with transaction() as session:
+        return benefits.kept_issue(session, principal, whole_id(issue_id))
+
+
+def _whole(principal: Principal) -> Issue:
+    world = current_world()
+    with transaction() as session:
+        year = issuance.years_shown(session, day_of(world.now())).asked(year_of_address())
+        return benefits.issue_of(session, world, _top(principal, session), year, every_level=True)
+
+
+def _workbook(issue: Issue) -> ResponseReturnValue:
+    return _file(bulletin_workbook(issue), _XLSX, f"{_name(issue)}.xlsx")
+
+
+def _paper(issue: Issue) -> ResponseReturnValue:
+    return _file(bulletin_pdf(issue), "application/pdf", f"{_name(issue)}.pdf")
+
+
+def _name(issue: Issue) -> str:
+    if issue.sent:
+        return f"{gettext('通报')}-{issue.year}-{issue.number:02d}-{issue.sent.edition}"
+    return f"{gettext('通报')}-{day_of(issue.at):%Y%m%d}"
+
+
+def _file(content: bytes, kind: str, name: str) -> ResponseReturnValue:
+    return send_file(io.BytesIO(content), mimetype=kind, as_attachment=True, download_name=name)
 
 
 def _top(principal: Principal, session: Session) -> str:
@@ -153,91 +255,3 @@ def _top(principal: Principal, session: Session) -> str:
             (one.path for one in membership.unions_under(session, asked) if one.path == asked), principal.scope_path
         )
     return principal.scope_path
-
-
-def issue_of(session: Session, top: str, at: datetime, *, every_level: bool) -> Issue:
-    """The bulletin of the unions under `top`, which is a union's path; with every level, a page for each union that has others below it."""
-    today = day_of(at)
-    figures = issuance.card_counts(session, top, today.year)
-    used = _used(session, figures, top, today)
-    parents = {one.union.parent_id for one in figures}
-    tops = [one for one in figures if one.union.path == top or (every_level and one.union.id in parents)]
-    levels = tuple(_level(one, figures, used, parents) for one in tops)
-    number = 2 * (today.month - 1) + (1 if today.day <= 15 else 2)
-    return Issue(today.year, number, at, levels)
-
-
-def _level(
-    top: UnionCounts, figures: Sequence[UnionCounts], used: dict[str, int], parents: Set[uuid.UUID | None]
-) -> Level:
-    return Level(
-        top.union, top.total, used.get(top.union.path, 0), tuple(ranked(figures, top.union.path, used, parents))
-    )
-
-
-def _used(session: Session, figures: Sequence[UnionCounts], top: str, today: date) -> dict[str, int]:
-    """People who used a benefit this year, by union: one statement per level of the tree, not per union."""
-    used: dict[str, int] = {}
-    for depth in sorted({one.union.path.count("/") - 1 for one in figures}):
-        below = benefits.usage_below(session, top, depth, date(today.year, 1, 1), today)
-        used.update({path: usage.people for path, usage in below.items()})
-    return used
-
-
-def ranked(
-    figures: Sequence[UnionCounts], top: str, used: dict[str, int], parents: Set[uuid.UUID | None]
-) -> list[Line]:
-    """The unions directly below `top`, best completion first."""
-    below = [f for f in figures if f.union.path.startswith(top) and f.union.path[len(top) :].count("/") == 1]
-    best = sorted(below, key=lambda f: (-completion(f.total), f.union.path))
-    places: dict[int, int] = {}
-    for place, one in enumerate(best, start=1):
-        places.setdefault(completion(one.total), place)
-    return [
-        Line(f.union, f.total, used.get(f.union.path, 0), places[completion(f.total)], f.union.id in parents)
-        for f in best
-    ]
-
-
-def completion(counts: CardCounts) -> int:
-    """Cards issued of those planned, in ten-thousandths; without a plan nothing is complete."""
-    return counts.issued * 10_000 // counts.quota if counts.quota else 0
-
-
-def funnel(counts: CardCounts, used: int) -> tuple[Step, ...]:
-    """From members to use."""
-    return (
-        Step(gettext("会员"), counts.members),
-        Step(gettext("采集"), counts.collected),
-        Step(gettext("合格"), counts.submitted),
-        Step(gettext("审核通过"), counts.approved),
-        Step(gettext("已发卡"), counts.issued),
-        Step(gettext("已发放"), counts.handed_out),
-        Step(gettext("已激活"), counts.activated),
-        Step(gettext("今年用过"), used),
-    )
-
-
-def _mondays(at: datetime) -> tuple[date, ...]:
-    today = day_of(at)
-    this_week = today - timedelta(days=today.weekday())
-    return tuple(this_week - timedelta(weeks=WEEKS - 1 - n) for n in range(WEEKS))
-
-
-def _weeks(session: Session, level: Level, at: datetime) -> tuple[WeekRow, ...]:
-    """Activations by week of the unions directly below, the most first; what does not fit is added up in one row."""
-    mondays = _mondays(at)
-    since, until = calendar.start_of(mondays[0]), calendar.end_of(day_of(at))
-    counted = issuance.activations_by_week(session, level.union.path, since, until)
-    direct = {line.union.path: line.union for line in level.lines}
-    paths = {union.id: union.path for union in membership.unions_under(session, level.union.path)}
-    rows: dict[UnionNode, list[int]] = {}
-    for one in counted:
-        # The path of the union directly below the level: its codes and one more.
-        child = "/".join(paths[one.union_id].split("/")[: level.union.path.count("/") + 1]) + "/"
-        rows.setdefault(direct.get(child, level.union), [0] * WEEKS)[mondays.index(one.monday)] += one.activated
-    best: list[tuple[UnionNode | None, list[int]]] = sorted(rows.items(), key=lambda item: -sum(item[1]))
-    shown = [WeekRow(union, tuple(weeks)) for union, weeks in best[:_SHADED]]
-    if rest := best[_SHADED:]:
-        shown.append(WeekRow(None, tuple(sum(weeks[n] for _, weeks in rest) for n in range(WEEKS))))
-    return tuple(shown)

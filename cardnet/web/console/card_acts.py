@@ -14,7 +14,7 @@ from cardnet.issuance import services as issuance
 from cardnet.issuance.services import desk
 from cardnet.issuance.sheets import Layout, card_sheets
 from cardnet.kernel.db import transaction
-from cardnet.kernel.errors import CardnetError
+from cardnet.kernel.errors import CardnetError, NotFound
 from cardnet.kernel.world import World
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint, slips
@@ -81,6 +81,22 @@ def void_print(principal: Principal, card_id: str) -> ResponseReturnValue:
 
     said = gettext("这张实体卡上的码已作废，手机上的卡不受影响。可以重新打印，不占名额。")
     return _done(principal, card_id, "void_print", act, said)
+
+
+@blueprint.post("/cards/<card_id>/stop-phone")
+@staff_page(*OFFICERS)
+def stop_phone(principal: Principal, card_id: str) -> ResponseReturnValue:
+    """One phone is taken off the card, the other goes on."""
+    asked = request.form.get("phone", "")
+
+    def act(session: Session, world: World, line: desk.CardLine, reason: str) -> None:
+        index = next((one.index for one in issuance.phones_of(session, line.card_id) if str(one.index) == asked), None)
+        if index is None:
+            raise NotFound("phone_unknown", gettext("请选择要停用的手机；刚被换下的，刷新后就不在了。"))
+        issuance.stop_phone(session, world, issuance.StopPhone(index, reason, principal))
+
+    said = gettext("这部手机上的码已停用，另一部手机和实体卡不受影响。")
+    return _done(principal, card_id, "stop_phone", act, said)
 
 
 @blueprint.post("/cards/<card_id>/hand-out")
@@ -222,7 +238,8 @@ def _do(
             line = desk.card_of_id(session, principal, whole_id(card_id))
             return None, act(session, current_world(), line, reason)
     except CardnetError as error:
-        return (card_page(principal, card_id, wrong_of(error), name), error.status), None
+        wrong = wrong_of(error, {"phone_unknown": "phone"})
+        return (card_page(principal, card_id, wrong, name), error.status), None
 
 
 def _slip(line: desk.CardLine, number: str, code: str) -> slips.Slip:

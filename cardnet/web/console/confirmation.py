@@ -1,7 +1,8 @@
-"""The yearly confirmation of members, and who joined or left in a month: names inside the unit, counts above it."""
+"""The yearly confirmation of members, and who joined or left in a month: names inside the union, counts above it."""
 
 import io
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 
 import xlsxwriter
@@ -32,7 +33,7 @@ _SHOWN = 100
 @blueprint.get("/members/confirmation")
 @staff_page(*OFFICERS)
 def confirmation(principal: Principal) -> ResponseReturnValue:
-    """Inside a unit every member with the year's answer; above, how far each unit is."""
+    """Every one of the union's own people with the year's answer; of the unions below it, how far each is."""
     return _page(principal, {})
 
 
@@ -58,7 +59,7 @@ def confirm(principal: Principal) -> ResponseReturnValue:
         return _page(principal, wrong_of(error, {**fields, "effective_before_membership": "on"})), error.status
     said = gettext("已确认 %(n)d 人。", n=count) if count else gettext("这些人此前都已确认，没有变化。")
     flash(said, "good" if count else "calm")
-    return redirect(url_for("console.confirmation"), 303)
+    return redirect(url_for("console.confirmation", own=request.values.get("own") and 1), 303)
 
 
 @blueprint.get("/members/moves")
@@ -72,14 +73,15 @@ def moves(principal: Principal) -> ResponseReturnValue:
         own = membership.union_of_id(session, principal.union_id)
         came = membership.joiners(session, own.path, first, after)
         went = membership.leavers(session, own.path, first, after)
-        inside = len(membership.unions_under(session, own.path)) == 1
-    if request.args.get("format") == "xlsx" and inside:
-        return _workbook(own, first, came, went)
+        alone = len(membership.unions_under(session, own.path)) == 1
+    # Names are the union's own people's; of the unions below it there are counts.
+    ours = [line for line in came if line.union.id == own.id], [line for line in went if line.union.id == own.id]
+    if request.args.get("format") == "xlsx":
+        return _workbook(own, first, *ours)
     by_union = Counter(line.union for line in came), Counter(line.union for line in went)
     counts = [(union, by_union[0][union], by_union[1][union]) for union in sorted({*by_union[0], *by_union[1]}, key=lambda u: u.path)]  # fmt: skip
     return render_template(
-        "console/members_moves.html", own=own, first=first, came=came if inside else (), went=went if inside else (),
-        inside=inside, counts=counts, totals=(len(came), len(went)), month=f"{first:%Y-%m}",
+        "console/members_moves.html", own=own, first=first, came=ours[0], went=ours[1], alone=alone, counts=counts, totals=(len(came), len(went)), month=f"{first:%Y-%m}",
         months=[_before(today, n) for n in range(13)],
     )  # fmt: skip
 
@@ -89,8 +91,8 @@ def _page(principal: Principal, wrong: dict[str, str]) -> str:
     number = asked_page()
     with transaction() as session:
         own = membership.union_of_id(session, principal.union_id)
-        inside = len(membership.unions_under(session, own.path)) == 1
-        if not inside:
+        alone = len(membership.unions_under(session, own.path)) == 1
+        if not alone and not request.values.get("own"):
             return render_template(
                 "console/members_confirmation_counts.html",
                 own=own,
@@ -99,7 +101,7 @@ def _page(principal: Principal, wrong: dict[str, str]) -> str:
             )
         found = membership.confirmation_list(session, own.id, year, _SHOWN, (number - 1) * _SHOWN)
     return render_template(
-        "console/members_confirmation.html", own=own, year=year, page=Page(found.lines, number, _SHOWN, found.total),
+        "console/members_confirmation.html", own=own, year=year, page=Page(found.lines, number, _SHOWN, found.total), alone=alone,
         counts=found.counts, total=found.total, waiting=found.counts.get(None, 0), answers=list(Confirmed), wrong=wrong,
         chosen_people=set(request.form.getlist("person")), today=day_of(current_world().now()),
     )  # fmt: skip
@@ -119,7 +121,7 @@ def _before(today: date, months: int) -> str:
 
 
 def _workbook(
-    own: UnionNode, first: date, came: tuple[membership.MoveLine, ...], went: tuple[membership.MoveLine, ...]
+    own: UnionNode, first: date, came: Sequence[membership.MoveLine], went: Sequence[membership.MoveLine]
 ) -> ResponseReturnValue:
     out = io.BytesIO()
     with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:

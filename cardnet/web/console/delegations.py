@@ -12,6 +12,7 @@ from cardnet.issuance.services.delegation import OFFICER_ROLES
 from cardnet.kernel.calendar import day_of, end_of, start_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError
+from cardnet.membership.rules import path_above
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
 from cardnet.web.forms import whole_id, wrong_of
@@ -39,9 +40,9 @@ def give_delegation(principal: Principal) -> ResponseReturnValue:
     first_on, last_on = _day(form.get("first_on", "")), _day(form.get("last_on", ""))
     wrong = {}
     if first_on is None:
-        wrong["first_on"] = gettext("请选择从哪一天开始。")
+        wrong["first_on"] = _not_that_day() if form.get("first_on") else gettext("请选择从哪一天开始。")
     if last_on is None:
-        wrong["last_on"] = gettext("请选择到哪一天为止。")
+        wrong["last_on"] = _not_that_day() if form.get("last_on") else gettext("请选择到哪一天为止。")
     if not form.get("deputy", "").strip():
         wrong["deputy"] = gettext("请填写受托人的用户名。")
     if wrong or first_on is None or last_on is None:
@@ -96,8 +97,12 @@ def _page(principal: Principal, wrong: dict[str, str]) -> str:
 
 
 def _above(path: str) -> str:
-    parent = path.rstrip("/").rsplit("/", 1)[0] + "/"
+    parent = path_above(path)
     return parent if parent != "/" else path
+
+
+def _not_that_day() -> str:
+    return gettext("日期不对，请看看年份。")
 
 
 def _day(text: str) -> date | None:

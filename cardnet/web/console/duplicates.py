@@ -4,6 +4,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from cardnet.access.rules import Principal, Role
+from cardnet.benefits import services as benefits
 from cardnet.issuance import services as issuance
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, NotFound
@@ -34,7 +35,7 @@ def decide_duplicate(principal: Principal) -> ResponseReturnValue:
     try:
         with transaction() as session:
             if act == "merge":
-                issuance.merge_people(session, world, command)
+                benefits.merge_people(session, world, command)
             else:
                 membership.declare_distinct(session, world, command)
     except CardnetError as error:

@@ -1,7 +1,6 @@
 """Hand-outs against signatures: opened with a list, signed by an officer's phone, by hand, or "all except"."""
 
 from dataclasses import asdict
-from datetime import datetime
 
 from flask import flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -9,11 +8,10 @@ from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal
 from cardnet.issuance import services as issuance
-from cardnet.issuance.papers import SignList, SignRow, sign_sheets
+from cardnet.issuance import sign_lists
 from cardnet.issuance.rules import HandoutKind, ScanOutcome
 from cardnet.issuance.services import desk
-from cardnet.kernel import masking
-from cardnet.kernel.calendar import day_of, local
+from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError
 from cardnet.membership import services as membership
@@ -143,10 +141,8 @@ def close_handout(principal: Principal, handout_id: str) -> ResponseReturnValue:
 def sign_list(principal: Principal, handout_id: str) -> ResponseReturnValue:
     """发放签领表 to print: who signed by phone stands in it as signed."""
     with transaction() as session:
-        found = issuance.handout_of(session, principal, whole_id(handout_id))
-        lines = desk.receipt_lines(session, found, limit=None).items
-    about = SignList(found.title, found.document, day_of(current_world().now()))
-    return pdf_answer(sign_sheets([_row(line) for line in lines], about), gettext("发放签领表"))
+        content = sign_lists.of_handout(session, principal, whole_id(handout_id), day_of(current_world().now()))
+    return pdf_answer(content, gettext("发放签领表"))
 
 
 @blueprint.get("/batches/<batch_id>/sign-list.pdf")
@@ -154,17 +150,8 @@ def sign_list(principal: Principal, handout_id: str) -> ResponseReturnValue:
 def batch_sign_list(principal: Principal, batch_id: str) -> ResponseReturnValue:
     """发放签领表 of a batch's cards."""
     with transaction() as session:
-        line = desk.batch_of(session, principal, whole_id(batch_id))
-        cards = desk.find_cards(session, principal, desk.CardFilter(batch_id=line.batch_id), limit=100_000).items
-    rows = [
-        SignRow(
-            card.union.name, card.person.name, masking.id_number_for_office(card.person.id_number), card.number,
-            _signed(card.delivered_at),
-        )
-        for card in sorted(cards, key=lambda card: (card.union.path, card.row or 0))
-    ]  # fmt: skip
-    about = SignList(gettext("会员服务卡"), "", day_of(current_world().now()))
-    return pdf_answer(sign_sheets(rows, about), gettext("发放签领表"))
+        content = sign_lists.of_batch(session, principal, whole_id(batch_id), day_of(current_world().now()))
+    return pdf_answer(content, gettext("发放签领表"))
 
 
 @blueprint.get("/cards/handouts/<handout_id>/scan")
@@ -219,15 +206,6 @@ def _words(came: issuance.Scanned) -> str:
     return said[came.outcome]
 
 
-def _row(line: desk.ReceiptLine) -> SignRow:
-    document = masking.id_number_for_office(line.person.id_number)
-    return SignRow(line.union.name, line.person.name, document, line.card_number, _signed(line.signed_at))
-
-
-def _signed(at: datetime | None) -> str:
-    return gettext("已签领") + f" {local(at):%m-%d %H:%M}" if at else ""
-
-
 def _path(session: Session, principal: Principal, typed: str) -> str | None:
     unit = unit_typed(session, principal, typed)
     return unit.path if unit else None
@@ -235,7 +213,7 @@ def _path(session: Session, principal: Principal, typed: str) -> str | None:
 
 def _form(principal: Principal, wrong: dict[str, str]) -> str:
     with transaction() as session:
-        units = membership.unions_under(session, principal.scope_path)
+        units = membership.open_unions_under(session, principal.scope_path)
     return render_template(
         "console/handout_new.html",
         units=units,

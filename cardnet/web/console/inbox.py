@@ -8,10 +8,13 @@ from flask.typing import ResponseReturnValue
 
 from cardnet.access.rules import Principal
 from cardnet.issuance.services import desk
+from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
 from cardnet.membership import services as membership
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
+from cardnet.web.content_line import content_line
+from cardnet.web.task_lines import everything_waiting, task_lines
 from cardnet.wiring import current_world
 
 
@@ -21,11 +24,18 @@ def inbox(principal: Principal) -> ResponseReturnValue:
     """The officer's first page."""
     world = current_world()
     with transaction() as session:
-        tasks = desk.tasks_of(session, world, principal)
+        tasks = everything_waiting(session, world, principal)
         union = membership.union_of_id(session, principal.union_id)
         recent = desk.batches(session, principal, limit=5)
+        contentment = content_line(session, principal.scope_path, day_of(world.now()).year)
     return render_template(
-        "console/inbox.html", tasks=tasks, union=union, recent=recent, waiting=_waiting(tasks, None), lent=_lent(tasks)
+        "console/inbox.html",
+        lines=task_lines(tasks),
+        union=union,
+        recent=recent,
+        waiting=_waiting(tasks, None),
+        lent=_lent(tasks),
+        contentment=contentment,
     )
 
 

@@ -1,6 +1,7 @@
 """A member's file: found without a name in any address, opened on record, and everything an officer does with it."""
 
 import enum
+import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from cardnet.issuance.rules import USABLE_CARD
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput, NotFound
+from cardnet.kernel.scans import SCAN_BYTES
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.member_rules import Ending, Relation
@@ -35,6 +37,7 @@ from cardnet.membership.rules import (
 )
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
+from cardnet.web.console.originals import original_sent
 from cardnet.web.csrf import takes_upload
 from cardnet.web.forms import whole_id, wrong_of
 from cardnet.web.language import gettext
@@ -96,6 +99,15 @@ def change_member(principal: Principal, person_id: str) -> ResponseReturnValue:
     return redirect(url_for("console.member", person_id=person_id), 303)
 
 
+@blueprint.get("/members/<person_id>/tags/<tag_id>/original")
+@staff_page(*OFFICERS)
+def tag_original(principal: Principal, person_id: str, tag_id: str) -> ResponseReturnValue:  # noqa: ARG001
+    """The original of the document a tag rests on; that it was opened is recorded."""
+    with transaction() as session:
+        original = membership.open_tag_original(session, current_world(), principal, whole_id(tag_id))
+    return original_sent(original)
+
+
 # ---- acts ----
 
 
@@ -114,6 +126,14 @@ class _Asked:
 
     def day(self, field: str) -> date | None:
         return typed_day(self.word(field))
+
+    def file(self, field: str) -> bytes | None:
+        given = request.files.get(f"{self.name}_{field}")
+        return given.read() if given and given.filename else None
+
+    def sha256(self, field: str) -> bytes | None:
+        content = self.file(field)
+        return hashlib.sha256(content).digest() if content else None
 
 
 def typed_day(typed: str) -> date | None:
@@ -174,14 +194,21 @@ def _phone(asked: _Asked) -> str:
 
 
 def _tag(asked: _Asked) -> str:
-    given = request.files.get("tag_file")
-    content = given.read() if given and given.filename else None
     command = membership.GiveTag(
         asked.person_id, chosen(TagKind, asked.word("kind")), asked.officer, asked.word("grade", 40),
-        asked.word("document", 120), asked.day("from_on"), asked.day("to_on"), content,
+        asked.word("document", 120), asked.day("from_on"), asked.day("to_on"), original=asked.file("file"),
     )  # fmt: skip
     membership.give_tag(asked.session, asked.world, command)
     return gettext("身份已登记，相应的待遇从起始日期起可以享受。")
+
+
+def _tag_original(asked: _Asked) -> str:
+    content = asked.file("file")
+    if content is None:
+        raise InvalidInput("file_type", gettext("请先选择依据文件的扫描件或照片。"))
+    command = membership.KeepTagOriginal(whole_id(asked.word("which")), asked.officer, content)
+    membership.keep_tag_original(asked.session, asked.world, command)
+    return gettext("原件已加密保存。")
 
 
 def _end_tag(asked: _Asked) -> str:
@@ -219,11 +246,9 @@ def _withdraw_consent(asked: _Asked) -> str:
 
 
 def _document(asked: _Asked) -> str:
-    given = request.files.get("document_file")
-    content = given.read() if given and given.filename else None
     command = membership.CorrectDocument(
         asked.person_id, chosen(IdType, asked.word("id_type")), asked.word("id_number", 40), asked.officer,
-        asked.word("evidence", 120), content,
+        asked.word("evidence", 120), asked.sha256("file"),
     )  # fmt: skip
     membership.correct_document(asked.session, asked.world, command)
     return gettext("证件号码已更正；会员卡、次数和待遇都不变，激活和核对用新号码的后四位。")
@@ -243,6 +268,7 @@ _ACTS: Mapping[str, Callable[[_Asked], str]] = {
     "transfer": _transfer,
     "phone": _phone,
     "tag": _tag,
+    "tag_original": _tag_original,
     "end_tag": _end_tag,
     "kin": _kin,
     "end_kin": _end_kin,
@@ -255,6 +281,9 @@ _FIELDS = {
     "phone_format": "phone",
     "phone_unchanged": "phone",
     "document_missing": "document",
+    "file_empty": "file",
+    "file_type": "file",
+    "file_too_large": "file",
     "evidence_missing": "evidence",
     "unit_unknown": "to_code",
     "already_in_union": "to_code",
@@ -310,14 +339,17 @@ def _file_page(principal: Principal, person_id: uuid.UUID, wrong: dict[str, str]
         file = membership.open_file(session, world, principal, person_id)
         cards = [card for one in file.ids for card in issuance.cards_of_person(session, one)]
         applications = issuance.applications_of_people(session, file.ids)
+        tags = [tag for one in file.ids for tag in membership.tags_of(session, one)]
         query = access.TrailQuery("/", system=True, subject_id=str(person_id))
         return render_template(
             "console/member.html",
             file=file,
             person=file.person,
+            scan_mb=SCAN_BYTES >> 20,
             cards=cards,
             applications=applications,
-            tags=[tag for one in file.ids for tag in membership.tags_of(session, one)],
+            tags=tags,
+            tag_choices=[(str(tag.id), _tag_words(tag)) for tag in tags],
             kin=membership.kin_of(session, person_id),
             consents=membership.consents_of(session, person_id),
             trail=access.trail(session, query, _TRAIL),
@@ -329,3 +361,8 @@ def _file_page(principal: Principal, person_id: uuid.UUID, wrong: dict[str, str]
             has_card=any(card.state in USABLE_CARD for card in cards),
             today=day_of(world.now()),
         )
+
+
+def _tag_words(tag: membership.TagView) -> str:
+    """A tag as a list of them names it."""
+    return " ".join(filter(None, (str(word(tag.kind, "tag")), tag.grade, tag.document)))

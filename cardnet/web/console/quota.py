@@ -1,7 +1,7 @@
 """Quota: the tree with bars, one level at a time or found by name; grant, hand down, across and back, recall."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from flask import flash, redirect, render_template, request, url_for
@@ -12,7 +12,7 @@ from cardnet.access.rules import Principal, Role
 from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import QuotaKind, review_route
 from cardnet.issuance.services import QuotaLine
-from cardnet.kernel.calendar import day_of
+from cardnet.kernel.calendar import EARLIEST, LATEST, day_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput
 from cardnet.kernel.world import World
@@ -20,6 +20,7 @@ from cardnet.membership import services as membership
 from cardnet.membership.rules import UnionNode
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
+from cardnet.web.console.units import code_typed
 from cardnet.web.forms import whole_number, wrong_of
 from cardnet.web.language import gettext
 from cardnet.web.paging import page_of
@@ -105,14 +106,19 @@ def change_quota(principal: Principal, act: str) -> ResponseReturnValue:
         asked_year(),
         asked_kind(),
         whole_number(form.get("count", "")) or 0,
-        _code(form.get("giver", "")),
-        _code(form.get("taker", "")),
+        form.get("giver", "").strip()[:80],
+        form.get("taker", "").strip()[:80],
         form.get("document", "").strip()[:100],
         form.get("words", "").strip()[:200],
         day_typed(form.get("after", "")),
     )
     try:
         with transaction() as session:
+            asked = replace(
+                asked,
+                giver=code_typed(session, principal, asked.giver, "giver"),
+                taker=code_typed(session, principal, asked.taker, "taker"),
+            )
             said = _ACTS[act](session, current_world(), principal, asked)
     except CardnetError as error:
         return _page(principal, wrong_of(error, _FIELDS), act), error.status
@@ -313,11 +319,7 @@ def may_plan(principal: Principal) -> bool:
 def day_typed(text: str) -> date | None:
     """A day as a date field sends it, None when it is empty or makes no sense."""
     try:
-        return date.fromisoformat(text.strip())
+        day = date.fromisoformat(text.strip())
     except ValueError:
         return None
-
-
-def _code(text: str) -> str:
-    """`YJ-01` out of `YJ-01 永泽街道总工会`, as the list offers it."""
-    return text.strip().split(" ")[0].split("　")[0]
+    return day if EARLIEST <= day <= LATEST else None

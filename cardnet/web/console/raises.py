@@ -1,13 +1,12 @@
 """Asking for more places: what was asked, on which decision, and what became of it; asking, deciding, the original."""
 
-import io
 import uuid
-from datetime import date
 
-from flask import flash, redirect, render_template, request, send_file, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from cardnet.access.rules import Principal, Role
+from cardnet.benefits import services as benefits
 from cardnet.issuance import services as issuance
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
@@ -16,7 +15,9 @@ from cardnet.membership import services as membership
 from cardnet.membership.rules import Tier
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
-from cardnet.web.console.quota import asked_kind, asked_year, day_typed, may_plan
+from cardnet.web.console.originals import UPLOAD_BYTES, WRONG_ORIGINAL, authority_typed, original_sent
+from cardnet.web.console.quota import asked_kind, asked_year, may_plan
+from cardnet.web.csrf import takes_upload
 from cardnet.web.forms import whole_id, whole_number, wrong_of
 from cardnet.web.language import gettext
 from cardnet.wiring import current_world
@@ -24,7 +25,7 @@ from cardnet.wiring import current_world
 _READERS = (*OFFICERS, Role.CHAIR, Role.AUDITOR)
 _FIELDS = {
     "count_invalid": "count", "reason_missing": "reason", "authority_missing": "document",
-    "original_unknown_type": "original", "original_too_large": "original",
+    **WRONG_ORIGINAL,
 }  # fmt: skip
 
 
@@ -36,6 +37,7 @@ def raises(principal: Principal) -> ResponseReturnValue:
 
 
 @blueprint.post("/quota/raises")
+@takes_upload(UPLOAD_BYTES)
 @staff_page(*OFFICERS)
 def ask_for_more(principal: Principal) -> ResponseReturnValue:
     """Ask the union above; the district states its decision."""
@@ -49,7 +51,7 @@ def ask_for_more(principal: Principal) -> ResponseReturnValue:
                 whole_number(form.get("count", "")) or 0,
                 form.get("reason", ""),
                 principal,
-                _authority() if own.tier is Tier.DISTRICT else None,
+                authority_typed() if own.tier is Tier.DISTRICT else None,
                 asked_kind(),
             )
             issuance.ask_for_more(session, current_world(), command)
@@ -81,35 +83,15 @@ def decide_raise(principal: Principal, raise_id: uuid.UUID, act: str) -> Respons
 
 
 @blueprint.get("/quota/authority/<authority_id>")
-@staff_page(*_READERS)
+@staff_page(*OFFICERS, *benefits.DECISION_READERS)
 def authority_original(principal: Principal, authority_id: str) -> ResponseReturnValue:
     """The attached document of a decision, to be saved."""
     wanted = whole_id(authority_id)
     with transaction() as session:
-        if not issuance.may_see_authority(session, principal, wanted):
+        if not benefits.may_see_authority(session, principal, wanted):
             raise NotFound("authority_unknown", gettext("没有这份决策依据。"))
         original = issuance.original_of(session, wanted)
-    answer = send_file(
-        io.BytesIO(original.content),
-        mimetype=original.media_type,
-        as_attachment=True,
-        download_name=original.filename,
-    )
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
-
-
-def _authority() -> issuance.NewAuthority:
-    form, file = request.form, request.files.get("original")
-    content = file.read() if file and file.filename else None
-    return issuance.NewAuthority(
-        form.get("document", ""),
-        form.get("meeting", ""),
-        day_typed(form.get("decided_on", "")) or date.max,
-        form.get("budget_item", ""),
-        file.filename if file and content else None,
-        content or None,
-    )
+    return original_sent(original)
 
 
 def _page(principal: Principal, wrong: dict[str, str]) -> str:

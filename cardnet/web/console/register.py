@@ -30,7 +30,7 @@ _SHOWN = 50
 @blueprint.get("/register")
 @staff_page(*OFFICERS)
 def register(principal: Principal) -> ResponseReturnValue:
-    """Inside a unit: its members by name and answer. Above: counts by union, never a name."""
+    """A union's own people by name and answer; of the unions below it counts, never a name."""
     return _page(principal)
 
 
@@ -65,13 +65,15 @@ def _page(principal: Principal, status: int = 200, **more: object) -> ResponseRe
         own = membership.union_of_id(session, principal.union_id)
         path = under if under and in_scope(own.path, under) else own.path
         figures = answers.answers_by_union(session, world, path)
-        inside = len(figures) == 1 and path == own.path
+        alone = len(figures) == 1 and path == own.path
+        inside = alone or (path == own.path and bool(request.values.get("own")))
         used = benefits.people_served_by_unit(session, path, date(today.year, 1, 1), today)
         asked = {
             "own": own,
             "here": figures[0].union if figures else own,
-            "total": figures[0].total if figures else answers.AnswerCounts(),
-            "used": sum(used.values()),
+            "alone": alone,
+            "total": (figures[0].own if inside else figures[0].total) if figures else answers.AnswerCounts(),
+            "used": used.get(own.path, 0) if inside else sum(used.values()),
             "answer": answer,
             "leaving": membership.open_transfers(session, own.id),
             "filled": self_filled.waiting_entries(session, own.id),
@@ -81,11 +83,17 @@ def _page(principal: Principal, status: int = 200, **more: object) -> ResponseRe
             lines, total = answers.register_lines(session, world, principal, answer, _SHOWN, (number - 1) * _SHOWN)
             asked["page"] = Page(lines, number, _SHOWN, total)
     if not inside:
+        above = {line.union.parent_id for line in figures}
         asked["rows"] = [
-            (line, sum(people for unit, people in used.items() if unit.startswith(line.union.path)))
+            (
+                line,
+                sum(people for unit, people in used.items() if unit.startswith(line.union.path)),
+                line.union.id in above,
+            )
             for line in figures[1:]
-            if _is_child(line.union, figures[0].union)
+            if _is_child(line.union, figures[0].union) and (line.union.closed_on is None or line.total.members)
         ]
+        asked["own_line"] = (figures[0].own, used.get(path, 0)) if figures and figures[0].own.members else None
     template = "console/register.html" if inside else "console/register_counts.html"
     return render_template(template, **{"wrong": {}, **asked, **more}), status
 

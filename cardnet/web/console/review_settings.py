@@ -15,6 +15,7 @@ from cardnet.membership import services as membership
 from cardnet.membership.rules import Tier
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
+from cardnet.web.console.units import code_typed
 from cardnet.web.forms import whole_id, whole_number, wrong_of
 from cardnet.web.language import gettext
 from cardnet.wiring import current_world
@@ -58,7 +59,7 @@ def freeze_review(principal: Principal) -> ResponseReturnValue:
     try:
         with transaction() as session:
             command = issuance.FreezeReview(
-                request.form.get("union_code", "").strip(),
+                code_typed(session, principal, request.form.get("union_code", "").strip()[:80], "union_code"),
                 now if first_on == day_of(now) else start_of(first_on),
                 end_of(last_on) if last_on else None,
                 request.form.get("reason", ""),

@@ -13,6 +13,7 @@ from cardnet.issuance.services import desk
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError
 from cardnet.membership import services as membership
+from cardnet.membership.rules import code_of
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint, verdicts
 from cardnet.web.console.acting import acting
@@ -67,7 +68,7 @@ def _chosen(said: verdicts.Given) -> dict[uuid.UUID, int]:
 def _name_of(session: Session, path: str | None) -> str:
     if not path:
         return ""
-    found = membership.unions_of_codes(session, [path.strip("/").split("/")[-1]])
+    found = membership.unions_of_codes(session, [code_of(path)])
     return next((union.name for union in found.values()), "")
 
 

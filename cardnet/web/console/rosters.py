@@ -23,6 +23,7 @@ from cardnet.membership.template_workbook import template_workbook
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
 from cardnet.web.csrf import takes_upload
+from cardnet.web.finding_words import in_readers_language
 from cardnet.web.forms import whole_id, wrong_of
 from cardnet.web.language import gettext
 from cardnet.web.paging import Page, asked_page
@@ -33,7 +34,11 @@ MAX_ROSTER_BYTES = 20 << 20
 
 _LISTED = 30
 _SHOWN = 100
-_SHOW = ("invalid", "warning", "declined", "all")
+_SHOW = ("invalid", "warning", "declined", "running", "all")
+_FIRST = ("invalid", "warning", "declined", "all")
+"""What a result opens on: the first of these that has rows; who is in process already is no news."""
+_IN_PROCESS = ("application_open", "note")
+"""Rows in process at their own unit: counted apart, no problem."""
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -94,7 +99,7 @@ def check_roster(principal: Principal) -> ResponseReturnValue:
         jobs.run_roster_job(job_id)
         job = _job(principal, job_id)
         if job.state is RosterJobState.FAILED:
-            return _upload_form(principal, {"file": job.error_words or ""}, unit_code), 422
+            return _upload_form(principal, {"file": in_readers_language(job.error_words or "")}, unit_code), 422
     return redirect(url_for("console.checked_roster", upload_id=job_id), 303)
 
 
@@ -111,7 +116,7 @@ def checked_roster(principal: Principal, upload_id: str) -> ResponseReturnValue:
         wrong = {"": job.error_words} if job.error_words else {}
         return _result(job, wrong)
     words = job.error_words or gettext("检查已取消，什么都没有留下。需要时请重新上传。")
-    return _upload_form(principal, {"file": words}, job.unit_code)
+    return _upload_form(principal, {"file": in_readers_language(words)}, job.unit_code)
 
 
 @blueprint.get("/rosters/checks/<upload_id>/progress")
@@ -136,27 +141,29 @@ def cancel_roster(principal: Principal, upload_id: str) -> ResponseReturnValue:
 @blueprint.get("/rosters/checks/<upload_id>/result.xlsx")
 @staff_page(*OFFICERS)
 def result_workbook(principal: Principal, upload_id: str) -> ResponseReturnValue:
-    """The sheet as it came, with 状态 and 原因 beside each row: to be corrected and uploaded again."""
+    """The sheet as it came, with 状态, 原因 and 代码 beside each row: to be corrected and uploaded again."""
     world = current_world()
     job = _job(principal, whole_id(upload_id))
     with transaction() as session:
         content = roster_jobs.content_of_job(session, world, job.id, principal.account_id)
         command = issuance.CheckRoster(content, job.filename, job.unit_code, principal)
         checked = issuance.check_roster(session, world, command)
-    workbook = roster_workbook(checked, _asked_rows())
+    workbook = roster_workbook(checked, _asked_rows(), in_readers_language)
     return _workbook(workbook, gettext("检查结果"), job.filename)
 
 
 @blueprint.get("/batches/<batch_id>/result.xlsx")
 @staff_page(*OFFICERS)
 def batch_workbook(principal: Principal, batch_id: str) -> ResponseReturnValue:
-    """A roster that was sent in, as it was typed, with 状态 and 原因: to mend what was left out and send it again."""
+    """A roster that was sent in, as it was typed, with 状态, 原因 and 代码: to mend what was left out and send it again."""
     only = _asked_rows()
     with transaction() as session:
         batch = desk.batch_of(session, principal, whole_id(batch_id))
         header, rows = issuance.kept_roster(session, batch.batch_id, principal)
-    kept = ((row.cells, RowStatus(row.state), row.words) for row in rows if only is None or row.state in only)
-    return _workbook(membership.kept_rows_workbook(header, kept), gettext("检查结果"), batch.filename)
+    kept = ((row.cells, row.shown, row.words, row.codes) for row in rows if only is None or row.shown in only)
+    return _workbook(
+        membership.kept_rows_workbook(header, kept, in_readers_language), gettext("检查结果"), batch.filename
+    )
 
 
 @blueprint.post("/rosters/checks/<upload_id>/submit")
@@ -203,7 +210,7 @@ def _asked_rows() -> frozenset[RowStatus] | None:
 def _upload_form(principal: Principal, wrong: dict[str, str], unit_code: str) -> str:
     with transaction() as session:
         own = membership.union_of_id(session, principal.union_id)
-        units = [u for u in membership.unions_under(session, principal.scope_path) if u.id != own.id]
+        units = [u for u in membership.open_unions_under(session, principal.scope_path) if u.id != own.id]
     return render_template(
         "console/roster_new.html",
         wrong=wrong,
@@ -215,21 +222,29 @@ def _upload_form(principal: Principal, wrong: dict[str, str], unit_code: str) ->
 
 
 def _result(job: RosterJobView, wrong: dict[str, str]) -> str:
-    report = job.report or {}
+    # A file checked before these were counted apart has neither.
+    report = {"running": 0, "folded": [], **(job.report or {})}
+    report["invalid"] -= report["running"]
     # What must be mended comes first; a clean sheet opens on its whole list.
-    default = next((show for show in _SHOW if report[show]), "all")
+    default = next((show for show in _FIRST if report[show]), "all")
     show = request.args.get("show", default)
     show = show if show in _SHOW else default
     code = request.args.get("code", "")
     code = code if code in {known for known, _severity, _count in report["codes"]} else ""
     number = asked_page()
-    wanted = ReportFilter(status=None if show == "all" or code else show, code=code or None)
+    wanted = ReportFilter(
+        status=None if show == "all" or code else show,
+        code=code or None,
+        severity="error" if show == "invalid" and not code else None,
+    )
     with transaction() as session:
         rows, total = roster_jobs.report_rows(session, job.id, wanted, _SHOWN, (number - 1) * _SHOWN)
     return render_template(
         "console/roster_check.html",
         upload=job,
         report=report,
+        problems=[one for one in report["codes"] if one[0] not in report["folded"] and tuple(one[:2]) != _IN_PROCESS],
+        folded=[one for one in report["codes"] if one[0] in report["folded"]],
         show="" if code else show,
         code=code,
         page=Page(rows, number, _SHOWN, total),

@@ -23,17 +23,19 @@ from cardnet.web.language import gettext
 from cardnet.wiring import current_world
 
 _DAYS = 30
+FILLED_IN_BY = (Role.UNIT_OFFICER, Role.TOWNSHIP_OFFICER)
+"""Officers of unions that have people of their own; the district has unions only."""
 
 
 @blueprint.get("/register/self-fill")
-@staff_page(Role.UNIT_OFFICER)
+@staff_page(*FILLED_IN_BY)
 def self_fill(principal: Principal) -> ResponseReturnValue:
     """The poster's state and the entries that wait."""
     return _page(principal, {})
 
 
 @blueprint.post("/register/self-fill/poster")
-@staff_page(Role.UNIT_OFFICER)
+@staff_page(*FILLED_IN_BY)
 def open_poster(principal: Principal) -> ResponseReturnValue:
     """Make the unit's poster, or let it hang longer."""
     try:
@@ -51,7 +53,7 @@ def open_poster(principal: Principal) -> ResponseReturnValue:
 
 
 @blueprint.post("/register/self-fill/poster/close")
-@staff_page(Role.UNIT_OFFICER)
+@staff_page(*FILLED_IN_BY)
 def close_poster(principal: Principal) -> ResponseReturnValue:
     """Take the poster down: its square leads nowhere from now on."""
     with transaction() as session:
@@ -61,7 +63,7 @@ def close_poster(principal: Principal) -> ResponseReturnValue:
 
 
 @blueprint.get("/register/self-fill/poster.pdf")
-@staff_page(Role.UNIT_OFFICER)
+@staff_page(*FILLED_IN_BY)
 def poster_sheet(principal: Principal) -> ResponseReturnValue:
     """The poster to print."""
     with transaction() as session:
@@ -78,7 +80,7 @@ def poster_sheet(principal: Principal) -> ResponseReturnValue:
 
 
 @blueprint.post("/register/self-fill/entries")
-@staff_page(Role.UNIT_OFFICER)
+@staff_page(*FILLED_IN_BY)
 def decide_entries(principal: Principal) -> ResponseReturnValue:
     """Send the ticked people in as one batch, or put them aside."""
     command = TakeEntries(principal, _ticked())

@@ -89,7 +89,7 @@ def _page(principal: Principal, wrong: dict[str, str]) -> str:
         own = membership.union_of_id(session, principal.union_id)
         lines = membership.transfers_of(session, own.id)
         past = membership.transfers_of(session, own.id, _PAST)
-        units = membership.unions_under(session, principal.scope_path)
+        units = membership.open_unions_under(session, principal.scope_path)
     recent = sorted(past, key=lambda line: line.decided_at or line.proposed_at, reverse=True)[:_SHOWN]
     return render_template(
         "console/transfers.html", own=own, leaving=[line for line in lines if line.from_union.id == own.id],

@@ -7,15 +7,16 @@ from flask.typing import ResponseReturnValue
 
 from cardnet.access.rules import Principal
 from cardnet.issuance import services as issuance
-from cardnet.issuance.rules.unit_approval import LINK_DAYS, SCAN_BYTES, ApprovalKind
+from cardnet.issuance.names_to_sign import names_to_sign
+from cardnet.issuance.rules.unit_approval import LINK_DAYS, ApprovalKind
 from cardnet.issuance.services import desk
 from cardnet.issuance.summary_sheet import summary_sheet
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError
+from cardnet.kernel.scans import SCAN_BYTES
 from cardnet.membership import services as membership
 from cardnet.membership.jobs import gateways_of
 from cardnet.membership.notices.rules import Way
-from cardnet.membership.rules import Tier
 from cardnet.membership.services import notices
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
@@ -89,6 +90,15 @@ def approval_sheet(principal: Principal, approval_id: str) -> ResponseReturnValu
     return _file(summary_sheet(listed), "application/pdf", name)
 
 
+@blueprint.get("/unit-approvals/<approval_id>/names.pdf")
+@staff_page(*OFFICERS)
+def names_of_approval(principal: Principal, approval_id: str) -> ResponseReturnValue:
+    """《办卡确认签名表》: the people of the list, each to tick and sign before the chair does."""
+    with transaction() as session:
+        listed = issuance.list_to_sign(session, current_world(), principal, whole_id(approval_id))
+    return _file(names_to_sign(listed), "application/pdf", f"{gettext('办卡确认签名表')}-{listed.line.number}.pdf")
+
+
 @blueprint.get("/unit-approvals/<approval_id>/stamped")
 @staff_page(*OFFICERS)
 def stamped_sheet(principal: Principal, approval_id: str) -> ResponseReturnValue:
@@ -129,16 +139,17 @@ def upload_stamped(principal: Principal, batch_id: str) -> ResponseReturnValue:
 def _page(principal: Principal, batch_id: str, wrong: dict[str, str], address: str = "") -> str:
     world = current_world()
     with transaction() as session:
-        line = desk.batch_of(session, principal, whole_id(batch_id))
+        line, _ = desk.batch_and_places(session, principal, whole_id(batch_id))
         approvals = issuance.approvals_of_batch(session, world, principal, line.batch_id)
-        turns = desk.batch_places(session, principal, line.batch_id).turns
         own = membership.union_of_id(session, principal.union_id)
+        at_unit = issuance.awaiting_unit_approval(session, line.batch_id, principal.scope_path)
         sent = {one.id: tuple(notices.direct_messages_of(session, one.id))[:1] for one in approvals}
     return render_template(
         "console/unit_approval.html",
         batch=line,
         approvals=approvals,
-        units=[(union.code, f"{union.name}（{count}）") for union, count in turns if union.tier is Tier.UNIT],
+        units=[(union.code, f"{union.name}（{count}）") for union, count, officers in at_unit if officers < 2],
+        manned=[union for union, _, officers in at_unit if officers > 1],
         sheets=[
             (one.number, one.number) for one in approvals if one.kind is ApprovalKind.SUMMARY and one.state == "open"
         ],

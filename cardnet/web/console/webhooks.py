@@ -4,6 +4,7 @@ import uuid
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, Role
 from cardnet.kernel.db import transaction
@@ -32,14 +33,15 @@ def webhooks(principal: Principal) -> ResponseReturnValue:  # noqa: ARG001 - the
 @staff_page(Role.DISTRICT_OFFICER)
 def make_webhook(principal: Principal) -> ResponseReturnValue:
     """A new address. Its secret is shown on this one page."""
-    chosen = tuple(kind for kind in EVENT_TYPES if kind in request.form.getlist("kinds"))
     try:
         with transaction() as session:
             merchant = merchants.merchant_of_code(session, request.form.get("merchant", "").strip())
             made = hooks.make_endpoint(
                 session,
                 current_world(),
-                hooks.MakeEndpoint(merchant.id, request.form.get("url", ""), chosen or None, principal.account_id),
+                hooks.MakeEndpoint(
+                    merchant.id, request.form.get("url", ""), chosen_kinds() or None, principal.account_id
+                ),
                 inside=current_settings().webhooks_inside,
             )
     except CardnetError as error:
@@ -51,16 +53,12 @@ def make_webhook(principal: Principal) -> ResponseReturnValue:
 @staff_page(Role.DISTRICT_OFFICER)
 def webhook(principal: Principal, endpoint_id: uuid.UUID) -> ResponseReturnValue:  # noqa: ARG001 - the guard's
     """What was sent to one address, newest first."""
-    before = request.args.get("before", "")
     with transaction() as session:
         if not (one := hooks.endpoints(session, endpoint_id=endpoint_id)):
             raise NotFound("endpoint_unknown", gettext("没有这个接收地址，请核对。"))
         (found,) = one
         merchant = merchants.merchant_of_id(session, found.merchant_id)
-        place = int(before) if before.isascii() and before.isdecimal() and len(before) < 18 else None
-        lines = list(hooks.deliveries(session, endpoint_id, place, _SHOWN + 1))
-    shown = lines[:_SHOWN]
-    more = shown[-1].seq if len(lines) > len(shown) else None
+        shown, more = deliveries_page(session, endpoint_id)
     return render_template(
         "console/webhook.html", endpoint=found, merchant=merchant, lines=shown, more=more, kinds=kind_words()
     )
@@ -91,9 +89,23 @@ def enable_webhook(principal: Principal, endpoint_id: uuid.UUID) -> ResponseRetu
 def replay_webhook(principal: Principal, endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnValue:
     """One message once more."""
     with transaction() as session:
-        hooks.replay_delivery(session, current_world(), delivery_id, principal.account_id)
+        hooks.replay_delivery(session, current_world(), delivery_id, principal.account_id, endpoint_id=endpoint_id)
     flash(gettext("已排队补发，一分钟内送出。"), "good")
     return redirect(url_for("console.webhook", endpoint_id=endpoint_id), 303)
+
+
+def chosen_kinds() -> tuple[str, ...]:
+    """The kinds of events ticked in the form; none ticked stands for all."""
+    return tuple(kind for kind in EVENT_TYPES if kind in request.form.getlist("kinds"))
+
+
+def deliveries_page(session: Session, endpoint_id: uuid.UUID) -> tuple[list[hooks.DeliveryView], int | None]:
+    """The messages of one address from the place the page asks for, and where the next page starts."""
+    before = request.args.get("before", "")
+    place = int(before) if before.isascii() and before.isdecimal() and len(before) < 18 else None
+    lines = list(hooks.deliveries(session, endpoint_id, place, _SHOWN + 1))
+    shown = lines[:_SHOWN]
+    return shown, shown[-1].seq if len(lines) > len(shown) else None
 
 
 def kind_words() -> dict[str, str]:

@@ -63,7 +63,9 @@ def _page(principal: Principal, wrong: dict[str, str]) -> str:
     with transaction() as session:
         own = membership.union_of_id(session, principal.union_id)
         view = next((one for one in issuance.years(session) if one.year == year), None)
-        end = issuance.preview_year_end(session, year) if view and view.state != "closed" else None
+        end = (
+            issuance.preview_year_end(session, year, principal.scope_path) if view and view.state != "closed" else None
+        )
     return render_template(
         "console/year_end.html",
         own=own,

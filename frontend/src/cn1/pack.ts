@@ -111,8 +111,12 @@ export function openPack(content: Uint8Array, roots: Keys, seconds: number, high
   return pack;
 }
 
+export interface RootsDocument {
+  roots: { kid: string; public: string; nbf: number; exp: number }[];
+}
+
 /** The roots of a ceremony (`roots.json`), or those the server gave when this till was paired: pinned from then on. */
-export function rootsOf(document: { roots: { kid: string; public: string; nbf: number; exp: number }[] }): Keys {
+export function rootsOf(document: RootsDocument): Keys {
   return new Map(
     document.roots.map(({ kid, public: point, nbf, exp }) => [
       kid,

@@ -122,15 +122,9 @@ export function challengeNonce(digits: string): Bytes {
   return new TextEncoder().encode(digits);
 }
 
-/** The `cnonce` of a code made for one purchase; `device.bound_nonce` says how it is built. */
-export function boundNonce(merchant: string, terminal: string, amountFen: number, nonce: Uint8Array): Bytes {
-  const said = ["cardnet-bound", merchant, terminal, String(amountFen), hex(nonce)].join("\n");
-  return sha256(new TextEncoder().encode(said)).slice(0, BOUND_NONCE_BYTES);
-}
-
 /** A moment it certainly is not before: what the union signed has been signed. A clock below it is wrong. */
-export function earliestNow(pack: TrustPack, status?: StatusList, credentialIssuedAt = 0): number {
-  return Math.max(pack.issuedAt, status?.issuedAt ?? 0, credentialIssuedAt);
+export function earliestNow(pack: TrustPack, status?: StatusList, signedAt = 0): number {
+  return Math.max(pack.issuedAt, status?.issuedAt ?? 0, signedAt);
 }
 
 function read(folded: string): DeviceCode | Credential | undefined {

@@ -24,14 +24,16 @@ interface Answer {
 
 const form = one<HTMLFormElement>("#scan-form");
 const field = one<HTMLInputElement>("#read");
-let asking = false;
+let turn: Promise<void> = Promise.resolve();
 let rested = 0;
 let last = { text: "", at: 0 };
 
-/** Send one reading; two at once would tell one person's outcome under another's name. */
+/** Readings one after another, as they came: two at once would tell one person's outcome under another's name. */
+function signInTurn(text: string): Promise<void> {
+  return (turn = turn.then(() => sign(text)));
+}
+
 async function sign(text: string): Promise<void> {
-  if (asking || text === "") return;
-  asking = true;
   note(say("sending"));
   try {
     const body = new URLSearchParams({ read: text });
@@ -53,7 +55,6 @@ async function sign(text: string): Promise<void> {
     answerShown("wait", "", say("no_network"), "");
     signal("no", true);
   } finally {
-    asking = false;
     rested = Date.now() + REST_MS;
     note("");
   }
@@ -98,7 +99,7 @@ async function look(): Promise<void> {
       const now = Date.now();
       if (now < rested || (text === last.text && now - last.at < SAME_MS)) return false;
       last = { text, at: now };
-      await sign(text);
+      await signInTurn(text);
       return false;
     });
   } catch (error) {
@@ -113,7 +114,7 @@ form.addEventListener("submit", (event) => {
   const text = toSend(field.value);
   field.value = "";
   field.focus();
-  void sign(text);
+  if (text !== "") void signInTurn(text);
 });
 void keepAwake(() => true)();
 void warmUp();

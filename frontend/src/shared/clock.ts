@@ -50,6 +50,8 @@ export function offsetOf(samples: readonly Sample[]): { offset: number; roundTri
 
 export class Clock {
   private anchor: Reading;
+  /** After a restart the wall clock must not be behind at all; within a session it may be set right by a little. */
+  private slack = 0;
 
   constructor(
     private memory: ClockMemory | undefined,
@@ -61,6 +63,7 @@ export class Clock {
   /** A fresh measurement: from here on the offset is trusted until the clocks part. */
   synced(offset: number, now: Reading): ClockMemory {
     this.anchor = now;
+    this.slack = AGREEMENT_MS;
     this.memory = { offset, measuredAt: now.wall, lastSeenAt: now.wall, jumpSeenAt: this.memory?.jumpSeenAt ?? 0 };
     return this.memory;
   }
@@ -69,15 +72,16 @@ export class Clock {
   read(now: Reading): CorrectedTime {
     if (!this.memory) return { at: now.wall, unsure: true };
     const drift = now.wall - this.anchor.wall - (now.monotonic - this.anchor.monotonic);
-    const wentBack = now.wall < this.memory.lastSeenAt - AGREEMENT_MS;
+    const wentBack = now.wall < this.memory.lastSeenAt - this.slack;
     if (Math.abs(drift) > AGREEMENT_MS || wentBack) {
       this.anchor = now;
       this.memory = { ...this.memory, jumpSeenAt: Math.max(now.wall, this.memory.measuredAt) };
     }
     const usable =
-      now.wall >= this.memory.lastSeenAt - AGREEMENT_MS &&
+      now.wall >= this.memory.lastSeenAt - this.slack &&
       (Math.abs(this.memory.offset) < SMALL_OFFSET_MS || this.memory.measuredAt > this.memory.jumpSeenAt);
     this.memory = { ...this.memory, lastSeenAt: Math.max(this.memory.lastSeenAt, now.wall) };
+    if (usable) this.slack = AGREEMENT_MS;
     return usable ? { at: now.wall + this.memory.offset, unsure: false } : { at: now.wall, unsure: true };
   }
 

@@ -1,41 +1,57 @@
 /** The till: amount, code, and an answer nobody can misread. */
 
-import { keepAwake, keepForOffline, offerInstall } from "../shared/app";
-import { fill, onClick, one } from "../shared/dom";
-import { Api } from "./api";
+import { changeLanguage, keepAwake, keepForOffline, offerInstall } from "../shared/app";
 import { warmUp } from "../shared/camera";
 import { cleanCode, looksLikeCode } from "../shared/codetext";
+import { fill, onClick, one } from "../shared/dom";
+import { NoAnswer } from "../shared/http";
+import { signal } from "../shared/signals";
+import { say } from "../shared/words";
+import { Desk } from "./desk";
 import { complain } from "./form";
 import { listenForScanner } from "./listen";
-import { startPairing } from "./pairing";
-import { sayOnline, Sale } from "./sale";
-import { signal } from "../shared/signals";
+import { othersRead, startPairing } from "./pairing";
+import type { Sale } from "./sale";
+import { listenForService, showServices } from "./services";
 import * as store from "./store";
+import { TillClock } from "./time";
+import { Trust } from "./trust";
 
-let preferences: store.Preferences = { service: "", sound: true };
+let preferences: store.Preferences = { sound: true };
 let sale: Sale | undefined;
+let desk: Desk | undefined;
 
 async function begin(terminal: store.Terminal): Promise<void> {
+  const clock = await TillClock.load();
+  const trust = new Trust(terminal);
+  await trust.load(Math.floor(clock.now(0).at / 1000));
+  desk = new Desk(terminal, clock, trust, () => preferences);
+  sale = desk.sale;
+  // Shown only now: what a cashier scans into a page without a sale would be lost.
   one("#pair").hidden = true;
   one("#work").hidden = false;
   one("#menu-open").hidden = false;
   fill(one("#who"), { merchant: terminal.merchant, place: [terminal.store, terminal.name].filter(Boolean).join(" · ") });
-  chooseService(preferences.service);
-  sale = new Sale(new Api(terminal.token), terminal, () => preferences);
+  showServices(terminal.services, preferences.service);
+  onClick("#others-read", () => othersRead(terminal));
   void keepAwake(() => true)();
   void warmUp();
-  await sale.begin();
+  await desk.begin();
 }
 
-/** The till of a clinic mostly sells the same thing: the last choice stays. */
-function chooseService(service: string): void {
-  const chosen = document.querySelector<HTMLInputElement>(`input[name="service"][value="${CSS.escape(service)}"]`);
-  if (chosen) chosen.checked = true;
-}
-
+/** What waits here stays, and is sent once this browser is paired with the same terminal again. */
 async function unpair(): Promise<void> {
-  await store.forgetTerminal();
+  await store.forget("terminal");
   location.reload();
+}
+
+async function speak(language: string): Promise<void> {
+  try {
+    await changeLanguage(language, "/till");
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error;
+    fill(one("#menu"), { "menu-note": say("needs_network") });
+  }
 }
 
 /** Which of the two panes a narrow screen shows. */
@@ -45,7 +61,7 @@ function openPane(name: string): void {
     if (tab.dataset.pane === name) tab.setAttribute("aria-current", "page");
     else tab.removeAttribute("aria-current");
   }
-  if (name === "today") void sale?.refreshToday();
+  if (name === "today") void desk?.refresh();
 }
 
 function wireSale(): void {
@@ -58,9 +74,7 @@ function wireSale(): void {
     // A letter is never part of an amount: it is a scanner that was not recognised, or a slip.
     if (/[A-Z:$%*]/i.test(event.data?.normalize("NFKC") ?? "")) event.preventDefault();
   });
-  for (const choice of document.querySelectorAll<HTMLInputElement>('input[name="service"]')) {
-    choice.addEventListener("change", () => prefer({ service: choice.value }));
-  }
+  listenForService((service) => prefer({ service }));
   onClick("#code-drop", () => {
     sale?.forgetCode();
     one("#amount").focus();
@@ -90,7 +104,11 @@ function wirePaste(): void {
 
 function wireAnswer(): void {
   onClick("#answer-next", () => sale?.next());
-  onClick("#answer-undo", () => sale?.undoLast());
+  onClick("#answer-undo", () => desk?.undoShown());
+  one("#answer-choices").addEventListener("click", (event) => {
+    const { act } = (event.target as HTMLElement).dataset;
+    if (act) void sale?.choose(act);
+  });
   onClick("#answer-again", () => sale?.askAgain());
   onClick("#answer-cancel", () => sale?.giveUp());
 }
@@ -98,13 +116,21 @@ function wireAnswer(): void {
 function wireSettings(): void {
   onClick("#menu-open", () => one<HTMLDialogElement>("#menu").showModal());
   onClick("#menu-close", () => one<HTMLDialogElement>("#menu").close());
+  onClick("#waiting", () => openPane("today"));
   onClick("#unpair", unpair);
   onClick("#suspended-unpair", unpair);
+  for (const button of document.querySelectorAll<HTMLElement>("[data-language]")) {
+    button.addEventListener("click", () => void speak(button.dataset.language ?? ""));
+  }
   const sound = one<HTMLInputElement>("#sound");
   sound.checked = preferences.sound;
   sound.addEventListener("change", () => {
     prefer({ sound: sound.checked });
     if (sound.checked) signal("yes", true);
+  });
+  one("#find-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    void desk?.find(one<HTMLInputElement>("#find-ref").value.trim());
   });
   for (const tab of document.querySelectorAll<HTMLElement>("#panes-tabs [data-pane]")) {
     tab.addEventListener("click", () => openPane(tab.dataset.pane ?? "sale"));
@@ -113,22 +139,26 @@ function wireSettings(): void {
 
 function prefer(changed: Partial<store.Preferences>): void {
   preferences = { ...preferences, ...changed };
-  void store.keepPreferences(preferences);
+  void store.keep("preferences", preferences);
 }
 
 async function start(): Promise<void> {
   void keepForOffline("/till/sw.js", "/till", () => sale?.idle() ?? true);
-  preferences = { ...preferences, ...(await store.preferences()) };
+  preferences = { ...preferences, ...(await store.kept("preferences")) };
   wireSale();
   wirePaste();
   wireAnswer();
   wireSettings();
   offerInstall(one("#install"));
-  window.addEventListener("online", () => void sale?.greet());
-  window.addEventListener("offline", () => sayOnline(false));
-  const terminal = await store.terminal();
+  window.addEventListener("online", () => void desk?.check());
+  window.addEventListener("offline", () => desk?.lost());
+  const terminal = await store.kept("terminal");
   if (terminal) await begin(terminal);
   else startPairing(begin);
 }
 
-void start();
+start().catch((error: unknown) => {
+  // Without storage no sale could be kept: better no till than one that forgets.
+  if (!store.isRefusedByDisk(error)) throw error;
+  one("#cannot-keep").hidden = false;
+});

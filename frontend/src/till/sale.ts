@@ -1,42 +1,68 @@
-/** One sale after another: amount and code in either order, the answer, 撤销. */
+/** One sale after another: amount and code in either order, the answer, online or alone. */
 
-import { fill, one } from "../shared/dom";
-import { NoAnswer, problemOf } from "../shared/http";
-import { fenOf, yuan } from "../shared/money";
-import { say } from "../shared/words";
-import { last4Of, last4Question, undoneView, viewOf } from "./answer";
-import { newKey, type Api } from "./api";
+import { hex } from "../cn1/codec";
 import { NoCamera, scan } from "../shared/camera";
 import { looksLikeCode } from "../shared/codetext";
+import { fill, one } from "../shared/dom";
+import { NoAnswer, problemOf, type Answer } from "../shared/http";
+import { fenOf } from "../shared/money";
+import { addressOf } from "../shared/purchase";
+import { say } from "../shared/words";
+import { REPORTED } from "./alone";
+import { last4Question, refundedView, undoneView, viewOf, type View } from "./answer";
+import { newKey } from "./api";
+import { ask } from "./ask";
+import { askedForLast4, questionOpen, sayUnheard } from "./dialogs";
 import { complain } from "./form";
+import { reportOf } from "./forward";
+import type { Link } from "./link";
 import { answerShown, hideAnswer, showAnswer, showBusy } from "./screen";
+import { sellAlone } from "./sell";
+import { chosenService } from "./services";
 import * as store from "./store";
-import { shanghaiDay, showToday } from "./today";
+import type { TillTime } from "./time";
+import { shanghaiMoment } from "./today";
+import { boundView, challengeView, onlineView, postponedView, refusedView } from "./verdict";
+import { judge, ownWord, type Scan } from "./word";
 
 /** A code older than this will be refused online (35 s), so the cashier is told to ask for a new one. */
 const CODE_LIFE_MS = 30_000;
 const TICK_MS = 250;
+/** How long a cashier waits for word on a request that is given up. */
+const PATIENCE_MS = 4_000;
+const NONCE_BYTES = 8;
 const REFERENCE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789";
 
 const amount = (): HTMLInputElement => one<HTMLInputElement>("#amount");
 const reference = (): HTMLInputElement => one<HTMLInputElement>("#reference");
 
-export function sayOnline(yes: boolean): void {
-  one("#offline").hidden = yes;
+/** What stands behind the answer on the screen: who may undo what. */
+export interface Shown {
+  redemptionId: string | undefined;
+  queuedId: string | undefined;
+  amountFen: number;
 }
 
 export class Sale {
+  shown: Shown | undefined;
   private code: { text: string; at: number } | undefined;
   private asking = false;
-  /** Of the last answer: what 撤销 would undo. */
-  private undoable: { id: string; amountFen: number } | undefined;
-  /** Server time minus ours, so that "today" is the server's day. */
-  private ahead = 0;
+  /** Four digits the member is to type; until then no other code will do. */
+  private digits: string | undefined;
+  /** The purchase the member's phone is asked to sign; another amount is another purchase. */
+  private bound: { nonce: string; amountFen: number } | undefined;
+  /** What is on the screen is about this sale: the next code is for it too. */
+  private sameSale = false;
+  /** The receipt number of our own that this sale has. */
+  private ownRef: string | undefined;
 
   constructor(
-    private readonly api: Api,
+    private readonly link: Link,
     private readonly terminal: store.Terminal,
-    private readonly preferences: () => store.Preferences,
+    private readonly sound: () => boolean,
+    /** A sale was answered: the day's list is another one. */
+    private readonly moved: () => Promise<void>,
+    private readonly turnedAway: (why: string) => void,
   ) {}
 
   /** Nothing typed, nothing asked: a newer version of the page may take over. */
@@ -44,44 +70,47 @@ export class Sale {
     return !this.asking && !this.code && amount().value === "" && !answerShown();
   }
 
-  /** Who am I, is the server there, what time is it, and is a sale still open from before the page was closed. */
+  /** Is a request still open from before the page was closed? Then its answer comes first. */
   async begin(): Promise<void> {
-    this.next();
-    await this.greet();
-    const open = await store.pending();
-    if (open) await this.ask(open);
-  }
-
-  async greet(): Promise<void> {
-    try {
-      const answer = await this.api.get("/me");
-      sayOnline(true);
-      if (this.turnedAway(answer.status, problemOf(answer).title)) return;
-      this.ahead = Date.parse(String(answer.body.server_time)) - Date.now();
-      await this.refreshToday();
-    } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error;
-      sayOnline(false);
-    }
+    // A cashier is quicker than the start of the page: what is typed already stays.
+    if (this.idle()) this.next();
+    const open = await store.kept("pending");
+    if (open) await this.request(open, performance.now());
   }
 
   /** 下一位. */
   next(): void {
     amount().value = "";
     reference().value = "";
+    this.digits = undefined;
+    this.bound = undefined;
+    this.ownRef = undefined;
     this.forgetCode();
     complain("amount", "");
+    complain("service", "");
     one("#code-late").hidden = true;
     hideAnswer();
     amount().focus();
   }
 
+  /** What a button of an amber answer says. */
+  async choose(act: string): Promise<void> {
+    if (act === "next") return this.next();
+    if (act === "bind") return this.askToSign();
+    hideAnswer();
+    if (act === "scan") return this.openCamera();
+    amount().focus();
+  }
+
   /** A code came in, by whichever way: redeem at once when the amount is there, else wait for it. */
   async codeArrived(text: string): Promise<void> {
-    if (this.asking || document.querySelector("dialog[open]:not(#camera)")) return;
+    if (questionOpen()) return sayUnheard(this.sound());
+    one<HTMLDialogElement>("#camera").close();
+    if (this.asking) return;
     // Until an open outcome is settled there is no next customer.
-    if (answerShown() && (await store.pending())) return;
-    if (answerShown()) this.next();
+    if (answerShown() && (await store.kept("pending"))) return sayUnheard(this.sound());
+    if (answerShown() && !this.sameSale) this.next();
+    hideAnswer();
     if (!looksLikeCode(text)) {
       one<HTMLDetailsElement>("details.more").open = true;
       return complain("paste", say("not_a_code"));
@@ -89,11 +118,14 @@ export class Sale {
     complain("paste", "");
     one<HTMLInputElement>("#paste").value = "";
     this.code = { text, at: Date.now() };
-    if (amount().value.trim() !== "") return this.redeem();
+    const priced = fenOf(amount().value) !== undefined;
+    if (priced && chosenService() !== undefined) return this.redeem();
     one("#code-held").hidden = false;
     one("#code-wanted").hidden = true;
     this.countDown();
-    amount().focus();
+    if (priced) complain("service", say("service_wanted"));
+    else if (amount().value.trim() !== "") complain("amount", say("amount_wrong"));
+    else amount().focus();
   }
 
   forgetCode(): void {
@@ -104,21 +136,22 @@ export class Sale {
 
   /** 核销: everything is there, or the one thing that is missing is asked for. */
   async redeem(): Promise<void> {
+    if (this.asking) return;
     const amountFen = fenOf(amount().value);
     if (amountFen === undefined) return complain("amount", say("amount_wrong"));
     complain("amount", "");
+    const service = chosenService();
+    if (service === undefined) return complain("service", say("service_wanted"));
     if (!this.code) return this.openCamera();
     one("#code-late").hidden = true;
-    const { text } = this.code;
+    const { text, at } = this.code;
     this.forgetCode();
-    if (!navigator.onLine) {
-      const view = { kind: "unknown" as const, verb: say("offline_verb"), number: "", why: [say("offline_why")], facts: [] };
-      return showAnswer(view, { mayAskAgain: false, sound: this.preferences().sound });
-    }
-    const service = one<HTMLInputElement>('input[name="service"]:checked').value;
-    const purchase = service ? { amount_fen: amountFen, service_code: service } : { amount_fen: amountFen };
-    const body = { code: text, merchant_ref: reference().value.trim() || this.ownReference(), purchase };
-    await this.ask({ kind: "redemption", key: newKey(), body, amountFen, at: Date.now() });
+    const ref = reference().value.trim() || (this.ownRef ??= this.ownReference());
+    const heldFor = (Date.now() - at) / 1000;
+    const nonce = this.bound?.amountFen === amountFen ? this.bound.nonce : undefined;
+    const digits = nonce ? undefined : this.digits;
+    const scanned = { text, amountFen, service, reference: ref, digits, nonce, heldFor, begun: performance.now() };
+    await this.oneAtATime("not_done", () => this.decide(scanned));
   }
 
   async openCamera(): Promise<void> {
@@ -140,77 +173,164 @@ export class Sale {
     if (found) await this.codeArrived(found);
   }
 
-  /** Ask once more what became of the open sale. */
+  /** Ask once more what became of the open request. */
   async askAgain(): Promise<void> {
-    const open = await store.pending();
-    if (open) await this.ask(open);
+    const open = await store.kept("pending");
+    if (open) await this.request(open, performance.now());
     else this.next();
   }
 
-  /** Nobody knows whether it happened: have it undone, whatever it was. */
+  /** Nobody knows whether it happened: have it undone, whatever it was, now or as soon as there is a network. */
   async giveUp(): Promise<void> {
-    const open = await store.pending();
+    const open = await store.kept("pending");
     if (!open) return this.next();
     const body = open.kind === "redemption" ? { original_idempotency_key: open.key, reason: "no_answer" } : open.body;
     const key = open.kind === "redemption" ? newKey() : open.key;
-    await this.ask({ kind: "reversal", key, body, amountFen: open.amountFen, at: Date.now() });
+    const path = open.kind === "redemption" ? "/reversals" : open.path;
+    const kind = open.kind === "redemption" ? "reversal" : open.kind;
+    const ref = open.body.merchant_ref ?? open.merchantRef;
+    const named = { ...(typeof ref === "string" ? { merchantRef: ref } : {}), ...(open.back ? { back: open.back } : {}) };
+    const chain = open.chain ?? store.chainOf(this.terminal);
+    const request = { kind, key, path, body, amountFen: open.amountFen, at: Date.now(), chain, ...named };
+    await this.oneAtATime("unknown_verb", async () => {
+      await store.postpone(request);
+      showBusy(true);
+      try {
+        const answer = await this.link.api.send(path, key, body, PATIENCE_MS);
+        if (answer.status < 300) await store.gaveBack(request);
+        await store.done(key);
+        this.link.heard();
+        this.show(viewFor(request)(answer), open.amountFen);
+        void this.moved();
+      } catch (error) {
+        if (!(error instanceof NoAnswer)) throw error;
+        this.show(postponedView(open.kind === "redemption" ? open.amountFen : undefined, say), open.amountFen);
+      } finally {
+        showBusy(false);
+      }
+    });
   }
 
-  async undoLast(): Promise<void> {
-    if (this.undoable) await this.undo(this.undoable.id, this.undoable.amountFen);
+  /** Show an answer of ours; `performance` has how long it took from the scan. */
+  show(view: View, amountFen: number, begun?: number): void {
+    const kept = view.redemptionId !== undefined || view.queuedId !== undefined;
+    this.sameSale = view.sameSale ?? false;
+    this.shown = kept ? { redemptionId: view.redemptionId, queuedId: view.queuedId, amountFen } : undefined;
+    showAnswer(view, { mayAskAgain: view.kind === "unknown", sound: this.sound() });
+    if (begun !== undefined) performance.measure("cardnet-answer", { start: begun });
   }
 
-  async refreshToday(): Promise<void> {
-    const day = shanghaiDay(Date.now() + this.ahead);
-    await showToday(this.api, this.terminal.code, day, (row) => void this.undo(row.id, row.amount_fen));
+  /** Send a request and show what came of it; `toView` as `viewOf`. */
+  async request(open: store.Pending, begun: number, toView: (answer: Answer) => View = viewFor(open)): Promise<void> {
+    await this.oneAtATime(VERB_OF[open.kind], () => this.send(open, begun, toView));
   }
 
-  private async undo(redemptionId: string, amountFen: number): Promise<void> {
-    if (!(await confirmed(amountFen))) return;
-    const body = { redemption_id: redemptionId, reason: "cashier" };
-    await this.ask({ kind: "reversal", key: newKey(), body, amountFen, at: Date.now() });
-  }
-
-  /** Send what must be answered, and keep it until it is: closing the page loses nothing. */
-  private async ask(request: store.Pending): Promise<void> {
+  /** What comes while something is decided is not heard; nobody waits for the day's list, which follows by itself. */
+  private async oneAtATime(notDone: string, work: () => Promise<void>): Promise<void> {
     if (this.asking) return;
     this.asking = true;
-    const { sound } = this.preferences();
-    let again: store.Pending | undefined;
-    showBusy(true);
-    const start = performance.now();
     try {
-      await store.keepPending(request);
-      const path = request.kind === "redemption" ? "/redemptions" : "/reversals";
-      const answer = await this.api.post(path, request.key, request.body);
-      await store.settled();
-      sayOnline(true);
-      this.turnedAway(answer.status, problemOf(answer).title);
-      const question = request.kind === "redemption" ? last4Question(answer) : undefined;
-      if (question) {
-        showBusy(false);
-        const last4 = await askedForLast4(question);
-        // A refusal is final under its key, so the confirmed sale is a new request.
-        if (last4) again = { ...request, key: newKey(), body: { ...request.body, id_last4: last4 }, at: Date.now() };
-        if (again) return;
-      }
-      const toView = request.kind === "redemption" ? viewOf : undoneView;
-      const view = toView(answer, request.amountFen, say);
-      this.undoable = view.redemptionId ? { id: view.redemptionId, amountFen: request.amountFen } : undefined;
-      showAnswer(view, { mayAskAgain: false, sound });
-      // For the benchmark of pages: from the scan to the answer.
-      performance.measure("cardnet-answer", { start });
-      await this.refreshToday();
+      await work();
     } catch (error) {
-      if (!(error instanceof NoAnswer)) throw error;
-      sayOnline(false);
-      const view = { kind: "unknown" as const, verb: say("unknown_verb"), number: "", why: [say("unknown_why")], facts: [] };
-      showAnswer(view, { mayAskAgain: true, sound });
+      if (!store.isRefusedByDisk(error)) throw error;
+      // Nothing leaves this till that is not on the disk: so nothing was asked, and the cashier hears so.
+      showBusy(false);
+      const open = notDone === "unknown_verb";
+      const why = say(open ? "disk_refused_open" : "disk_refused");
+      this.show({ kind: open ? "unknown" : "no", verb: say(notDone), number: "", why: [why], facts: [] }, 0);
     } finally {
       this.asking = false;
-      showBusy(false);
-      if (again) await this.ask(again);
     }
+  }
+
+  private async send(open: store.Pending, begun: number, toView: (answer: Answer) => View = viewFor(open)): Promise<void> {
+    showBusy(true);
+    try {
+      const answer = await ask(this.link, open);
+      if (answer.status === 401 || answer.status === 403) this.turnedAway(problemOf(answer).title);
+      const question = open.kind === "redemption" ? last4Question(answer) : undefined;
+      showBusy(false);
+      const last4 = question && (await askedForLast4(question));
+      // A refusal is final under its key, so the confirmed sale is a new request.
+      if (last4) return await this.send(confirmed(open, last4), performance.now(), toView);
+      this.show(toView(answer), open.amountFen, begun);
+      void this.moved();
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      this.link.lost();
+      this.show({ kind: "unknown", verb: say("unknown_verb"), number: "", why: [say("unknown_why")], facts: [] }, open.amountFen);
+    } finally {
+      showBusy(false);
+    }
+  }
+
+  /** First what is certain here, then the server; the till alone where there is none. */
+  private async decide(shown: Scan): Promise<void> {
+    const online = this.link.reachable && navigator.onLine;
+    const time = this.link.now();
+    // A fresh code needs no answer, also while one is asked for.
+    const plain = { ...shown, digits: undefined, nonce: undefined };
+    const asked = shown.digits !== undefined || shown.nonce !== undefined;
+    const fresh = asked && judge(this.link, this.terminal, plain, time, online)?.outcome === "accepted";
+    const scanned = fresh ? plain : shown;
+    const own = await ownWord(this.link, this.terminal, scanned, time, online);
+    if (own.kind === "late") return this.askForFresh();
+    if (own.kind === "digits" && this.bound) return this.askToSign();
+    if (own.kind === "digits") return this.show(this.challenge(scanned), scanned.amountFen, scanned.begun);
+    if (own.kind === "no") {
+      this.show(refusedView(own.outcome, scanned.amountFen, {}, say), scanned.amountFen, scanned.begun);
+      return REPORTED.has(own.outcome) ? this.report(scanned) : undefined;
+    }
+    if (!online) return this.alone(scanned, time);
+    // Sent is used: whatever comes of it, this till takes the same proof no second time by itself.
+    if (own.rid) await store.saw(own.rid, time.at);
+    const { text, amountFen, service, reference: merchantRef, digits, nonce, begun } = scanned;
+    const purchase = service ? { amount_fen: amountFen, service_code: service } : { amount_fen: amountFen };
+    const answered = { ...(digits ? { challenge: digits } : {}), ...(nonce ? { bound_nonce: nonce } : {}) };
+    const body = { code: text, merchant_ref: merchantRef, purchase, ...answered };
+    const chain = store.chainOf(this.terminal);
+    await this.send({ kind: "redemption", key: newKey(), path: "/redemptions", body, amountFen, at: Date.now(), chain }, begun);
+  }
+
+  /** Somebody showed a code nobody can have been given: the cashier has read it, the union is told. */
+  private async report({ text, amountFen, reference: merchantRef }: Scan): Promise<void> {
+    await store.report(reportOf(text, amountFen, merchantRef, Date.now()));
+    void this.link.check();
+  }
+
+  /** The code was good when it came, and waited too long: the amount stays, a new code is wanted. */
+  private askForFresh(): void {
+    one("#code-late").hidden = false;
+    one("#scan").focus();
+  }
+
+  /** Show the square of this purchase: the phone that signs it may have what a plain code may not. */
+  private askToSign(): void {
+    const amountFen = fenOf(amount().value);
+    if (amountFen === undefined) return this.next();
+    const chance = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
+    this.bound = { nonce: hex(chance), amountFen };
+    const { merchant: name, merchantCode: merchant = "", code: terminal } = this.terminal;
+    const square = addressOf({ merchant, terminal, amountFen, nonce: this.bound.nonce, name }, location.origin);
+    this.show(boundView(square, amountFen, say), amountFen);
+  }
+
+  private challenge({ amountFen, digits }: Scan): View {
+    const [chance] = crypto.getRandomValues(new Uint32Array(1));
+    this.digits ??= String(chance! % 10_000).padStart(4, "0");
+    return challengeView(this.digits, digits !== undefined, amountFen, say);
+  }
+
+  /** Without a server: decide by pack, list and offers; what is given is in the chain before it is shown. */
+  private async alone(scanned: Scan, time: TillTime): Promise<void> {
+    const view = await sellAlone(this.link, this.terminal, scanned, time);
+    if (view !== "confirm") {
+      this.show(view, scanned.amountFen, scanned.begun);
+      return void this.moved();
+    }
+    const last4 = await askedForLast4(say("code_confirm_required"));
+    if (last4) return this.alone({ ...scanned, last4, begun: performance.now() }, this.link.now());
+    this.show(onlineView("confirm_required", scanned.amountFen, undefined, say), scanned.amountFen);
   }
 
   /** Counts down the life of a code that waits for its amount. */
@@ -219,60 +339,38 @@ export class Sale {
     const left = CODE_LIFE_MS - (Date.now() - this.code.at);
     one("#code-late").hidden = left > 0;
     if (left <= 0) return this.forgetCode();
-    one("#code-left").textContent = say("seconds_left", { seconds: Math.ceil(left / 1000) });
+    one("#code-left").textContent = stillWanted(Math.ceil(left / 1000));
     setTimeout(() => this.countDown(), TICK_MS);
-  }
-
-  private turnedAway(status: number, why: string): boolean {
-    const away = status === 401 || status === 403;
-    if (away) fill(one("#suspended"), { "suspended-why": why });
-    one("#suspended").hidden = !away;
-    return away;
   }
 
   /** A receipt number of our own for shops that type none: terminal, day, time and four random letters. */
   private ownReference(): string {
-    const shanghai = new Date(Date.now() + this.ahead + 8 * 3_600_000).toISOString();
-    const day = shanghai.slice(2, 10).replaceAll("-", "");
-    const time = shanghai.slice(11, 19).replaceAll(":", "");
+    const now = shanghaiMoment(this.link.now().at);
+    const day = now.slice(2, 10).replaceAll("-", "");
+    const time = now.slice(11, 19).replaceAll(":", "");
     const chance = crypto.getRandomValues(new Uint8Array(4));
     const letters = [...chance].map((byte) => REFERENCE_LETTERS[byte % REFERENCE_LETTERS.length]).join("");
     return `${this.terminal.code}-${day}-${time}${letters}`;
   }
 }
 
-/** A printed card was shown: its holder says the last four; undefined when they cannot. */
-function askedForLast4(question: string): Promise<string | undefined> {
-  const dialog = one<HTMLDialogElement>("#last4-dialog");
-  const field = one<HTMLInputElement>("#last4");
-  fill(dialog, { "last4-question": question });
-  field.value = "";
-  complain("last4", "");
-  dialog.returnValue = "";
-  const submit = (event: SubmitEvent): void => {
-    if ((event.submitter as HTMLButtonElement | null)?.value === "no" || last4Of(field.value)) return;
-    event.preventDefault();
-    complain("last4", say("last4_wrong"));
-  };
-  const form = one<HTMLFormElement>("form", dialog);
-  form.addEventListener("submit", submit);
-  dialog.showModal();
-  field.focus();
-  return new Promise((answer) => {
-    const close = (): void => {
-      form.removeEventListener("submit", submit);
-      answer(dialog.returnValue === "yes" ? last4Of(field.value) : undefined);
-    };
-    dialog.addEventListener("close", close, { once: true });
-  });
+/** What stands on the screen where a request could not even be kept. */
+const VERB_OF = { redemption: "not_done", reversal: "not_undone", refund: "not_refunded", report: "not_done" } as const;
+
+/** How long a waiting code lasts, and what is wanted before it can be used. */
+function stillWanted(seconds: number): string {
+  if (fenOf(amount().value) === undefined) return say("seconds_left", { seconds });
+  return chosenService() === undefined ? say("seconds_left_service", { seconds }) : say("seconds_left_redeem", { seconds });
 }
 
-function confirmed(amountFen: number): Promise<boolean> {
-  const dialog = one<HTMLDialogElement>("#undo-dialog");
-  fill(dialog, { "undo-amount": say("undo_question", { amount: yuan(amountFen) }) });
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((answer) => {
-    dialog.addEventListener("close", () => answer(dialog.returnValue === "yes"), { once: true });
-  });
+/** The same sale once its holder has said the last four. */
+function confirmed(open: store.Pending, last4: string): store.Pending {
+  return { ...open, key: newKey(), body: { ...open.body, id_last4: last4 }, at: Date.now() };
+}
+
+/** How the answer to a request reads that was open when the page was closed. */
+function viewFor(open: store.Pending): (answer: Answer) => View {
+  const amountFen = open.amountFen;
+  if (open.kind === "redemption") return (answer) => viewOf(answer, amountFen, say);
+  return (answer) => (open.kind === "refund" ? refundedView(answer, open.back?.fen, say) : undoneView(answer, amountFen, say));
 }

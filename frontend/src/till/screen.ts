@@ -1,15 +1,28 @@
 /** The answer fills the screen, and sounds. */
 
+import { drawAddress } from "../cn1/qr";
 import { fill, one } from "../shared/dom";
 import { say } from "../shared/words";
-import type { View } from "./answer";
+import type { Choice, View } from "./answer";
 import { signal } from "../shared/signals";
+
+const SOUND_OF = { yes: "yes", done: "yes", no: "no", choice: "wait", unknown: "wait" } as const;
+
+/** How wide a square for a phone is, in pixels. */
+const SQUARE = 264;
 
 export function showBusy(busy: boolean): void {
   one("#asking").hidden = !busy;
   if (busy) {
     one("#answer").hidden = true;
-    one("#work").inert = true;
+    cover(true);
+  }
+}
+
+/** What lies under a screen that fills the window is out of reach of the keyboard and of screen readers, too. */
+function cover(covered: boolean): void {
+  for (const part of document.querySelectorAll<HTMLElement>("body > :is(header, main, nav, .strip:not(#unheard))")) {
+    part.inert = covered;
   }
 }
 
@@ -18,22 +31,28 @@ export function showAnswer(view: View, options: { mayAskAgain: boolean; sound: b
   const screen = one("#answer");
   const { mayAskAgain, sound } = options;
   screen.dataset.kind = view.kind;
-  fill(screen, { verb: view.verb, number: view.number, unit: view.number ? say("yuan") : "" });
+  fill(screen, { verb: view.verb, number: view.number, unit: view.number ? (view.unit ?? say("yuan")) : "" });
   one("#answer-why").replaceChildren(...view.why.map(paragraph));
   one("#answer-facts").replaceChildren(...view.facts.map(paragraph));
   for (const icon of screen.querySelectorAll<SVGElement>("[data-icon]")) {
     // An SVG has no `hidden` property, only the attribute.
     icon.toggleAttribute("hidden", icon.dataset.icon !== view.kind);
   }
-  one("#answer-undo").hidden = view.redemptionId === undefined;
+  const square = one<HTMLCanvasElement>("#answer-square");
+  square.hidden = view.square === undefined;
+  if (view.square !== undefined) drawAddress(square, view.square, SQUARE);
+  const choices = (view.choices ?? []).map(choiceButton);
+  one("#answer-choices").replaceChildren(...choices);
+  one("#answer-undo").hidden = view.redemptionId === undefined && view.queuedId === undefined;
   one("#answer-again").hidden = !mayAskAgain;
   one("#answer-cancel").hidden = !mayAskAgain;
-  one("#answer-next").hidden = mayAskAgain;
-  one("#answer-help").hidden = view.kind !== "no";
+  one("#answer-next").hidden = mayAskAgain || choices.length > 0;
+  // Whoever gets nothing, or not yet, may ask; an undone sale is no such answer.
+  one("#answer-help").hidden = view.kind === "yes" || view.kind === "done";
   screen.hidden = false;
-  one("#work").inert = true;
-  one(mayAskAgain ? "#answer-again" : "#answer-next").focus();
-  signal(view.kind === "yes" || view.kind === "done" ? "yes" : "no", sound);
+  cover(true);
+  (choices[0] ?? one(mayAskAgain ? "#answer-again" : "#answer-next")).focus();
+  signal(SOUND_OF[view.kind], sound);
 }
 
 export function answerShown(): boolean {
@@ -42,7 +61,16 @@ export function answerShown(): boolean {
 
 export function hideAnswer(): void {
   one("#answer").hidden = true;
-  one("#work").inert = false;
+  cover(false);
+}
+
+function choiceButton({ act, label }: Choice, place: number): HTMLElement {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = place === 0 ? "answer__button" : "answer__quiet";
+  button.dataset.act = act;
+  button.textContent = label;
+  return button;
 }
 
 function paragraph(text: string): HTMLElement {

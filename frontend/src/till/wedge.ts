@@ -5,8 +5,11 @@
  * Scanners type as a US keyboard, a key every few milliseconds, and end with Enter or Tab.
  */
 
-/** Longer than any scanner pauses, also on a busy PC. Keys before "CN1:" are left to the page, so nothing is lost. */
-export const LONGEST_PAUSE_MS = 1_000;
+/**
+ * Longer than any scanner pauses and any busy PC stalls: half a code in it would be lost, and the cashier would not
+ * know. Keys before "CN1:" are left to the page; after a code that never ended, the next scan waits this long.
+ */
+export const LONGEST_PAUSE_MS = 4_000;
 const PREFIX = "CN1:";
 const LONGEST_CODE = 700;
 
@@ -68,9 +71,9 @@ export class Wedge {
       return { kind: wasSure ? "typing" : "no" };
     }
     this.text += character;
-    const heard = this.soFar(this.text.length === 1);
-    if (heard.kind === "no") this.text = "";
-    return heard;
+    // A letter the cashier typed just before is not the scan's: begin again with this one.
+    if (this.soFar().kind === "no") this.text = PREFIX.startsWith(character) ? character : "";
+    return this.soFar(this.text.length === 1);
   }
 
   private soFar(first = false): Heard {

@@ -4,21 +4,28 @@ import { one } from "../shared/dom";
 import { NoAnswer } from "../shared/http";
 import { say } from "../shared/words";
 import { Refused } from "./server";
+import { signedOutWords } from "./stopped";
 import { CannotKeepKey } from "./store";
 
-/** Say what is wrong with the one field of a form; an empty sentence takes it away. */
+/** Say what is wrong with a form, at its one field if it has one; an empty sentence takes it away. */
 export function sayWrong(form: HTMLFormElement, sentence: string): void {
-  const input = one<HTMLInputElement>("input", form);
   const error = one(".field__error", form);
-  one(".field", form).classList.toggle("field--wrong", sentence !== "");
   error.hidden = sentence === "";
   one("span", error).textContent = sentence;
+  const input = form.querySelector("input");
+  if (!input) return;
+  one(".field", form).classList.toggle("field--wrong", sentence !== "");
   input.setAttribute("aria-invalid", String(sentence !== ""));
   if (sentence) input.focus();
 }
 
-/** Run `work` with the form's button busy; what goes wrong is said at its field. */
-export async function whileBusy(form: HTMLFormElement, word: string, work: () => Promise<void>): Promise<void> {
+/** Run `work` with the form's button busy; what goes wrong is said at its field, as by `sentenceFor`. */
+export async function whileBusy(
+  form: HTMLFormElement,
+  word: string,
+  work: () => Promise<void>,
+  withoutNetwork?: string,
+): Promise<void> {
   const button = one<HTMLButtonElement>("button[type=submit]", form);
   const before = button.textContent;
   button.disabled = true;
@@ -26,14 +33,16 @@ export async function whileBusy(form: HTMLFormElement, word: string, work: () =>
   try {
     await work();
   } catch (error) {
-    sayWrong(form, sentenceFor(error));
+    sayWrong(form, sentenceFor(error, withoutNetwork));
   } finally {
     button.disabled = false;
     button.textContent = before;
   }
 }
 
-export function sentenceFor(error: unknown, withoutNetwork = say("activate_offline")): string {
+/** What went wrong and what to do; `withoutNetwork` where something better can be said than that nothing was done. */
+export function sentenceFor(error: unknown, withoutNetwork = say("needs_network")): string {
+  if (error instanceof Refused && error.problem.code === "member_session_ended") return signedOutWords();
   if (error instanceof Refused) return error.problem.title || say("server_trouble");
   if (error instanceof NoAnswer) return withoutNetwork;
   if (error instanceof CannotKeepKey) return say("cannot_keep_key");

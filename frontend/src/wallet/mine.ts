@@ -1,44 +1,80 @@
 /** 我的卡: what a member does for themselves. Everything here needs the network and says so when there is none. */
 
 import { copyOf, fill, onClick, one } from "../shared/dom";
+import { changeLanguage } from "../shared/app";
 import { NoAnswer } from "../shared/http";
 import { say } from "../shared/words";
+import { showAccount, startAccount } from "./account";
 import { sayWrong, sentenceFor, whileBusy } from "./forms";
 import * as server from "./server";
+import { stop } from "./stopped";
+import { card, keepSeen, seen } from "./store";
 
 const dialog = (id: string): HTMLDialogElement => one<HTMLDialogElement>(`#${id}`);
 
-/** Wire the page once; `changed` is called when the card's state may be another one now. */
-export function startMine(changed: () => Promise<void>): void {
+/** The answers that stand, for a box that is taken back. */
+let known: server.Me | undefined;
+
+/**
+ * Wire the page once; `changed` is called when the card's state may be another one now, `leaving` before the page is
+ * loaded in another language.
+ */
+export function startMine(changed: () => Promise<void>, leaving: () => void): void {
   for (const button of document.querySelectorAll<HTMLElement>("[data-close]")) {
     button.addEventListener("click", () => button.closest("dialog")?.close());
   }
   startLoss(changed);
   startReplacement();
+  startPrint();
+  startPhones();
   startPhone();
   startConsents(changed);
+  startAccount({ take, note });
   startLooks();
-  startLanguage();
+  startLanguage(leaving);
 }
 
-/** Show what the server knows of this member; without a network the page stays as it is, and says so. */
+/** Show what the server knows of this member; without a network what it said last, which nobody can change then. */
 export async function showMine(): Promise<void> {
   try {
-    show(await server.me());
+    await take(await server.me());
     note("");
   } catch (error) {
-    note(sentenceFor(error, say("needs_network")));
+    if (!(error instanceof NoAnswer)) {
+      show(undefined, false);
+      return note(sentenceFor(error));
+    }
+    const before = (await seen("me")) as server.Me | undefined;
+    show(before, false);
+    note(say(before ? "seen_change_online" : "records_offline"));
   }
 }
 
-function show(me: server.Me): void {
-  fill(one("#mine"), { application: me.application, renewed: me.renewed });
-  one("#replace").hidden = !me.may_replace;
-  fill(one("#mine-phone"), { "phone-number": me.phone.number || say("phone_none") });
-  one("#phone-good").hidden = !(me.phone.verified && me.phone.number);
-  one("#phone-wait").hidden = me.phone.verified || !me.phone.number;
-  one("#phone-change").hidden = !me.phone.can_send;
-  one("#phone-same").hidden = !me.phone.can_send || me.phone.verified || !me.phone.number;
+/** A fresh answer: shown, and kept for a visit without a network. */
+async function take(me: server.Me): Promise<void> {
+  show(me, true);
+  await keepSeen("me", me);
+  await showPhones(me);
+}
+
+/** What is not known is not shown; what is not `fresh` cannot be changed. */
+function show(me: server.Me | undefined, fresh: boolean): void {
+  known = me;
+  for (const part of document.querySelectorAll<HTMLElement>("#more [data-known]")) part.hidden = !me;
+  showAccount(me, fresh);
+  one("#mine-looks").hidden = !fresh;
+  if (!fresh) one("#mine-phones").hidden = true;
+  one("#replace").hidden = !fresh || !me?.may_replace;
+  one("#void-print").hidden = !fresh || !me?.has_print;
+  one("#phone-change").hidden = !fresh || !me?.phone.can_send;
+  for (const purpose of server.PURPOSES) consentBox(purpose).disabled = !fresh;
+  fill(one("#mine"), { application: me?.application ?? "", renewed: me?.renewed ?? "" });
+  if (!me) return;
+  const { number, verified, can_send: canSend } = me.phone;
+  fill(one("#mine-phone"), { "phone-number": number || say("phone_none") });
+  one("#phone-good").hidden = !(verified && number);
+  one("#phone-wait").hidden = verified || !number;
+  one("#phone-same").hidden = !fresh || !canSend || verified || !number;
   for (const purpose of server.PURPOSES) consentBox(purpose).checked = me.consents[purpose];
 }
 
@@ -53,13 +89,13 @@ function note(sentence: string, good = false): void {
 }
 
 /** Do it, show the new state, say what was done or why not. */
-async function act(work: () => Promise<server.Me>, said: string): Promise<boolean> {
+async function act(work: () => Promise<server.Me>, said: string, withoutNetwork?: string): Promise<boolean> {
   try {
-    show(await work());
+    await take(await work());
     note(said, true);
     return true;
   } catch (error) {
-    note(sentenceFor(error, say("needs_network")));
+    note(sentenceFor(error, withoutNetwork));
     return false;
   }
 }
@@ -68,7 +104,7 @@ function startLoss(changed: () => Promise<void>): void {
   onClick("#lose", () => dialog("loss-dialog").showModal());
   onClick("#loss-yes", async () => {
     dialog("loss-dialog").close();
-    if (await act(server.reportLoss, say("loss_done"))) await changed();
+    if (await act(server.reportLoss, say("loss_done"), say("loss_needs_network"))) await changed();
   });
 }
 
@@ -81,11 +117,52 @@ function startReplacement(): void {
     if (!why) return sayWrong(form, say("choose_why"));
     sayWrong(form, "");
     void whileBusy(form, say("working"), async () => {
-      show(await server.askForReplacement(why, one<HTMLInputElement>("#replace-words").value.trim()));
+      await take(await server.askForReplacement(why, one<HTMLInputElement>("#replace-words").value.trim()));
       dialog("replace-dialog").close();
       note(say("replacement_sent"), true);
     });
   });
+}
+
+/** A printed code can be copied by anybody: who carries a phone may do without it. */
+function startPrint(): void {
+  onClick("#void-print", () => dialog("print-dialog").showModal());
+  onClick("#print-yes", async () => {
+    dialog("print-dialog").close();
+    await act(server.stopPrint, say("print_stopped"));
+  });
+}
+
+/** The other phone that is asked about, while the box is open. */
+let other: number | undefined;
+
+/** Another phone on the same card can be stopped from here; this one is stopped by reporting a loss. */
+function startPhones(): void {
+  onClick("#stop-yes", async () => {
+    dialog("stop-dialog").close();
+    const index = other;
+    if (index !== undefined) await act(() => server.stopPhone(index), say("phone_stopped"));
+  });
+}
+
+/** Where the card is bound, this phone told from the other. */
+async function showPhones(me: server.Me): Promise<void> {
+  const phones = me.phones ?? [];
+  const here = (await card())?.index;
+  one("#mine-phones").hidden = phones.length === 0;
+  one("#phones-list").replaceChildren(
+    ...phones.map((phone) => {
+      const line = copyOf("bound-phone");
+      fill(line, { "phone-words": say(phone.index === here ? "phone_here" : "phone_of", { day: phone.day }) });
+      const stop = one<HTMLButtonElement>("button", line);
+      stop.hidden = phone.index === here;
+      stop.addEventListener("click", () => {
+        other = phone.index;
+        dialog("stop-dialog").showModal();
+      });
+      return line;
+    }),
+  );
 }
 
 const digits = (text: string): string => text.normalize("NFKC").replace(/\D/g, "");
@@ -129,7 +206,7 @@ function startPhone(): void {
     if (six.length !== 6) return sayWrong(code, say("code_six"));
     sayWrong(code, "");
     void whileBusy(code, say("checking"), async () => {
-      show(await server.confirmPhone(six));
+      await take(await server.confirmPhone(six));
       box.close();
       note(say("phone_done"), true);
     });
@@ -140,10 +217,13 @@ const consentBox = (purpose: server.Purpose): HTMLInputElement => one<HTMLInputE
 
 function startConsents(changed: () => Promise<void>): void {
   const answer = async (purpose: server.Purpose, given: boolean): Promise<void> => {
-    if (!(await act(() => server.answerConsents({ [purpose]: given }), say("saved")))) {
-      consentBox(purpose).checked = !given;
-    }
-    if (purpose === "card") await changed();
+    const done = await act(() => server.answerConsents({ [purpose]: given }), say("saved"));
+    if (!done) consentBox(purpose).checked = !given;
+    if (purpose !== "card") return;
+    await changed();
+    if (!done) return;
+    if (!given) note(say("consent_taken_back"), true);
+    else if (stop()) note(say("agreed_next"));
   };
   for (const purpose of server.PURPOSES) {
     consentBox(purpose).addEventListener("change", (event) => {
@@ -153,32 +233,52 @@ function startConsents(changed: () => Promise<void>): void {
       void answer(purpose, given);
     });
   }
-  dialog("consent-dialog").addEventListener("close", () => void showMine());
+  dialog("consent-dialog").addEventListener("close", () => {
+    consentBox("card").checked = known?.consents.card ?? true;
+  });
   onClick("#consent-yes", async () => {
     await answer("card", false);
     dialog("consent-dialog").close();
   });
 }
 
-/** The three questions after an activation, each for itself; the card goes on whatever is answered to the other two. */
+/**
+ * The three questions after an activation, each for itself; the card goes on whatever is answered to the other two.
+ * Nothing is ticked before the member ticks it, and no to the first is said by its own button.
+ */
 export function askConsents(done: () => void): void {
   const form = one<HTMLFormElement>("#agree-form");
   const box = (purpose: server.Purpose): HTMLInputElement => one<HTMLInputElement>(`#agree-${purpose}`);
-  form.addEventListener(
-    "submit",
-    (event) => {
-      event.preventDefault();
-      const answers = Object.fromEntries(server.PURPOSES.map((purpose) => [purpose, box(purpose).checked]));
-      // An answer that finds no network is asked for again in 我的卡; the card is bound already.
-      void server
-        .answerConsents({ ...answers, at_activation: true })
-        .catch((error: unknown) => {
-          if (!(error instanceof NoAnswer || error instanceof server.Refused)) throw error;
-        })
-        .finally(done);
-    },
-    { once: true },
-  );
+  const no = one<HTMLButtonElement>("#agree-no");
+  const unanswered = (yes: boolean): void => {
+    one("#agree-error").hidden = !yes;
+    box("card").setAttribute("aria-invalid", String(yes));
+  };
+  const answer = (): void => {
+    const answers = Object.fromEntries(server.PURPOSES.map((purpose) => [purpose, box(purpose).checked]));
+    no.onclick = null;
+    form.onsubmit = (event) => event.preventDefault();
+    // An answer that finds no network is asked for again in 我的卡; the card is bound already.
+    void server
+      .answerConsents({ ...answers, at_activation: true })
+      .catch((error: unknown) => {
+        if (!(error instanceof NoAnswer || error instanceof server.Refused)) throw error;
+      })
+      .finally(done);
+  };
+  for (const purpose of server.PURPOSES) box(purpose).checked = false;
+  unanswered(false);
+  box("card").onchange = () => unanswered(false);
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    if (box("card").checked) return answer();
+    unanswered(true);
+    box("card").focus();
+  };
+  no.onclick = () => {
+    box("card").checked = false;
+    answer();
+  };
 }
 
 function startLooks(): void {
@@ -189,7 +289,7 @@ function startLooks(): void {
       one("#looks-none").hidden = lines.length > 0;
       one("#looks-show").hidden = true;
     } catch (error) {
-      note(sentenceFor(error, say("needs_network")));
+      note(sentenceFor(error));
     }
   });
 }
@@ -200,27 +300,17 @@ function lookOf(look: server.Look): HTMLElement {
   return item;
 }
 
-function startLanguage(): void {
+function startLanguage(leaving: () => void): void {
   for (const button of document.querySelectorAll<HTMLElement>("[data-language]")) {
-    button.addEventListener("click", () => void changeLanguage(button.dataset.language ?? ""));
+    button.addEventListener("click", () => void speak(button.dataset.language ?? "", leaving));
   }
 }
 
-/** The page of the other language comes with a new worker; it is waited for, so that the next load shows it. */
-async function changeLanguage(language: string): Promise<void> {
+async function speak(language: string, leaving: () => void): Promise<void> {
+  leaving();
   try {
-    await server.chooseLanguage(language);
+    await changeLanguage(language, "/wallet");
   } catch (error) {
-    return note(sentenceFor(error, say("needs_network")));
+    note(sentenceFor(error));
   }
-  const worker = await navigator.serviceWorker?.getRegistration("/wallet");
-  if (worker) {
-    const taken = new Promise((resolve) => {
-      navigator.serviceWorker.addEventListener("controllerchange", resolve, { once: true });
-      setTimeout(resolve, 4_000);
-    });
-    await worker.update().catch(() => undefined);
-    await taken;
-  }
-  location.reload();
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cardnet.access import services as access
@@ -20,7 +20,10 @@ from cardnet.membership.rules import UnionNode
 
 @dataclass(frozen=True)
 class BatchLine:
-    """One roster in a list. `states` counts its applications inside the scope; `mine` those that wait for the reader."""
+    """One roster in a list. `states` counts its applications inside the scope; `mine` those that wait for the reader.
+
+    `offered` of the waitlisted have an open offer.
+    """
 
     batch_id: uuid.UUID
     filename: str
@@ -39,6 +42,7 @@ class BatchLine:
     due_at: datetime | None
     escalated_at: datetime | None
     origin: BatchOrigin = BatchOrigin.FILE
+    offered: int = 0
 
     @property
     def applications(self) -> int:
@@ -76,13 +80,14 @@ _BATCHES = f"""
                {_WHICH}
          order by due nulls last, b.submitted_at desc, b.id desc limit :limit offset :offset
     )
-    select b.*, c.states, coalesce(c.mine, 0) as mine, c.due_at, c.escalated_at
+    select b.*, c.states, coalesce(c.mine, 0) as mine, coalesce(c.offered, 0) as offered, c.due_at, c.escalated_at
       from page join batch b using (id)
       left join lateral (
-          select jsonb_object_agg(s.state, s.count) as states, sum(s.mine) as mine, min(s.due_at) as due_at,
+          select jsonb_object_agg(s.state, s.count) as states, sum(s.mine) as mine, sum(s.offered) as offered, min(s.due_at) as due_at,
                  max(s.escalated_at) as escalated_at
             from (select a.state, count(*) as count,
                          count(*) filter (where a.review_path = :scope and a.submitted_by <> :me) as mine,
+                         count(a.offer_until) as offered,
                          min(a.due_at) filter (where a.review_path = :scope) as due_at,
                          max(a.escalated_at) filter (where a.review_path is not null) as escalated_at
                     from application a
@@ -106,9 +111,20 @@ def batch_of(session: Session, officer: Principal, batch_id: uuid.UUID) -> Batch
     """One roster. Raises NotFound("batch_unknown"), also when nothing of it lies in the scope."""
     found = _batches(session, officer, BatchFilter(), batch_id, 1, 0).items
     if not found:
-        raise NotFound("batch_unknown", "没有这个批次，或者不在您的管理范围内。")
+        raise no_batch()
     line: BatchLine = found[0]
     return line
+
+
+def no_batch() -> NotFound:
+    """There is none, or nothing of it is the officer's to see: nobody learns which."""
+    return NotFound("batch_unknown", "没有这个批次，或者不在您的管理范围内。")
+
+
+def line_of(session: Session, row: Mapping[Any, Any]) -> BatchLine:
+    """A row of a batch with its counts as a value."""
+    unions = membership.unions_of_ids(session, {row["union_id"]})
+    return _batch_line(row, unions, access.display_names(session, [row["submitted_by"]]))
 
 
 def _batches(
@@ -132,7 +148,9 @@ def _batches(
     return Listed(items, total, given["offset"])
 
 
-def _batch_line(row: RowMapping, unions: Mapping[uuid.UUID, UnionNode], names: Mapping[uuid.UUID, str]) -> BatchLine:
+def _batch_line(
+    row: Mapping[Any, Any], unions: Mapping[uuid.UUID, UnionNode], names: Mapping[uuid.UUID, str]
+) -> BatchLine:
     states = {ApplicationState(state): count for state, count in (row["states"] or {}).items()}
     return BatchLine(
         row["id"],
@@ -152,4 +170,5 @@ def _batch_line(row: RowMapping, unions: Mapping[uuid.UUID, UnionNode], names: M
         row["due_at"],
         row["escalated_at"],
         BatchOrigin(row["origin"]),
+        int(row["offered"]),
     )

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from cardnet.access import services as access
 from cardnet.access.rules import Principal
-from cardnet.issuance.rules import CardState
+from cardnet.issuance.rules import CardState, HeldPhone
 from cardnet.issuance.services.desk.listing import Listed, within
+from cardnet.issuance.services.phones import phones_of
 from cardnet.kernel.errors import NotFound
 from cardnet.membership import services as membership
 from cardnet.membership.rules import PersonView, UnionNode
@@ -68,9 +69,9 @@ class CardFilter:
 
 @dataclass(frozen=True)
 class CardMore:
-    """What hangs on one card: the phone, the print, the cards before and after it, and who reminded its holder."""
+    """What hangs on one card: the phones, the print, the cards before and after it, and who reminded its holder."""
 
-    phone_bound_at: datetime | None
+    phones: tuple[HeldPhone, ...]
     printed_at: datetime | None
     print_until: datetime | None
     before: tuple[uuid.UUID, str] | None
@@ -80,19 +81,29 @@ class CardMore:
     activated_channel: str | None
     activated_union: UnionNode | None
 
+    @property
+    def phone_bound_at(self) -> datetime | None:
+        """When the phone bound last was bound; None without one."""
+        return self.phones[-1].bound_at if self.phones else None
 
+
+# The page first and the whole of its cards afterwards; of thirty thousand only fifty are read to the end.
 _CARDS = """
-    select c.*, a.batch_id, a.row, count(*) over () as total
-      {which}
-     order by {order}
-     limit :limit offset :offset"""
+    with page as (select c.id {which} order by {order} limit :limit offset :offset)
+    select c.*, a.batch_id, a.row
+      from page join card c using (id) left join application a on a.id = c.application_id
+     order by {shown}"""
+
+_TOTAL = "select count(*) {which}"
 
 _ORDER = "a.batch_id desc nulls last, a.row, c.number"
+# The same from its end: nobody sorts thirty thousand to leave out all but the last fifty.
+_FROM_THE_END = "a.batch_id nulls first, a.row desc, c.number desc"
 _ON_FROM = " and c.number > :after"
 
 _WHICH = """
       from card c left join application a on a.id = c.application_id
-     where c.union_id = any(cast(:unions as uuid[]))
+     where c.union_id in (select u.id from union_node u where starts_with(u.path, :under))
        and (cast(:number as text) = '' or c.number = :number)
        and (cast(:ending as text) = '' or right(c.number, length(:ending)) = :ending)
        and (cardinality(cast(:states as text[])) = 0 or c.state = any(cast(:states as text[])))
@@ -113,8 +124,7 @@ def find_cards(session: Session, officer: Principal, wanted: CardFilter, *, limi
 
 def card_numbers(session: Session, officer: Principal, wanted: CardFilter) -> tuple[str, ...]:
     """The numbers of all these cards: what "all under this filter" means for an act on many."""
-    unions = membership.unions_under(session, within(officer, wanted.path))
-    given = _given(wanted, [union.id for union in unions], None)
+    given = _given(officer, wanted, None)
     return tuple(session.scalars(text(f"select c.number {_WHICH} order by c.number"), given))
 
 
@@ -130,20 +140,24 @@ def card_of_id(session: Session, officer: Principal, card_id: uuid.UUID) -> Card
 def _cards(
     session: Session, officer: Principal, wanted: CardFilter, card_id: uuid.UUID | None, limit: int, offset: int
 ) -> Listed:
-    unions = {union.id: union for union in membership.unions_under(session, within(officer, wanted.path))}
-    given = {**_given(wanted, list(unions), card_id), "limit": limit, "offset": offset}
-    which, order = (_WHICH, _ORDER) if wanted.after is None else (_WHICH + _ON_FROM, "c.number")
-    rows = (
-        session.execute(text(_CARDS.format(which=which, order=order)), given | {"after": wanted.after}).mappings().all()
-    )
+    given = {**_given(officer, wanted, card_id), "limit": limit, "offset": offset, "after": wanted.after}
+    which, shown = (_WHICH, _ORDER) if wanted.after is None else (_WHICH + _ON_FROM, "c.number")
+    total = 1 if card_id is not None else session.scalar(text(_TOTAL.format(which=which)), given) or 0
+    order = shown
+    if wanted.after is None and offset > total // 2:
+        left = max(0, total - offset)
+        given |= {"limit": min(limit, left), "offset": max(0, left - limit)}
+        order = _FROM_THE_END
+    rows = session.execute(text(_CARDS.format(which=which, order=order, shown=shown)), given).mappings().all()
     people = membership.people(session, {row["person_id"] for row in rows})
+    unions = membership.unions_of_ids(session, {row["union_id"] for row in rows})
     items = tuple(_card_line(row, people, unions) for row in rows)
-    return Listed(items, rows[0]["total"] if rows else 0)
+    return Listed(items, total if rows else 0)
 
 
-def _given(wanted: CardFilter, unions: list[uuid.UUID], card_id: uuid.UUID | None) -> dict[str, object]:
+def _given(officer: Principal, wanted: CardFilter, card_id: uuid.UUID | None) -> dict[str, object]:
     return {
-        "unions": unions,
+        "under": within(officer, wanted.path),
         "number": wanted.number,
         "ending": wanted.ending,
         "states": sorted(wanted.states),
@@ -195,11 +209,10 @@ def card_history(session: Session, card_id: uuid.UUID) -> tuple[CardEventLine, .
 _MORE = """
     select c.activated_channel, c.activated_union_id, b.id as before_id, b.number as before_number,
            n.id as after_id, n.number as after_number, n.state as after_state, n.valid_from as after_from,
-           d.bound_at, p.bound_at as printed_at, p.credential_expires_at as print_until, r.reminded, r.last_reminded_at
+           p.bound_at as printed_at, p.credential_expires_at as print_until, r.reminded, r.last_reminded_at
       from card c
       left join card b on b.id = c.replaces_id
       left join card n on n.replaces_id = c.id
-      left join binding d on d.card_id = c.id and d.kind = 'device' and d.state <> 'revoked'
       left join binding p on p.card_id = c.id and p.kind = 'printed' and p.state <> 'revoked'
       cross join lateral (select count(*) as reminded, max(at) as last_reminded_at
                             from card_reminder where card_id = c.id) r
@@ -211,7 +224,7 @@ def card_more(session: Session, card_id: uuid.UUID) -> CardMore:
     row = session.execute(text(_MORE), {"card": card_id}).one()
     unions = membership.unions_of_ids(session, {row.activated_union_id} if row.activated_union_id else set())
     return CardMore(
-        row.bound_at,
+        phones_of(session, card_id),
         row.printed_at,
         row.print_until,
         (row.before_id, row.before_number) if row.before_id else None,

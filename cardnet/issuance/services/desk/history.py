@@ -31,7 +31,7 @@ _HISTORY = """
       from application_event e join application a on a.id = e.application_id
      where starts_with(a.path, :scope) and {which}
      group by e.at, e.action, e.to_state, e.review_path, e.actor_id, e.on_behalf_of, e.reasons, e.words
-     order by e.at, min(e.seq), e.action"""
+     order by e.at, min(e.seq), e.action <> 'submit', e.action"""
 
 
 def batch_history(session: Session, officer: Principal, batch_id: uuid.UUID) -> tuple[HistoryLine, ...]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from cardnet.access import services as access
 from cardnet.issuance.services.desk.listing import Listed
 from cardnet.issuance.services.handouts import HandoutView
+from cardnet.kernel.calendar import day_of
 from cardnet.membership import services as membership
 from cardnet.membership.rules import PersonView, UnionNode
 
@@ -63,6 +64,8 @@ def _lines(
     rows = session.execute(_LINES, given).all()
     people = membership.people(session, {row.person_id for row in rows})
     unions = membership.unions_of_ids(session, {row.union_id for row in rows})
+    # The list of that day says what the unions were called that day, however often it is printed.
+    unions = membership.as_called_on(session, unions, day_of(handout.opened_at))
     names = access.display_names(session, [row.actor_id for row in rows if row.actor_id])
     items = tuple(
         ReceiptLine(

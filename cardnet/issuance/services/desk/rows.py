@@ -17,6 +17,7 @@ from cardnet.issuance.services.desk.listing import Listed, start_of_page, within
 from cardnet.kernel.errors import NotFound
 from cardnet.kernel.vault import Vault, vault_of
 from cardnet.membership import services as membership
+from cardnet.membership.roster import shown_status
 from cardnet.membership.rules import PersonView, UnionNode
 
 
@@ -40,12 +41,19 @@ class RowLine:
     escalated_at: datetime | None
     hold_until: datetime | None
     submitted_by: uuid.UUID | None
+    offer_until: datetime | None = None
+
+    @property
+    def shown(self) -> str:
+        """The check's state as people are told it: `running` where nothing is to be mended."""
+        return shown_status(self.check_state, (found.severity for found in self.findings))
 
 
 @dataclass(frozen=True)
 class RowFilter:
     """Which rows of a batch: `states` of applications, `check_states` of rows without one, under `path`, mine only.
 
+    A check state `running` are rows whose unit is at work on them already; they are not among the `invalid`.
     `after` is the row before the first wanted, for who reads on from there.
     """
 
@@ -56,7 +64,12 @@ class RowFilter:
     after: int = 0
 
 
-_WHICH = """
+# As `membership.roster.shown_status` says it of a row.
+_SHOWN = """
+    case when r.state = 'invalid'
+          and not exists (select from jsonb_array_elements(r.findings) found where found ->> 2 = 'error')
+         then 'running' else r.state end"""
+_WHICH = f"""
       from roster_row r
       left join application a on a.batch_id = r.batch_id and a.row = r.row
      where r.batch_id = :batch
@@ -65,14 +78,14 @@ _WHICH = """
        and (cast(:row as bigint) is null or r.row = :row)
        and (cardinality(cast(:states as text[])) + cardinality(cast(:checks as text[])) = 0
             or a.state = any(cast(:states as text[]))
-            or (a.id is null and r.state = any(cast(:checks as text[]))))"""
+            or (a.id is null and {_SHOWN} = any(cast(:checks as text[]))))"""
 
 # The page first and what belongs to its rows afterwards: of thirty thousand only a hundred are looked at closely.
 _ROWS = f"""
     with page as (select r.row {_WHICH} and r.row > :after order by r.row limit :limit offset :offset)
     select r.row, r.line, r.state as check_state, r.findings, r.cells, coalesce(a.person_id, r.person_id) as person_id,
            a.id as application_id, a.state, a.union_id, a.review_path, coalesce(a.round, 0) as round, a.due_at,
-           a.escalated_at, a.hold_until, a.submitted_by, e.reasons, e.words
+           a.escalated_at, a.hold_until, a.submitted_by, a.offer_until, e.reasons, e.words
       from page
       join roster_row r on r.batch_id = :batch and r.row = page.row
       left join application a on a.batch_id = r.batch_id and a.row = r.row
@@ -156,6 +169,7 @@ def _rows(
             row["escalated_at"],
             row["hold_until"],
             row["submitted_by"],
+            row["offer_until"],
         )
         for row in rows
     )
@@ -186,8 +200,17 @@ def _findings(vault: Vault, row: RowMapping) -> tuple[OriginalFinding, ...]:
 
 
 def _is_over(row: RowMapping, code: str) -> bool:
-    """That places were short is news only as long as the row waits; a corrected row answered its findings."""
-    return row["round"] > 1 or (code == "quota_short" and row["state"] not in (None, ApplicationState.WAITLISTED))
+    """That places were short is news only before the row is sent in; a corrected row answered its findings."""
+    return row["round"] > 1 or (code == "quota_short" and row["state"] is not None)
+
+
+def running_rows(session: Session, batch: BatchLine) -> int:
+    """How many of a batch's invalid rows need no mending: their unit was at work on them when they were sent again."""
+    if not batch.invalid:
+        return 0
+    which = text(f"select count(*) from roster_row r where r.batch_id = :batch and {_SHOWN} = 'running'")  # noqa: S608 - the piece put in is ours
+    found: int = session.scalar(which, {"batch": batch.batch_id}) or 0
+    return found
 
 
 _NUMBERS = """

@@ -2,6 +2,15 @@
 
 from cardnet.membership.notices.direct import DirectKind
 from cardnet.membership.notices.rules import NoticeKind
+from cardnet.membership.services.notices.binding import (
+    CODE_MINUTES,
+    AskedAccountCode,
+    BindByCode,
+    account_bound_at,
+    ask_account_code,
+    bind_by_code,
+    unbind_account,
+)
 from cardnet.membership.services.notices.contacts import (
     BindAccount,
     ConfirmPhones,
@@ -35,6 +44,7 @@ from cardnet.membership.services.notices.direct import (
     send_direct,
     take_next_direct,
 )
+from cardnet.membership.services.notices.reach import ReachCounts, Reached, ReachLine, reach_by_union, reach_lines
 from cardnet.membership.services.notices.sending import Taken, close_ways, note_outcome, take_next
 from cardnet.membership.services.notices.writing import (
     SEND,
@@ -43,15 +53,19 @@ from cardnet.membership.services.notices.writing import (
     Told,
     contact_phones,
     drop_notices,
+    help_phone,
     tell,
 )
 
 __all__ = [
+    "CODE_MINUTES",
     "LISTS",
     "MOST_SLIPS",
     "SEND",
     "SEND_DIRECT",
+    "AskedAccountCode",
     "BindAccount",
+    "BindByCode",
     "ConfirmPhones",
     "DirectKind",
     "DirectLine",
@@ -59,6 +73,9 @@ __all__ = [
     "NoticeCounts",
     "NoticeKind",
     "NoticeLine",
+    "ReachCounts",
+    "ReachLine",
+    "Reached",
     "Recipient",
     "SendDirect",
     "SetUnionPhone",
@@ -67,7 +84,10 @@ __all__ = [
     "TakenDirect",
     "Tell",
     "Told",
+    "account_bound_at",
+    "ask_account_code",
     "bind_accounts",
+    "bind_by_code",
     "close_ways",
     "confirm_phones",
     "contact_phones",
@@ -75,16 +95,20 @@ __all__ = [
     "drop_notices",
     "fail_direct",
     "hand_out_slips",
+    "help_phone",
     "must_not_flood",
     "note_direct",
     "note_outcome",
     "notice_counts",
     "notice_lines",
     "print_slips",
+    "reach_by_union",
+    "reach_lines",
     "send_direct",
     "set_union_phone",
     "take_next",
     "take_next_direct",
     "tell",
+    "unbind_account",
     "union_phone",
 ]

@@ -78,17 +78,21 @@ def confirm_phones(session: Session, world: World, command: ConfirmPhones) -> in
 
 def bind_accounts(session: Session, world: World, bindings: Sequence[BindAccount]) -> int:
     """Bind accounts to people, the newest binding of a person and of an account counts; returns how many were new."""
-    vault, at, new = vault_of(session), world.now(), 0
-    for one in bindings:
-        given = {"person": one.person_id, "index": vault.index(ADDRESS, one.address), "at": at}
-        if session.scalar(_BOUND, given):
-            continue
-        session.execute(_UNBIND, given)
-        session.execute(_BIND, {**given, "id": world.new_id(), "address": vault.seal(ADDRESS, one.address)})
-        new += 1
+    new = sum(bind_address(session, world, one.person_id, one.address) for one in bindings)
     if new:
         audit.record(session, world, audit.Act("contact.bind", "account", "official_account", after={"people": new}))
     return new
+
+
+def bind_address(session: Session, world: World, person_id: uuid.UUID, address: str) -> bool:
+    """This account is this person's from now on; whether it was not before."""
+    vault = vault_of(session)
+    given = {"person": person_id, "index": vault.index(ADDRESS, address), "at": world.now()}
+    if session.scalar(_BOUND, given):
+        return False
+    session.execute(_UNBIND, given)
+    session.execute(_BIND, {**given, "id": world.new_id(), "address": vault.seal(ADDRESS, address)})
+    return True
 
 
 def set_union_phone(session: Session, world: World, command: SetUnionPhone) -> None:

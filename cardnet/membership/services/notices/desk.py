@@ -14,7 +14,7 @@ from cardnet.kernel import audit
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed
 from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
-from cardnet.membership.notices.rules import NoticeKind, NoticeState, Reason, Way
+from cardnet.membership.notices.rules import PERSONAL, NoticeKind, NoticeState, Reason, Way
 from cardnet.membership.notices.slips import NoticeSlip
 from cardnet.membership.services.notices.writing import WORDS
 from cardnet.membership.services.people import names
@@ -160,6 +160,7 @@ def must_be_officer_over(officer: Principal, paths: Collection[str]) -> None:
 # ---- pieces ----
 
 _UNDER = "starts_with(u.path, :path)"
+_FOR_OFFICERS = f"n.kind not in ({', '.join(repr(str(kind)) for kind in sorted(PERSONAL))})"
 
 _COUNTS = text(f"""
     select n.union_id, count(*) filter (where n.next_try_at is not null),
@@ -168,11 +169,11 @@ _COUNTS = text(f"""
            count(*) filter (where n.state = 'printed' and n.handed_out_at is null),
            count(*) filter (where n.handed_out_at is not null)
       from notice n join union_node u on u.id = n.union_id
-     where {_UNDER} group by n.union_id, u.path order by u.path""")  # noqa: S608 - our own text
+     where {_UNDER} and {_FOR_OFFICERS} group by n.union_id, u.path order by u.path""")  # noqa: S608 - our own text
 
 _LINES = f"""
     select n.*, count(*) over () as total from notice n join union_node u on u.id = n.union_id
-     where {_UNDER} and {{which}} order by n.created_at desc, n.id desc limit :limit offset :offset"""  # noqa: S608
+     where {_UNDER} and {_FOR_OFFICERS} and {{which}} order by n.created_at desc, n.id desc limit :limit offset :offset"""  # noqa: S608
 
 _PRINT = text("""
     with mine as (

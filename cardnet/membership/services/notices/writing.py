@@ -16,6 +16,7 @@ from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
 from cardnet.membership.notices import rules
 from cardnet.membership.notices.rules import Chosen, NoticeKind, NoticeState, Reach, Reason, Way
+from cardnet.membership.rules import path_above
 from cardnet.membership.services.people import NAME
 from cardnet.membership.services.unions import unions_of_ids
 
@@ -93,7 +94,16 @@ def contact_phones(session: Session, union_ids: Collection[uuid.UUID]) -> dict[u
     return {union.id: _nearest(union.path, given) for union in unions.values()}
 
 
+def help_phone(session: Session) -> str:
+    """What pages without a member tell everybody to call: the number the topmost union has set, else 12351."""
+    return session.scalar(_TOPMOST) or HELP_PHONE
+
+
 # ---- pieces ----
+
+_TOPMOST = text("""
+    select c.phone from union_contact c join union_node u on u.id = c.union_id
+     where u.parent_id is null order by u.path limit 1""")
 
 _DROP = text("""
     update notice set state = 'dropped', next_try_at = null
@@ -182,5 +192,5 @@ def _nearest(path: str, given: Mapping[str, str]) -> str:
     while len(path) > 1:
         if path in given:
             return given[path]
-        path = path[: path.rstrip("/").rfind("/") + 1]
+        path = path_above(path)
     return HELP_PHONE

@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from cardnet.http.wire import Day, Flag, Id, Moment, Open, Strict, Text
+from cardnet.http.wire import Day, Flag, Id, Moment, Open, Strict, Text, Whole
 from cardnet.issuance.rules import CardState, HandoutKind
 from cardnet.issuance.services import Lost
 from cardnet.issuance.sheets import Layout
@@ -64,10 +64,18 @@ class CardNeighbour(Open):
     number = said()
 
 
+class BoundPhone(Open):
+    """A phone the card is bound to."""
+
+    index = said(fields.Integer)
+    bound_at = said(Moment)
+
+
 class CardFile(Card):
-    """One card with its phone, its print, the cards before and after it, and its history, oldest first."""
+    """One card with its phones, its print, the cards before and after it, and its history, oldest first."""
 
     phone_bound_at = perhaps(Moment)
+    phones = several(BoundPhone)
     printed_at = perhaps(Moment)
     print_until = perhaps(Moment)
     before = maybe(CardNeighbour)
@@ -106,6 +114,43 @@ class ReasonRequest(Strict):
     """Why; it stays in the card's history."""
 
     reason = Text(200, required=True)
+
+
+class StopPhoneRequest(ReasonRequest):
+    """Which phone, by its `index` among the card's `phones`, and why."""
+
+    index = Whole(0, 2**32 - 1, required=True)
+
+
+class PhonePolicy(Open):
+    """On how many phones a card may be; `two_bound` cards are on two today. `set_at` is null while nobody decided."""
+
+    phones = said(fields.Integer)
+    reason = said()
+    set_by = said()
+    set_at = perhaps(Moment)
+    two_bound = said(fields.Integer)
+
+
+class PhonePolicyRequest(ReasonRequest):
+    """One phone or two, and why. From two to one each card keeps the phone bound last."""
+
+    phones = Whole(1, 2, required=True)
+
+
+class LossPolicy(Open):
+    """Whether a hold made before its card was lost may still be captured. `set_at` is null while nobody decided."""
+
+    honour_holds_on_loss = said(fields.Boolean)
+    reason = said()
+    set_by = said()
+    set_at = perhaps(Moment)
+
+
+class LossPolicyRequest(ReasonRequest):
+    """May it, or not (a capture is then answered `revoked`), and why."""
+
+    honour_holds_on_loss = Flag(required=True)
 
 
 class LossRequest(ReasonRequest):

@@ -7,9 +7,17 @@ from marshmallow import Schema, fields, validate
 
 from cardnet.http.wire import Id, Moment, Open, Several, Strict, Text, Word
 from cardnet.kernel import masking
+from cardnet.web.finding_words import in_readers_language
 
 Fen = fields.Integer
 """An amount of an answer, whole fen."""
+
+
+class Told(fields.String):
+    """A sentence of the check of a file, in the language asked for by `Accept-Language`."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **more: Any) -> str | None:
+        return super()._serialize(value if value is None else in_readers_language(value), attr, obj, **more)
 
 
 def said(kind: type[fields.Field[Any]] = fields.String, **more: Any) -> fields.Field[Any]:

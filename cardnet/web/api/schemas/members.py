@@ -6,8 +6,8 @@ from cardnet.http.wire import Day, Flag, Id, Moment, Open, Strict, Text, Word
 from cardnet.issuance.rules.answers import MemberAnswer
 from cardnet.kernel import masking
 from cardnet.membership.member_rules import Confirmed, Ending, Relation
-from cardnet.membership.rules import Answer, ConsentMethod, MembershipKind, Purpose, TagKind
-from cardnet.membership.services.notices import LISTS
+from cardnet.membership.rules import Answer, ConsentMethod, IdType, MembershipKind, Purpose, TagKind
+from cardnet.membership.services.notices import LISTS, Reached
 from cardnet.web.api.schemas.common import (
     PageQuery,
     Person,
@@ -115,7 +115,7 @@ class Membership(Open):
 
 
 class Tag(Open):
-    """劳模, 困难, 一线, 特殊岗位, with the document it rests on."""
+    """劳模, 困难, 一线, 特殊岗位, with the document it rests on. `original` is the media type of the scan kept here, or empty."""
 
     id = said(fields.UUID)
     kind = said()
@@ -123,6 +123,8 @@ class Tag(Open):
     from_on = fields.Date(attribute="from_", required=True)
     to_on = fields.Date(attribute="to", required=True, allow_none=True)
     document = said()
+    document_sha256 = said()
+    original = said()
 
 
 class Kin(Open):
@@ -231,6 +233,14 @@ class PhoneRequest(Strict):
     verified = Flag(load_default=False)
 
 
+def scan_hash() -> Text:
+    """SHA-256 of a scanned document that stays with whoever sends it."""
+    return Text(
+        64, load_default=None, validate=validate.Regexp(r"[0-9a-f]{64}\Z", error="应为 64 位小写十六进制。"),
+        metadata={"description": "SHA-256 of the scan, in hex; the scan itself stays with you."},
+    )  # fmt: skip
+
+
 class TagRequest(Strict):
     """A standing that benefits may ask for, with the document it rests on."""
 
@@ -239,6 +249,24 @@ class TagRequest(Strict):
     document = Text(120, required=True)
     from_on = Day(load_default=None)
     to_on = Day(load_default=None)
+    sha256 = scan_hash()
+
+
+class DocumentRequest(Strict):
+    """The right type and number, seen on the document itself; `evidence` says what was seen and where it is kept."""
+
+    id_type = one_of(IdType, required=True)
+    id_number = Text(40, required=True)
+    evidence = Text(120, required=True)
+    sha256 = scan_hash()
+
+
+class TieRequest(Strict):
+    """A city's or bank's card the member holds already: its number, whose it is, its last day."""
+
+    number = Text(40, required=True)
+    issuer = Text(60, required=True)
+    valid_to = Day(load_default=None)
 
 
 class KinRequest(Strict):
@@ -395,6 +423,38 @@ class Notice(Open):
 
 
 Notices = listing("Notices", Notice)
+
+
+class ReachLine(Open):
+    """Members of one union by how they hear of things: each is exactly one of the five, the last three on paper only."""
+
+    union = nested(UnionName)
+    members = said(fields.Integer)
+    official_account = said(fields.Integer)
+    sms = said(fields.Integer)
+    no_consent = said(fields.Integer)
+    phone_unverified = said(fields.Integer)
+    no_phone = said(fields.Integer)
+
+
+Reach = whole("Reach", ReachLine)
+
+
+class ReachedPerson(Open):
+    """A member of your unit and how they hear of things."""
+
+    id = fields.UUID(attribute="person_id", required=True)
+    name = said()
+    reached = said()
+
+
+ReachedPeople = listing("ReachedPeople", ReachedPerson)
+
+
+class ReachQuery(PageQuery):
+    """Of one way: official_account, sms, no_consent, phone_unverified, no_phone."""
+
+    way = one_of(Reached, load_default=None)
 
 
 class NoticesQuery(PageQuery):

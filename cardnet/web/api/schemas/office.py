@@ -18,7 +18,7 @@ from cardnet.web.api.schemas.common import (
     unit,
     whole,
 )
-from cardnet.web.api.schemas.quota import Counts
+from cardnet.web.api.schemas.quota import Counts, year_wanted
 
 
 class Account(Open):
@@ -133,7 +133,7 @@ class TrailQuery(TrailFilter, PageQuery):
 
 
 class Spent(Open):
-    """What one program cost this year: people, uses, amounts in fen."""
+    """What one program cost this year: people, uses, amounts in fen; `imported_…` from before, paid elsewhere."""
 
     program = said()
     name = said()
@@ -142,18 +142,87 @@ class Spent(Open):
     uses = said(fields.Integer)
     benefit_fen = said(fields.Integer)
     union_fen = said(fields.Integer)
+    imported_people = said(fields.Integer)
+    imported_uses = said(fields.Integer)
+    imported_fen = said(fields.Integer)
+
+
+class OfYear(Strict):
+    """Of which year: the open one without it, while one closes that one."""
+
+    year = year_wanted()
+
+
+class UntouchedQuery(PageQuery):
+    """Of which year: the open one without it, while one closes that one."""
+
+    year = year_wanted()
 
 
 class Overview(Open):
-    """Where the year stands for your union and all below it."""
+    """Where the year stands for your union and all below it. `years` are those there are to choose from."""
 
     year = said(fields.Integer)
+    years = several(fields.Integer())
     at = said(Moment)
     union = nested(UnionName)
     counts = nested(Counts)
     used = said(fields.Integer)
     union_fen = said(fields.Integer)
     programs = several(Spent)
+
+
+class BoardLine(Open):
+    """One program on the wall."""
+
+    program = said()
+    name = said()
+    people = perhaps(fields.Integer)
+    uses = perhaps(fields.Integer)
+
+
+class NoticeBoard(Open):
+    """公示栏一张纸: numbers nobody can be known by."""
+
+    year = said(fields.Integer)
+    at = said(Moment)
+    union = nested(UnionName)
+    counts = nested(Counts)
+    used = perhaps(fields.Integer)
+    union_fen = perhaps(fields.Integer)
+    programs = several(BoardLine)
+
+
+class UntouchedUnion(Open):
+    """One unit, with its own members and how many of them hold a card."""
+
+    union = nested(UnionName)
+    members = fields.Integer(attribute="own.members", required=True)
+    holders = fields.Integer(attribute="own.holders", required=True)
+
+
+Untouched = listing("Untouched", UntouchedUnion)
+
+
+class LateGrant(Open):
+    """One grant of the old union: who bore what, in fen."""
+
+    redemption = said(fields.UUID)
+    member = said()
+    from_union = said()
+    to_union = said()
+    effective_on = said(fields.Date)
+    entered_at = said(Moment)
+    service_on = said(fields.Date)
+    merchant = said()
+    program = said()
+    program_name = said()
+    benefit_fen = said(fields.Integer)
+    union_fen = said(fields.Integer)
+    merchant_fen = said(fields.Integer)
+
+
+LateGrants = whole("LateGrants", LateGrant)
 
 
 class Program(Open):
@@ -326,6 +395,14 @@ class Run(Open):
     result_sha256 = fields.Function(lambda one: one.result_sha256.hex(), required=True)
     summary = said(fields.Dict)
     created_at = said(Moment)
+    set_aside_at = perhaps(Moment)
+    set_aside_words = perhaps()
+
+
+class SetAsideRequest(Strict):
+    """Why a reconciliation should not count."""
+
+    reason = Text(500, required=True)
 
 
 Runs = whole("Runs", Run)
@@ -365,3 +442,4 @@ class StatementQuery(Strict):
     first_on = Day(required=True)
     last_on = Day(required=True)
     filename = Text(200, load_default="statement.csv")
+    confirm = fields.Boolean(load_default=False)

@@ -1,9 +1,10 @@
-"""Wire formats of quota: the tree, moving places, raises, the waiting list, the year's end, the bulletin."""
+"""Wire formats of quota: the tree, moving places, raises, the waiting list, the year's end."""
 
 from marshmallow import fields, validate
 
-from cardnet.http.wire import Day, Moment, Open, Strict, Text, Whole
+from cardnet.http.wire import Day, Id, Moment, Open, Strict, Text, Whole
 from cardnet.issuance.rules import AllocationBasis, QuotaKind
+from cardnet.web.api.schemas.authorities import Authority, AuthorityRequest
 from cardnet.web.api.schemas.common import (
     PageQuery,
     PersonName,
@@ -29,14 +30,20 @@ def _kind() -> Text:
     return one_of(QuotaKind, load_default=QuotaKind.NEW_CARD.value)
 
 
-class YearQuery(Strict):
-    """Of which year (this one without it) and kind of places."""
-
-    year = fields.Integer(
+def year_wanted() -> fields.Integer:
+    """A year of a query or body; None without it."""
+    return fields.Integer(
         load_default=None,
+        allow_none=True,
         validate=validate.Range(_LEAST_YEAR, _MOST_YEAR, error="应为 2000 到 2100。"),
         error_messages={"invalid": "应为年份。"},
     )
+
+
+class YearQuery(Strict):
+    """Of which year (this one without it) and kind of places."""
+
+    year = year_wanted()
     kind = _kind()
 
 
@@ -180,18 +187,6 @@ class Plan(Open):
     shares = several(Share)
 
 
-class Authority(Open):
-    """The decision something rests on."""
-
-    id = said(fields.UUID)
-    document = said()
-    meeting = said()
-    decided_on = said(fields.Date)
-    budget_item = said()
-    filename = perhaps()
-    sha256 = perhaps()
-
-
 class Raise(Open):
     """A request for more places, and what became of it. `decidable` says that you may decide it."""
 
@@ -215,21 +210,13 @@ class Raise(Open):
 Raises = whole("Raises", Raise)
 
 
-class AuthorityRequest(Strict):
-    """The decision: meeting, day, document, and the budget line."""
-
-    document = Text(100, required=True)
-    meeting = Text(100, required=True)
-    decided_on = Day(required=True)
-    budget_item = Text(40, required=True)
-
-
 class RaiseRequest(_YearRequest):
-    """Your union asks the one above for more; the district states its decision."""
+    """Your union asks the one above for more; the district states its decision, or the id of one it recorded."""
 
     count = Whole(1, MOST_PLACES, required=True)
     reason = Text(200, required=True)
     authority = fields.Nested(AuthorityRequest, load_default=None)
+    authority_id = Id(load_default=None)
 
 
 class WordsRequest(Strict):
@@ -335,28 +322,7 @@ class Counts(Open):
     in_review = said(fields.Integer)
     returned = said(fields.Integer)
     waitlisted = said(fields.Integer)
-
-
-class BulletinLine(Open):
-    """One union directly below, with its place by completion (issued of planned, in ten-thousandths)."""
-
-    union = nested(UnionName)
-    counts = nested(Counts)
-    used = said(fields.Integer)
-    rank = said(fields.Integer)
-    completion_bp = said(fields.Integer)
-
-
-class Bulletin(Open):
-    """The bulletin (通报) of your union: its number in the year, the whole, and the unions directly below."""
-
-    year = said(fields.Integer)
-    number = said(fields.Integer)
-    at = said(Moment)
-    union = nested(UnionName)
-    total = nested(Counts)
-    used = said(fields.Integer)
-    lines = several(BulletinLine)
+    holders = said(fields.Integer)
 
 
 class UnderQuery(Strict):

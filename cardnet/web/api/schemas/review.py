@@ -10,6 +10,7 @@ from cardnet.membership.rules import Tier
 from cardnet.web.api.schemas.common import (
     PageQuery,
     Person,
+    Told,
     Union,
     UnionName,
     ids,
@@ -62,7 +63,7 @@ class Roster(Open):
     stage = said()
     percent = said(fields.Integer)
     error = perhaps()
-    error_words = perhaps()
+    error_words = perhaps(Told)
     report = maybe(RosterReport)
     batch_id = perhaps(fields.UUID)
     asked_at = said(Moment)
@@ -74,7 +75,7 @@ class Finding(Open):
     column = said()
     code = said()
     severity = said()
-    message = said()
+    message = said(Told)
 
 
 class RosterFindings(Open):
@@ -337,11 +338,15 @@ class Issued(Open):
 
 
 class Task(Open):
-    """Something that waits for you, the most urgent first."""
+    """Something that waits for you, the most urgent first.
+
+    `kind` is what is to be done. What is about no roster has no `batch_id`; `href` is the page on which it is done.
+    """
 
     kind = said()
-    batch_id = said(fields.UUID)
+    batch_id = perhaps(fields.UUID)
     filename = said()
+    href = said()
     union = nested(UnionName)
     count = said(fields.Integer)
     since = said(Moment)

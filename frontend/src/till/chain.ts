@@ -1,0 +1,72 @@
+/** The chain of sales made alone: numbered without a gap, each signed by the till's own key and naming the one before. */
+
+import { sha256 } from "@noble/hashes/sha2.js";
+
+import { base64url, signText } from "../cn1/keys";
+import * as store from "./store";
+
+/** A sale as it is decided, before it has its number. */
+export interface Sale {
+  /** Fields of the advice but for number, hash, key and signature. */
+  record: Record<string, unknown>;
+  last4?: string | undefined;
+  merchantRef: string;
+  index: number;
+  rid: string;
+  day: string;
+  at: number;
+  offset: number;
+  amountFen: number;
+  benefitFen: number;
+  discountFen: number;
+  uses: store.Queued["uses"];
+}
+
+/** A terminal that can sign: paired, with a key the server knows. */
+export type Signer = store.Terminal & { key: CryptoKeyPair; keyId: string; merchantCode: string };
+
+export function canSign(terminal: store.Terminal): terminal is Signer {
+  return terminal.key !== undefined && terminal.keyId !== undefined && terminal.merchantCode !== undefined;
+}
+
+/** Number, sign and write one sale; when this returns it is on the disk. */
+export async function record(terminal: Signer, sale: Sale): Promise<store.Queued> {
+  for (;;) {
+    const chain = store.chainOf(terminal);
+    const head = await store.headOf(chain);
+    const seq = head.seq + 1;
+    const follows = head.digest ? { prev_hash: base64url(head.digest) } : {};
+    const unsigned = { ...sale.record, terminal_seq: seq, key_id: terminal.keyId, ...follows };
+    const said = message(terminal.merchantCode, terminal.code, unsigned);
+    const signature = base64url(await signText(terminal.key.privateKey, said));
+    const { record: _, last4, ...facts } = sale;
+    const queued: store.Queued = {
+      ...facts,
+      id: `${chain}/${seq}`,
+      seq,
+      record: { ...unsigned, signature, ...(last4 ? { id_last4: last4 } : {}) },
+      digest: sha256(new TextEncoder().encode(said)).slice(),
+      chain,
+      state: "waiting",
+      undo: false,
+    };
+    if (await store.append(queued, head)) return queued;
+  }
+}
+
+/** What is signed of a record, and hashed for the next: `cardnet/merchant_api/signatures.py`, `record_bytes`. */
+export function message(merchant: string, terminal: string, unsigned: Record<string, unknown>): string {
+  return `cardnet-advice-v1:${merchant}:${terminal}:${canonical(unsigned)}`;
+}
+
+/** RFC 8785 of what records are made of: objects, arrays, strings, whole numbers. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (value !== null && typeof value === "object") {
+    const members = Object.entries(value).filter(([, member]) => member !== undefined);
+    // Names are compared by UTF-16 units, as JavaScript compares strings.
+    members.sort(([one], [other]) => (one < other ? -1 : 1));
+    return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(",")}}`;
+  }
+  return JSON.stringify(value);
+}
