@@ -226,7 +226,10 @@ def test_the_member_sees_the_purchase_a_till_asks_for_and_signs_it_without_a_net
     dialog.get_by_role("button", name="不对，不用").click()
     expect(page.locator("#code-answers")).to_be_hidden()
     assert page.url.endswith("/wallet"), "nothing of the purchase stays in the address"
+    page.evaluate("asked => { location.hash = asked; }", asked.replace("35000", "99900"))
+    expect(dialog).to_contain_text("原价 999.00 元")
     page.evaluate("asked => { location.hash = asked; }", asked)
+    expect(dialog).to_contain_text("原价 350.00 元")
     dialog.get_by_role("button", name="金额对，出示动态码").click()
     expect(page.locator("#code-answers")).to_be_visible()
     expect(page.locator("#code-answers")).to_contain_text("已确认 350.00 元，请出示给收银员")

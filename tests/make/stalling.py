@@ -1,8 +1,9 @@
 """The hunt for browser tests that pass by luck: a server, a page and a test that each take their time.
 
 `CARDNET_STALL=0.6 pytest tests/browser` lets every request but those for files wait up to so many seconds before it is
-done and again before it is answered, and lets what a page waits for in its own browser (its store, its keys) come up
-to so many seconds late: with 0.6 what comes late is often late enough to matter, with 3 it always is.
+done and again before it is answered, and lets what a page waits for in its own browser (its store, its keys, the word
+that a dialog was closed) come up to so many seconds late: with 0.6 what comes late is often late enough to matter, with
+3 it always is.
 `CARDNET_SLOW_TEST=300` lets the test itself wait so many milliseconds between its steps, so that the page is always
 ahead of it. Neither may change what a test finds.
 """
@@ -47,6 +48,14 @@ LATE_IN_THE_BROWSER = """
     const heard = what === "success" ? (event) => late().then(() => hear.call(this, event)) : hear;
     return listen.call(this, what, heard, ...more);
   };
+  const told = new WeakSet();
+  addEventListener("close", (event) => {
+    if (told.has(event)) return;
+    event.stopImmediatePropagation();
+    const again = new Event("close");
+    told.add(again);
+    late().then(() => event.target.dispatchEvent(again));
+  }, true);
 })();
 """
 

@@ -1,5 +1,6 @@
 /** The till's questions: one dialog each, answered by a value or not at all. */
 
+import { answered } from "../shared/dialogs";
 import { fill, one } from "../shared/dom";
 import { fenOf, yuan } from "../shared/money";
 import { signal } from "../shared/signals";
@@ -37,14 +38,14 @@ export async function askedForLast4(question: string): Promise<string | undefine
     if (!last4Of(field.value)) complain("last4", say("last4_wrong"));
     return last4Of(field.value) !== undefined;
   };
-  return (await answered(dialog, check, field)) ? last4Of(field.value) : undefined;
+  return (await answered(dialog, check)) ? last4Of(field.value) : undefined;
 }
 
 /** 撤销 is for a whole sale of today. */
 export function undoConfirmed(amountFen: number): Promise<boolean> {
   const dialog = one<HTMLDialogElement>("#undo-dialog");
   fill(dialog, { "undo-amount": say("undo_question", { amount: yuan(amountFen) }) });
-  return answered(dialog, () => true);
+  return answered(dialog);
 }
 
 /** What can be given back of a redemption. */
@@ -156,23 +157,4 @@ function wrongPart(priceFen: number | undefined, { amountFen, benefitFen, backFe
 export function benefitOf(priceFen: number, amountFen: number, benefitFen: number): number {
   const twice = 2n * BigInt(benefitFen) * BigInt(priceFen) + BigInt(amountFen);
   return Number(twice / (2n * BigInt(amountFen)));
-}
-
-/** Show a dialog until it is left by its button `yes` with `check` content, or by any other way. */
-function answered(dialog: HTMLDialogElement, check: () => boolean, focus?: HTMLElement): Promise<boolean> {
-  const form = one<HTMLFormElement>("form", dialog);
-  const submit = (event: SubmitEvent): void => {
-    if ((event.submitter as HTMLButtonElement | null)?.value !== "no" && !check()) event.preventDefault();
-  };
-  dialog.returnValue = "";
-  form.addEventListener("submit", submit);
-  dialog.showModal();
-  focus?.focus();
-  return new Promise((answer) => {
-    const close = (): void => {
-      form.removeEventListener("submit", submit);
-      answer(dialog.returnValue === "yes");
-    };
-    dialog.addEventListener("close", close, { once: true });
-  });
 }

@@ -3,6 +3,7 @@
 import { hex } from "../cn1/codec";
 import { NoCamera, scan } from "../shared/camera";
 import { looksLikeCode } from "../shared/codetext";
+import { shown } from "../shared/dialogs";
 import { fill, one } from "../shared/dom";
 import { NoAnswer, problemOf, type Answer } from "../shared/http";
 import { fenOf } from "../shared/money";
@@ -157,14 +158,12 @@ export class Sale {
   async openCamera(): Promise<void> {
     const dialog = one<HTMLDialogElement>("#camera");
     if (dialog.open) return;
-    const stop = new AbortController();
-    dialog.addEventListener("close", () => stop.abort(), { once: true });
     fill(dialog, { "camera-note": say("camera_aim") });
-    dialog.showModal();
+    const left = shown(dialog);
     let found: string | undefined;
     try {
       const other = (): void => fill(dialog, { "camera-note": say("camera_other") });
-      found = await scan(one<HTMLVideoElement>("#camera-video"), stop.signal, other);
+      found = await scan(one<HTMLVideoElement>("#camera-video"), left, other);
     } catch (error) {
       if (!(error instanceof NoCamera)) throw error;
       return fill(dialog, { "camera-note": say(`camera_${error.trouble}`) });

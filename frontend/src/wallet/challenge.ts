@@ -4,6 +4,7 @@
  */
 
 import { boundNonce } from "../cn1/bound";
+import { answered, shown } from "../shared/dialogs";
 import { fill, onClick, one } from "../shared/dom";
 import { yuan } from "../shared/money";
 import { purchaseIn, type Purchase } from "../shared/purchase";
@@ -40,38 +41,27 @@ export function startChallenge(give: Give): void {
   onClick("#challenge-scan", async () => {
     dialog.close();
     const found = await scanTill();
-    if (found) askAbout(found, give);
+    if (found) await askAbout(found, give);
   });
 }
 
-/** The member sees who asks for how much before the key signs it. */
-export function askAbout(purchase: Purchase, give: Give): void {
+/** The member sees who asks for how much before the key signs it; who is asked anew has not agreed to what was asked before. */
+export async function askAbout(purchase: Purchase, give: Give): Promise<void> {
   const dialog = one<HTMLDialogElement>("#purchase-dialog");
-  if (dialog.open) dialog.close("no");
   const amount = yuan(purchase.amountFen);
   const shop = purchase.name || purchase.merchant;
   fill(dialog, { "purchase-shop": shop, "purchase-amount": say("purchase_amount", { amount }), "purchase-code": purchase.merchant });
+  if (!(await answered(dialog))) return;
+  sayAnswered(say("agreed_to", { amount }));
   const { merchant, terminal, amountFen, nonce } = purchase;
-  dialog.addEventListener(
-    "close",
-    () => {
-      if (dialog.returnValue !== "yes") return;
-      sayAnswered(say("agreed_to", { amount }));
-      void give({ audience: merchant, challenge: boundNonce(merchant, terminal, amountFen, nonce) });
-    },
-    { once: true },
-  );
-  dialog.returnValue = "";
-  dialog.showModal();
+  await give({ audience: merchant, challenge: boundNonce(merchant, terminal, amountFen, nonce) });
 }
 
 /** Look for the square of a till with this phone's camera; the reader is fetched only when somebody asks for it. */
 async function scanTill(): Promise<Purchase | undefined> {
   const dialog = one<HTMLDialogElement>("#camera-dialog");
-  const stop = new AbortController();
-  dialog.addEventListener("close", () => stop.abort(), { once: true });
   fill(dialog, { "camera-note": say("camera_aim") });
-  dialog.showModal();
+  const left = shown(dialog);
   const camera = await import("../shared/camera").catch(() => undefined);
   if (!camera) {
     fill(dialog, { "camera-note": say("needs_network") });
@@ -79,7 +69,7 @@ async function scanTill(): Promise<Purchase | undefined> {
   }
   let found: Purchase | undefined;
   try {
-    await camera.watch(one<HTMLVideoElement>("#camera-video"), stop.signal, (text) => {
+    await camera.watch(one<HTMLVideoElement>("#camera-video"), left, (text) => {
       found = purchaseIn(text);
       if (!found) fill(dialog, { "camera-note": say("camera_other") });
       return found !== undefined;

@@ -349,7 +349,7 @@ function answerTill(asked: string): void {
   const purchase = purchaseIn(asked);
   if (!purchase || !usable()) return;
   if (tab !== "card") open("card");
-  askAbout(purchase, (answer) => live.answer(answer));
+  void askAbout(purchase, (answer) => live.answer(answer));
 }
 
 /** What this phone held is over: forget it, and bind it anew; at once where somebody is signed in. */
