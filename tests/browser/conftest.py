@@ -20,7 +20,7 @@ from cardnet.kernel.postgres import Server
 from cardnet.kernel.world import clock_started_at
 from tests.conftest import make_app
 from tests.make.browser import ARGS, DIST, PATIENCE, PATIENT_PAGE, Site, Watch, find_chromium
-from tests.make.stalling import SLOW_TEST, slow, stalled
+from tests.make.stalling import SLOW_TEST, STALL, slow, stalled
 
 OPENING = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 """2026-11-24 09:00 in Shanghai: the day of the demonstration. The clock runs on from there."""
@@ -31,6 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            if not (STALL or SLOW_TEST):  # the hunt wants every failure (docs/decisions/0016)
+                item.add_marker(pytest.mark.flaky(reruns=1))
             if hasattr(item.module, "site"):  # one for the module: its tests stay with one worker
                 item.add_marker(pytest.mark.xdist_group(item.module.__name__))
 
