@@ -99,6 +99,18 @@ def test_a_day_no_clock_has_is_pointed_at_wherever_one_is_asked(client, able, da
     assert asked > 20
 
 
+@pytest.mark.parametrize("year", [0, 1, 2999, 9999])
+def test_a_year_nobody_granted_is_not_there_whatever_it_is(client, able, year):
+    """What follows the year 9999 has no last day: to begin closing it was a 500."""
+    calls = [call for call in CALLS if "/{year}/" in call.path]
+    for call in calls:
+        sent = {"json": call.example} if call.body else {}
+        path = path_of(call).replace("/1/", f"/{year}/")
+        answer = client.open(path, method=call.method, headers=able(call).headers, **sent)
+        assert answer.status_code < 500, (call.path, answer.text)
+    assert len(calls) >= 4
+
+
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=201", "limit=x", "x=1", "cursor=x", "cursor=%00", "cursor=" + "A" * 300]
 )

@@ -115,10 +115,9 @@ def begin_closing(session: Session, world: World, command: BeginClosing) -> Year
     ("quota_year_closed").
     """
     _must_be_the_centre(session, command.officer)
-    today = day_of(world.now())
-    if not today <= command.until <= date(command.year + 1, 12, 31):
-        raise InvalidInput("closing_until_invalid", "收口期限须从今天起，最迟到下一年年底。")
     year = _locked_year(session, command.year, command.kind)
+    if not day_of(world.now()) <= command.until <= date(command.year + 1, 12, 31):
+        raise InvalidInput("closing_until_invalid", "收口期限须从今天起，最迟到下一年年底。")
     if year.state == YearState.CLOSED:
         raise Conflict("quota_year_closed", f"{command.year} 年已经结转，不能再改收口期限。")
     before = {"state": year.state, "until": str(year.closing_until)}

@@ -18,7 +18,7 @@ from cardnet.web.auth import OFFICERS
 PDF = "application/pdf"
 
 _ID = {"id": "uuid"}
-_YEAR = {"year": "int(max=9999)"}
+_YEAR = {"year": "int(max=2999)"}
 READERS = (*OFFICERS, Role.CHAIR, Role.AUDITOR)
 _PLANNERS = (Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER)
 _ONCE = "Each request moves places anew: send an Idempotency-Key, so that a repeat moves none."
