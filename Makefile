@@ -17,7 +17,7 @@ demo: $(VENV)/.runtime pages ## Start everything with the demonstration union (A
 	@exec $(BIN)/cardnet demo $(ARGS)
 
 test: check browser ## Everything CI runs: checks, unit, service, HTTP, page and browser tests, TypeScript tests
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist worksteal
 	cd frontend && PATH="$(CURDIR)/$(BIN):$$PATH" npm test --silent
 
 check: $(VENV)/.dev pages ## Format, lint, import rule, types

@@ -33,8 +33,6 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
             item.add_marker(pytest.mark.browser)
             if not (STALL or SLOW_TEST):  # the hunt wants every failure (docs/decisions/0016)
                 item.add_marker(pytest.mark.flaky(reruns=1))
-            if hasattr(item.module, "site"):  # one for the module: its tests stay with one worker
-                item.add_marker(pytest.mark.xdist_group(item.module.__name__))
 
 
 @pytest.fixture(scope="session")

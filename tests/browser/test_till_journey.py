@@ -17,30 +17,19 @@ from sqlalchemy import text
 from cardnet.benefits.services import CreateProgram, create_program
 from cardnet.benefits.words import ProgramKind
 from cardnet.credential.device import DeviceKey
-from cardnet.issuance.services import Activation
 from cardnet.merchants.services import MakePairingCode, RevokeKey, keys_of, make_pairing_code, revoke_key
-from tests.make import issuance as make_issuance
 from tests.make.benefits import Shop as Made
 from tests.make.benefits import health_check, make_shop, percent, rule
 from tests.make.browser import SCREENSHOTS, Site, faults_of_access, keep, seeing, show
-from tests.make.membership import id_number
 from tests.make.merchants import Till, make_till, second_till
-from tests.make.phones import Card, activate, code_on
+from tests.make.phones import Card, Member, activate, cards_of, code_on, members_of
 
 OpenPage = Callable[..., Page]
 YES, NO, OPEN = re.compile("^yes$"), re.compile("^no$"), re.compile("^unknown$")
 CHOICE = re.compile("^choice$")
 
 
-MOST_TESTS, NEWCOMERS = 24, (98, 99)
-
-
-@dataclass
-class Member:
-    """Somebody with an active card in a phone."""
-
-    phone: DeviceKey
-    credential: bytes
+NEWCOMERS = 60
 
 
 @dataclass
@@ -84,8 +73,7 @@ def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def town(site: Site) -> Town:
-    world, serials = site.world, range(1, MOST_TESTS + 1)
-    members: list[Member] = []
+    world = site.world
     with site.session() as session:
         clinic = make_shop(session, world)
         make_till(session, world, "M2002", category="food", name="醉白面馆")
@@ -93,17 +81,8 @@ def town(site: Site) -> Town:
         make_program(clinic, "HC2026", "健康体检补贴", ProgramKind.SUBSIDY, health_check("P-HC"))
         here = {"op": "merchant_in", "codes": ["M2002"]}
         make_program(clinic, "D-10", "面馆九折", ProgramKind.DISCOUNT, rule(percent(1_000), here))
-        first, second, *others = clinic.office.issue(*NEWCOMERS, *serials)
-        newcomers = [
-            Card(card.number, card.activation_code, id_number(serial)[-4:])
-            for serial, card in zip(NEWCOMERS, (first, second), strict=True)
-        ]
-        for serial, card in zip(serials, others, strict=True):
-            phone = DeviceKey.make(world)
-            done = make_issuance.activate(session, world, card, id_number(serial)[-4:], phone)
-            assert isinstance(done, Activation)
-            members.append(Member(phone, done.credential))
-    return Town(site, iter(members), (f"T{number}" for number in itertools.count(10)), iter(newcomers))
+    terminals = (f"T{number}" for number in itertools.count(10))
+    return Town(site, members_of(site, clinic.office), terminals, cards_of(site, clinic.office, NEWCOMERS))
 
 
 def make_program(made: Made, code: str, name: str, kind: ProgramKind, body: dict[str, Any]) -> None:
@@ -143,11 +122,17 @@ def plain_till(new_page: OpenPage, built_pages: None, shop: Shop) -> Page:
 
 
 def paired(page: Page, shop: Shop) -> Page:
+    """Paired, and what it asks for at its start has come: nothing moves under a finger any more."""
+    begun(page, shop)
+    expect(page.locator('[data-part="menu-alone"]')).to_contain_text("到", use_inner_text=False)
+    return page
+
+
+def begun(page: Page, shop: Shop) -> None:
     page.goto("/till")
     page.get_by_label("配对码").fill(shop.till.token)
     page.get_by_role("button", name="开始使用").click()
     expect(page.locator("#sale")).to_be_visible()
-    return page
 
 
 _SHIFTED = {"$": "Digit4", "%": "Digit5", "*": "Digit8", "+": "Equal", ":": "Semicolon"}
@@ -490,7 +475,7 @@ def test_a_second_device_of_a_terminal_is_told_of_the_first_and_a_third_how_to_g
     pair_with_a_code(third)
     expect(third.locator("#pairing-code-error")).to_contain_text("已经配对了两台设备")
     keep(third, "till-third-device-360")
-    paired(third, shop)
+    begun(third, shop)
     expect(third.locator("#others")).to_contain_text("只能联网核销")
     with shop.site.session() as session:
         (_, oldest) = keys_of(session, venue.terminal_id)

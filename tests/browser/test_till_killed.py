@@ -54,7 +54,7 @@ def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def town(site: Site) -> Town:
-    return open_town(site, 6)
+    return open_town(site)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from tests.make.browser import Site, faults_of_access, keep, picture_of
 from tests.make.phones import read_square
 
 CHOICE, DONE = re.compile("^choice$"), re.compile("^done$")
-PEOPLE = 14
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,7 @@ def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def town(site: Site) -> Town:
-    return open_town(site, PEOPLE)
+    return open_town(site)
 
 
 @pytest.fixture

@@ -17,10 +17,8 @@ from cardnet.credential.verify import Accepted, Outcome, Rejected, VerifyContext
 from cardnet.issuance.services import ChangeCard, card_of_number, suspend_card
 from tests.make.browser import Site, faults_of_access, keep, seeing
 from tests.make.issuance import make_office
-from tests.make.membership import id_number
-from tests.make.phones import Card, activate, agree, code_on
+from tests.make.phones import Card, activate, agree, cards_of, code_on
 
-MOST_TESTS = 20
 OpenPage = Callable[..., Page]
 
 
@@ -34,13 +32,9 @@ def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def cards(site: Site) -> Iterator[Card]:
     """One after another, a card for each test."""
-    serials = range(1, MOST_TESTS + 1)
     with site.session() as session:
-        issued = make_office(session, site.world).issue(*serials)
-    return (
-        Card(card.number, card.activation_code, id_number(serial)[-4:])
-        for serial, card in zip(serials, issued, strict=True)
-    )
+        office = make_office(session, site.world)
+    return cards_of(site, office)
 
 
 @pytest.fixture

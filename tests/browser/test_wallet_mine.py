@@ -19,8 +19,7 @@ from cardnet.membership.services import notices
 from cardnet.membership.services.phones import take_phone
 from tests.make.browser import Site, faults_of_access, keep
 from tests.make.issuance import make_office
-from tests.make.membership import id_number
-from tests.make.phones import Card, activate, agree, code_on
+from tests.make.phones import Card, activate, agree, cards_of, code_on
 
 OpenPage = Callable[..., Page]
 NUMBER = "13800000009"
@@ -36,13 +35,9 @@ def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def cards(site: Site) -> Iterator[Card]:
-    serials = range(1, 6)
     with site.session() as session:
-        issued = make_office(session, site.world).issue(*serials)
-    return (
-        Card(card.number, card.activation_code, id_number(serial)[-4:])
-        for serial, card in zip(serials, issued, strict=True)
-    )
+        office = make_office(session, site.world)
+    return cards_of(site, office)
 
 
 def code_arrived(site: Site) -> str:

@@ -19,8 +19,7 @@ from cardnet.membership import services as membership
 from tests.make.access import PASSWORD, code_now, make_account
 from tests.make.benefits import health_check, make_shop, percent, rule
 from tests.make.browser import Site, faults_of_access, keep
-from tests.make.membership import id_number
-from tests.make.phones import Card, activate, code_on
+from tests.make.phones import Card, activate, cards_of, code_on
 
 OpenPage = Callable[..., Page]
 
@@ -33,7 +32,7 @@ def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def cards(site: Site) -> Iterator[Card]:
-    """A shop with a health check once a year and ten per cent off, a cinema for another union only, and three cards."""
+    """A shop with a health check once a year and ten per cent off, a cinema for another union only; a card for whoever asks."""
     with site.session() as session:
         shop = make_shop(session, site.world)
         shop.till("M1005", "cinema")
@@ -41,11 +40,8 @@ def cards(site: Site) -> Iterator[Card]:
         shop.program("HC2026", health_check("HC2026"), ProgramKind.SUBSIDY, name="体检")
         shop.program("D-10", rule(percent(1_000), {"op": "merchant_in", "codes": ["M1001"]}), name="九折")
         shop.program("YY", rule(percent(5_000), {"op": "tag_any", "values": ["model_worker"]}), name="观影")
-        issued = shop.office.issue(1, 2, 3, 4)
         site.app.extensions["tests.venue"] = shop.venue
-    return iter(
-        [Card(card.number, card.activation_code, id_number(serial)[-4:]) for serial, card in enumerate(issued, 1)]
-    )
+    return cards_of(site, shop.office)
 
 
 def judged(site: Site, text: str, challenge: str = "") -> Accepted | Rejected:

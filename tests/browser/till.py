@@ -16,14 +16,14 @@ from sqlalchemy import text
 
 from cardnet.benefits.words import ProgramKind
 from cardnet.credential.device import DeviceKey, bound_nonce, challenge_nonce
-from cardnet.issuance.services import Activation, HandOutCards, hand_out_cards
+from cardnet.issuance.services import HandOutCards, hand_out_cards
 from tests.browser.test_till_journey import make_program
-from tests.make import issuance as make_issuance
 from tests.make.benefits import health_check, make_shop, percent, rule
 from tests.make.browser import ARGS, PATIENCE, PATIENT_PAGE, Site
 from tests.make.issuance import print_cards
 from tests.make.membership import id_number
 from tests.make.merchants import Till, make_till, second_till
+from tests.make.phones import members_of
 
 FLOOR_FEN = 20_000
 PAPER = 90
@@ -100,7 +100,7 @@ class Town:
     printed: tuple[str, str]
 
 
-def open_town(site: Site, people: int) -> Town:
+def open_town(site: Site) -> Town:
     """A noodle shop with ten per cent off and a check of 100 yuan, both up to 200 yuan without a network."""
     alone = {"offline": {"floor_fen": FLOOR_FEN}}
     with site.session() as session:
@@ -113,12 +113,6 @@ def open_town(site: Site, people: int) -> Town:
         (paper,) = clinic.office.issue(PAPER)
         hand_out_cards(session, site.world, HandOutCards(clinic.office["C1"], numbers=(paper.number,)))
         (printed,) = print_cards(clinic.office, paper.number)
-        customers = []
-        for serial, card in enumerate(clinic.office.issue(*range(1, people + 1)), 1):
-            phone = DeviceKey.make(site.world)
-            done = make_issuance.activate(session, site.world, card, id_number(serial)[-4:], phone)
-            assert isinstance(done, Activation)
-            customers.append(Customer(site, phone, done.credential))
 
     def counters() -> Iterator[Counter]:
         for number in range(10, 99):
@@ -126,7 +120,8 @@ def open_town(site: Site, people: int) -> Town:
                 till = second_till(session, site.world, "M2002", f"T{number}")
             yield Counter(site, till)
 
-    return Town(iter(customers), counters(), (printed.code_text, id_number(PAPER)[-4:]))
+    customers = (Customer(site, one.phone, one.credential) for one in members_of(site, clinic.office))
+    return Town(customers, counters(), (printed.code_text, id_number(PAPER)[-4:]))
 
 
 def pair(page: Page, counter: Counter) -> Page:

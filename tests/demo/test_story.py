@@ -31,9 +31,6 @@ from cardnet.merchants import services as merchants
 from cardnet.web.act_words import act_word
 from tests.conftest import MovableWorld
 
-# The story is loaded once: its tests stay with one worker.
-pytestmark = pytest.mark.xdist_group(__name__)
-
 YEAR = 2026
 UNITS = {"YJ-01-101": 38, "YJ-01-102": 86, "YJ-10-101": 22, "YJ-19-101": 64}
 

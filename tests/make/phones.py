@@ -1,13 +1,19 @@
 """What a member does with the wallet's page, for the journeys of more than one page."""
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 import zxingcpp
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.make.browser import keep
+from cardnet.credential.device import DeviceKey
+from cardnet.issuance.services import Activation
+from tests.make import issuance as make_issuance
+from tests.make.browser import Site, keep
+from tests.make.membership import id_number
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,32 @@ class Card:
     number: str
     activation_code: str
     last4: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody with an active card in a phone."""
+
+    phone: DeviceKey
+    credential: bytes
+
+
+def cards_of(site: Site, office: make_issuance.Office, first: int = 1) -> Iterator[Card]:
+    """One card after another, each issued to a new person when it is asked for."""
+    for serial in itertools.count(first):
+        with site.session() as session:
+            (card,) = replace(office, session=session).issue(serial)
+        yield Card(card.number, card.activation_code, id_number(serial)[-4:])
+
+
+def members_of(site: Site, office: make_issuance.Office, first: int = 1) -> Iterator[Member]:
+    """The same with the card in a phone."""
+    for card in cards_of(site, office, first):
+        phone = DeviceKey.make(site.world)
+        with site.session() as session:
+            done = make_issuance.activate(session, site.world, card, card.last4, phone)
+        assert isinstance(done, Activation)
+        yield Member(phone, done.credential)
 
 
 def activate(page: Page, card: Card) -> None:
