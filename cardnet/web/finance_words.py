@@ -12,6 +12,14 @@ from cardnet.finance.difference import explain, is_unread
 from cardnet.finance.rules import LESS, MORE
 from cardnet.finance.services import ExceptionView
 
+HOLDS = {
+    "fraud_flag": lazy_gettext("疑似套取"),
+    "member_denies": lazy_gettext("会员反映不是本人"),
+    "disputed": lazy_gettext("有争议"),
+    "evidence_missing": lazy_gettext("缺少凭证"),
+}
+"""Why a movement is kept out of settlement (`HoldReason`)."""
+
 GROUPS = {
     "ours_only": lazy_gettext("我有他无"),
     "theirs_only": lazy_gettext("他有我无"),

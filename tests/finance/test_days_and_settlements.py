@@ -191,13 +191,13 @@ def test_a_movement_held_back_waits_for_its_release(shop, world, clock):
     hold = HoldBack(
         shop.venue.merchant_id, held.id, "capture", DAY, 10_000, HoldReason.FRAUD_FLAG, "打烊后交易", shop.actor_id
     )
-    shop.act(lambda session: services.hold_back(session, world, hold))
+    held_id = shop.act(lambda session: services.hold_back(session, world, hold))
     clock.set(at(NEXT, 1))
     (sealed,) = shop.settle(DAY).sealed
     assert (sealed.totals.lines, sealed.totals.net_fen) == (1, 10_000)
     with transaction() as session:
         assert services.audit.run(session, world) == []
-    shop.act(lambda session: services.release(session, world, Release(held.id, "capture", shop.actor_id)))
+    shop.act(lambda session: services.release(session, world, Release(held_id, "已核对小票", shop.actor_id)))
     clock.set(at(NEXT + timedelta(days=1), 1))
     (following,) = shop.settle(NEXT).sealed
     assert following.totals.net_fen == 10_000
@@ -205,21 +205,22 @@ def test_a_movement_held_back_waits_for_its_release(shop, world, clock):
 
 def test_what_is_given_back_of_a_held_sale_waits_with_it_and_is_not_taken_off_alone(shop, world, clock):
     held, undone, _ = (shop.redeem(n) for n in range(3))
+    kept = []
     for one in (held, undone):
         hold = HoldBack(
             shop.venue.merchant_id, one.id, "capture", DAY, 10_000, HoldReason.MEMBER_DENIES, "待查", shop.actor_id
         )
-        shop.act(lambda session, hold=hold: services.hold_back(session, world, hold))
+        kept.append(shop.act(lambda session, hold=hold: services.hold_back(session, world, hold)))
     shop.act(lambda session: benefits.reverse(session, world, Reverse(shop.venue, undone.id, "not_the_member")))
     back = GiveBack(shop.venue, held.id, "partial", benefit_fen=4_000)
     shop.act(lambda session: benefits.refund(session, world, back))
     clock.set(at(NEXT, 1))
     (sealed,) = shop.settle(DAY).sealed
     assert (sealed.totals.lines, sealed.totals.net_fen) == (1, 10_000)
-    for one in (held, undone):
+    for held_id in kept:
         with transaction() as session:
             assert services.audit.run(session, world) == []
-        release = Release(one.id, "capture", shop.actor_id)
+        release = Release(held_id, "已查清", shop.actor_id)
         shop.act(lambda session, release=release: services.release(session, world, release))
     clock.set(at(NEXT + timedelta(days=1), 1))
     (following,) = shop.settle(NEXT).sealed
@@ -238,9 +239,9 @@ def test_settling_reads_what_may_be_unsettled_and_no_more(shop, world, clock, mo
         return read[-1]
 
     held, _ = shop.redeem(0), shop.redeem(1)
-    release = Release(held.id, "capture", shop.actor_id)
     hold = HoldBack(shop.venue.merchant_id, held.id, "capture", DAY, 10_000, HoldReason.DISPUTED, "待查", shop.actor_id)
-    shop.act(lambda session: services.hold_back(session, world, hold))
+    held_id = shop.act(lambda session: services.hold_back(session, world, hold))
+    release = Release(held_id, "已查清", shop.actor_id)
     shop.act(lambda session: make_merchant(session, world, MakeMerchant("M9", "没有卖过的店", "retail")))
     monkeypatch.setattr(benefits, "settlement_facts_since", noted)
     # On the third day what was held back on the first is let go: once more, from that day on.
@@ -354,12 +355,12 @@ def test_a_released_movement_of_an_earlier_day_goes_into_the_next_settlement(sho
     hold = HoldBack(
         shop.venue.merchant_id, held.id, "capture", DAY, 10_000, HoldReason.DISPUTED, "会员说没有来过", shop.actor_id
     )
-    shop.act(lambda session: services.hold_back(session, world, hold))
+    held_id = shop.act(lambda session: services.hold_back(session, world, hold))
     clock.set(at(NEXT, 9))
     shop.redeem(1)
     clock.set(at(NEXT + timedelta(days=1), 9))
     assert len(shop.settle(NEXT).sealed) == 1
-    shop.act(lambda session: services.release(session, world, Release(held.id, "capture", shop.actor_id)))
+    shop.act(lambda session: services.release(session, world, Release(held_id, "会员想起来了", shop.actor_id)))
     for settled_already in (DAY, NEXT):
         assert shop.settle(settled_already).sealed == ()
     clock.set(at(NEXT + timedelta(days=2), 9))

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -45,6 +45,12 @@ def redemption_of_reference(session: Session, merchant_id: uuid.UUID, merchant_r
         return redemption(session, live.redemption_id, merchant_id)
     wanted = [Redemption.merchant_id == merchant_id, Redemption.merchant_ref == merchant_ref]
     return _only(_records(session, wanted, limit=1))
+
+
+def references_of(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str | None]:
+    """The merchants' own numbers of some redemptions."""
+    rows = session.execute(select(Redemption.id, Redemption.merchant_ref).where(Redemption.id == func.any(list(ids))))
+    return {row.id: row.merchant_ref for row in rows}
 
 
 def redemptions_of_merchant(

@@ -280,6 +280,12 @@ def denial_to_hold(session: Session, denial_id: uuid.UUID, path: str) -> DenialV
     return denial(session, denial_id, path)
 
 
+def denial_waits(session: Session, redemption_id: uuid.UUID) -> bool:
+    """Whether its member has said that it was not theirs, and nobody has answered."""
+    live = _live(session, redemption_id)
+    return live is not None and live.outcome is None
+
+
 def _live(session: Session, redemption_id: uuid.UUID) -> Denial | None:
     return session.scalar(select(Denial).where(Denial.redemption_id == redemption_id, Denial.taken_back_at.is_(None)))
 

@@ -10,11 +10,10 @@ from sqlalchemy.orm import Session
 from cardnet.finance.models import Settlement, SettlementEvent
 from cardnet.finance.rules import SettlementState, next_settlement_state
 from cardnet.finance.services.settlements import SettlementView, reached, settlement
+from cardnet.finance.services.words import said
 from cardnet.kernel import audit
-from cardnet.kernel.errors import FieldError, InvalidInput, NotFound
+from cardnet.kernel.errors import NotFound
 from cardnet.kernel.world import World
-
-MOST_WORDS = 200
 
 
 @dataclass(frozen=True)
@@ -61,10 +60,7 @@ def dispute_settlement(session: Session, world: World, command: DisputeSettlemen
 
     Raises NotFound("not_found"), Conflict("illegal_transition") once it is confirmed, InvalidInput("words_missing").
     """
-    words = command.words.strip()
-    if not 0 < len(words) <= MOST_WORDS:
-        said = f"请写明哪一笔、哪里不对，最多 {MOST_WORDS} 个字。"
-        raise InvalidInput("words_missing", said, [FieldError("/words", said)])
+    words = said(command.words, "请写明哪一笔、哪里不对")
     row = _own(session, command.settlement_id, command.merchant_id)
     next_settlement_state(SettlementState(row.state), SettlementState.CONFIRMED)
     event = {"settlement_id": row.id, "state": row.state, "at": world.now(), "actor_id": command.actor_id}
