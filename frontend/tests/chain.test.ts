@@ -4,8 +4,8 @@ import { p256 } from "@noble/curves/nist.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { describe, expect, it } from "vitest";
 
-import { compressedPublicKey, fromBase64url, makeDeviceKey } from "../src/cn1/keys";
-import { canonical, message, record, type Sale, type Signer } from "../src/till/chain";
+import { base64url, compressedPublicKey, fromBase64url, makeDeviceKey } from "../src/cn1/keys";
+import { canonical, goOnFrom, message, record, type Sale, type Signer } from "../src/till/chain";
 import { benefitOf, refundOf } from "../src/till/dialogs";
 import { linesOf } from "../src/till/desk";
 import type { Api } from "../src/till/api";
@@ -45,9 +45,15 @@ describe("the chain of sales made alone", () => {
 
   it("is another terminal's own, and goes on where the server says", async () => {
     expect((await record(signer("T2"), sale("x"))).seq).toBe(1);
-    await store.keep("head", { of: "M1/T3", seq: 41 });
+    const hash = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+    await goOnFrom("M1/T3", 41, undefined);
+    await goOnFrom("M1/T3", 41, hash);
     const next = await record(signer("T3"), sale("y"));
-    expect([next.seq, next.record.prev_hash]).toEqual([42, undefined]);
+    expect([next.seq, next.record.prev_hash]).toEqual([42, hash]);
+    // What the server has not heard of yet stands: our own head is further.
+    await goOnFrom("M1/T3", 41, hash);
+    const after = await record(signer("T3"), sale("z"));
+    expect([after.seq, after.record.prev_hash]).toEqual([43, base64url(next.digest)]);
   });
 
   it("forgets the last four once the record was answered, and undoes what was undone meanwhile", async () => {

@@ -463,6 +463,39 @@ def test_a_record_that_follows_another_one_than_ours_breaks_the_chain(shop, clie
     assert [(one.code, one.why, one.first_seq) for one in advice_exceptions(shop.session)] == [("E12", "chain", 43)]
 
 
+def test_a_signed_record_that_names_none_before_it_is_flagged_and_a_row_of_them_once(
+    shop, client, clock, world, record
+):
+    """Whoever leaves the link away could leave out a record just as well: finance looks, the sale is answered as ever."""
+    key = SigningKey("es256")
+    add_key(shop.session, world, AddKey(shop.tills["T01"].venue.terminal_id, key.public_text))
+    first, second, third, fourth = (signed(key, record()) for _ in range(4))
+    fifth = signed(key, record(prev_hash=digest(fourth)))
+    clock.set(MORNING)
+    assert results(send(shop, client, first, second)) == [("captured", None)] * 2
+    assert _breaks(shop) == [("unlinked", 42, 42)]
+    assert results(send(shop, client, third, fourth, fifth)) == [("captured", None)] * 3
+    send(shop, client, second)
+    assert _breaks(shop) == [("unlinked", 42, 44)]
+    assert shop.get(client, "/me").json["last_record_hash"] == digest(fifth)
+    sound(shop)
+
+
+def test_a_record_that_comes_late_is_held_against_the_one_that_named_it(shop, client, clock, record):
+    first, true, other = record(seq=41), record(seq=42), record(seq=42)
+    third = record(seq=43, prev_hash=digest(true))
+    other["merchant_ref"] = "OFF-OTHER"
+    clock.set(MORNING)
+    send(shop, client, first, third)
+    assert _breaks(shop) == [("gap", 42, 42)]
+    send(shop, client, other)
+    assert _breaks(shop) == [("chain", 43, 43)]
+
+
+def _breaks(shop) -> list[tuple[str, int, int]]:
+    return [(one.why, one.first_seq, one.last_seq) for one in advice_exceptions(shop.session)]
+
+
 def test_what_is_kept_of_a_record_does_not_tell_how_the_members_number_ends(shop, client, clock, record):
     made = record(id_last4="1234")
     clock.set(MORNING)
