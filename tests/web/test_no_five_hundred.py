@@ -291,6 +291,8 @@ FORMS = {
     "console.give_rebind_code": {"seen": "yes"},
     "console.set_loss_policy": {"honour": "no", "why": "试点"},
     "console.set_phone_policy": {"phones": "2", "reason": "试点"},
+    "console.set_card_life": {"kind": "own", "years": "3", "ends": "year_end", "life_reason": "试点"},
+    "console.set_transfer_term": {"transfer_days": "7", "transfer_reason": "试点"},
     "console.stop_phone": {"phone": "1", "reason": "送人"},
     "console.void_print": {"reason": "卡纸"},
     "console.print_card": {"layout": "single"},

@@ -43,6 +43,7 @@ from cardnet.issuance.services.batches import (
     names_of_batches,
     original_rows,
 )
+from cardnet.issuance.services.card_life import CardLifeView, SetCardLife, card_lives, set_card_life
 from cardnet.issuance.services.cards import (
     CardView,
     ChangeCard,
