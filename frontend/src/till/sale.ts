@@ -323,6 +323,7 @@ export class Sale {
   /** Without a server: decide by pack, list and offers; what is given is in the chain before it is shown. */
   private async alone(scanned: Scan, time: TillTime): Promise<void> {
     const view = await sellAlone(this.link, this.terminal, scanned, time);
+    if (view === "digits") return this.show(this.challenge(scanned), scanned.amountFen, scanned.begun);
     if (view !== "confirm") {
       this.show(view, scanned.amountFen, scanned.begun);
       return void this.moved();
