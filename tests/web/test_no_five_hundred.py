@@ -99,12 +99,14 @@ FORMS = {
     "console.make_store": {
         "code": "S09",
         "name": "二店",
+        "township": "D1",
         "address": "方塔路 1 号",
         "phone": "021-67801102",
         "opens-1": "8:30",
         "closes-1": "17:00",
     },
     "console.change_store": {
+        "township": "D2",
         "opens-7": "9:00",
         "closes-7": "2:00",
         "closed": "closed",
