@@ -202,6 +202,7 @@ PAGES: dict[str, tuple[str, ...] | str] = {
     "console.change_union": (
         "POST /unions/{code}/rename", "POST /unions/{code}/move", "POST /unions/{code}/merge", "POST /unions/{code}/close",
     ),
+    "console.withdraw_approval": ("POST /unit-approvals/{id}/withdraw",),
     "console.unit_approval": ("GET /batches/{id}/unit-approvals",),
     "console.upload_stamped": ("POST /unit-approvals/stamped",),
     "console.card_settings": ("GET /phone-policy", "GET /loss-policy", "GET /card-lives"),

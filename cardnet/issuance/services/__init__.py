@@ -270,6 +270,7 @@ from cardnet.issuance.services.unit_approval import (
     DecideByLink,
     UnitApproved,
     UploadStamped,
+    WithdrawApproval,
     approval_by_link,
     approval_list,
     approvals_of_batch,
@@ -281,6 +282,7 @@ from cardnet.issuance.services.unit_approval import (
     officers_of_units,
     stamped_file,
     upload_stamped,
+    withdraw_approval,
 )
 from cardnet.issuance.services.withdrawal import (
     Withdraw,
