@@ -187,6 +187,7 @@ def _lists() -> dict[str, str]:
         "row_charge": _("收 {amount}"),
         "row_back": _("已退回优惠 {amount}"),
         "returned_earlier": _("另外今天退了以前的 {count} 笔，退给会员 {amount} 元。"),
+        "payable_estimated": _("实收是估算的：有部分退款不是这台收银台按商品价格退的，以实际退给会员的钱为准。"),
         "today_none": _("今天还没有核销。扫第一个会员码，就会记在这里。"),
         "today_offline": _("没有网络：只有这台设备知道的记录，联网后补全。"),
         "settle_daily": _("每天结算：下次 {month}月{day}日 {weekday}"),

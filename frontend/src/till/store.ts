@@ -239,7 +239,8 @@ export async function gaveBack({ key, back, chain }: Pending): Promise<void> {
     const change = db.transaction("kept", "readwrite", STRICT);
     const before = (await change.store.get("returned")) as Returned | undefined;
     const backs = before?.chain === chain && before.day === back.day ? before.backs : {};
-    const value: Returned = { chain, day: back.day, backs: { ...backs, [key]: { id: back.id, fen: back.fen } } };
+    const { day, ...given } = back;
+    const value: Returned = { chain, day, backs: { ...backs, [key]: given } };
     await Promise.all([change.store.put(value, "returned"), change.done]);
   });
 }
