@@ -222,6 +222,10 @@ def test_the_chair_is_asked_by_link_or_on_paper(run, office, tmp_path):
     listed = run(f"applications chair --batch {batch} --as U9")["approvals"]
     assert sorted(one["kind"] for one in listed) == ["link", "summary"]
     assert run(f"applications chair --batch {batch} --as U1", code=1) == "batch_unknown"
+    withdraw = f"applications withdraw-chair --batch {batch} --words 发错了人 --as U9 --number"
+    assert run(f"{withdraw} HZ0-1", code=1) == "approval_unknown"
+    assert run(f"{withdraw} {number}") == {"number": number, "state": "withdrawn"}
+    assert run(f"{withdraw} {number}", code=1) == "summary_used"
 
 
 def test_reminders_and_codes_for_a_new_phone(run, office, session, world):

@@ -24,7 +24,8 @@ class Policy:
     """The parameters of card-credential.md; every number is seconds unless its name says otherwise.
 
     A proof is accepted while it is at most `*_past` old and at most `*_ahead` in the future; with an answered
-    challenge `challenge` counts both ways. What a till may do alone (`limits.judge_use`): purchases up to the floor,
+    challenge `challenge` counts both ways. Offline, and nothing asked, one at most `as_printed` out either way is taken as a
+    printed card would be; 0: never. What a till may do alone (`limits.judge_use`): purchases up to the floor,
     so many uses of a card a day, so many uses and so much given between two syncs, the last one at most
     `offline_sync` ago.
     """
@@ -35,6 +36,7 @@ class Policy:
     online_past: int = 35
     online_ahead: int = 15
     challenge: int = 600
+    as_printed: int = 0
     credential_ahead: int = 300
     device_life: int = 14 * 86_400
     printed_life_months: int = 24

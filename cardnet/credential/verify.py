@@ -9,7 +9,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -79,7 +79,10 @@ class VerifyContext:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A good code. `rid` names this one use; it comes from signed claims, since ECDSA signatures are malleable."""
+    """A good code. `rid` names this one use; it comes from signed claims, since ECDSA signatures are malleable.
+
+    `printed` with a proof: a phone's code whose time is off, taken by the printed card's limits (`Policy.as_printed`).
+    """
 
     index: int
     tier: int
@@ -124,6 +127,8 @@ def verify(
     if refused := _judge_use(credential.claims.index, status, rid, context if code else None):
         return Rejected(refused)
     accepted = _accepted(credential, code, rid, status.age(now) if status else StatusAge.UNCHECKED)
+    if code and _as_printed(code, pack.policy, now, context):
+        accepted = replace(accepted, assurance="printed")
     return _judge_limits(accepted, code, pack.policy, now, context) or accepted
 
 
@@ -208,7 +213,15 @@ def _limits(proof: Proof, policy: Policy, context: VerifyContext) -> tuple[int, 
         return policy.challenge, policy.challenge
     if context.window == Window.ONLINE:
         return policy.online_past, policy.online_ahead
-    return policy.offline_past, policy.offline_ahead
+    through = policy.as_printed if context.challenge is None else 0
+    return max(policy.offline_past, through), max(policy.offline_ahead, through)
+
+
+def _as_printed(code: DeviceCode, policy: Policy, now: int, context: VerifyContext) -> bool:
+    """Let through without a challenge although its time is off: a picture of it would be too, so it proves no more than paper."""
+    age = now - code.proof.issued_at
+    unasked = context.window == Window.OFFLINE and context.challenge is None
+    return unasked and not -policy.offline_ahead <= age <= policy.offline_past
 
 
 def _judge_use(index: int, status: StatusList | None, rid: bytes, context: VerifyContext | None) -> Outcome | None:

@@ -24,6 +24,7 @@ class Shop:
 
     partner: Partner
     credit_code: str
+    township: str
     address: str
     phone: str
     hours: tuple[tuple[str, str, str], ...]
@@ -35,15 +36,15 @@ class Shop:
 
 _BANK = "上海农商银行"
 SHOPS = (
-    Shop(SANATORIUM, "12319900MB2BAHE02T", "方塔北路 388 号 2 号楼", "021-67801001", (("12345", "07:30", "16:30"), ("6", "07:30", "11:30")),
+    Shop(SANATORIUM, "12319900MB2BAHE02T", "YJ-01", "方塔北路 388 号 2 号楼", "021-67801001", (("12345", "07:30", "16:30"), ("6", "07:30", "11:30")),
          "郑慧", "tijian", "郑慧", ("云间工人疗养院", "6229000012340018", f"{_BANK}云间支行")),
-    Shop(BAIHE, "91319900MA4KNYF025", "永泽街道谷阳路 128 号", "021-67801002", (("1234567", "08:00", "21:30"),),
+    Shop(BAIHE, "91319900MA4KNYF025", "YJ-01", "谷阳路 128 号", "021-67801002", (("1234567", "08:00", "21:30"),),
          "许国平", "baihe", "许国平", ("云间百禾超市有限公司", "6229000012340026", f"{_BANK}永泽支行")),
-    Shop(NOODLES, "92319900MA5YYYC02H", "人民南路 16 号", "021-67801003", (("123456", "06:30", "20:00"), ("7", "06:30", "14:00")),
+    Shop(NOODLES, "92319900MA5YYYC02H", "YJ-10", "人民南路 16 号", "021-67801003", (("123456", "06:30", "20:00"), ("7", "06:30", "14:00")),
          "蔡阿四", "zuibai", "蔡阿四", ("蔡阿四", "6229000012340034", f"{_BANK}人民路支行")),
-    Shop(PHARMACY, "91319900MA6TTTB02Y", "方塔北路 21 号", "021-67801004", (("1234567", "08:30", "21:00"),),
+    Shop(PHARMACY, "91319900MA6TTTB02Y", "YJ-01", "方塔北路 21 号", "021-67801004", (("1234567", "08:30", "21:00"),),
          "施药师", "kangning", "罗静", ("云间康宁药房有限公司", "6229000012340042", f"{_BANK}方塔支行")),
-    Shop(CINEMA, "91319900MA7RRRA02X", "云间广场 5 楼", "021-67801005", (("1234567", "09:30", "01:00"),),
+    Shop(CINEMA, "91319900MA7RRRA02X", "YJ-10", "云间广场 5 楼", "021-67801005", (("1234567", "09:30", "01:00"),),
          "冯小满", "yunying", "冯小满", ("云间云影影院管理有限公司", "6229000012340059", f"{_BANK}云间广场支行")),
 )  # fmt: skip
 
@@ -62,7 +63,13 @@ def take_on(at: Step) -> dict[str, NewTerminal]:
             at.session,
             at.world,
             merchants.MakeStore(
-                one.id, f"{partner.code}-01", partner.store, shop.address, phone=shop.phone, hours=hours
+                one.id,
+                f"{partner.code}-01",
+                partner.store,
+                shop.address,
+                phone=shop.phone,
+                hours=hours,
+                township=shop.township,
             ),
         )
         for number, (kind, name) in enumerate(((ContactKind.OWNER, shop.owner), (ContactKind.DAILY, shop.manager))):

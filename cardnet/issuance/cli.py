@@ -10,8 +10,8 @@ from cardnet.access.services import principal_of_username
 from cardnet.issuance import (
     cli_activation,  # noqa: F401 - hangs its commands below the groups of others
     cli_chair,  # noqa: F401
+    cli_decisions,  # noqa: F401
     cli_kin,  # noqa: F401
-    cli_loss_policy,  # noqa: F401
     cli_names,  # noqa: F401
     services,
 )

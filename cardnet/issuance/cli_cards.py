@@ -44,7 +44,7 @@ def cards_group() -> None:
 @batch_option
 @officer_option
 @click.option(
-    "--valid-to", type=click.DateTime(["%Y-%m-%d"]), default=None, help="最后一天；不写是第五年的 12 月 31 日。"
+    "--valid-to", type=click.DateTime(["%Y-%m-%d"]), default=None, help="最后一天；不写按会员卡的规定（cards life）。"
 )
 @json_option
 def issue_cards(batch: str, username: str, valid_to: datetime | None, *, as_json: bool) -> None:

@@ -22,7 +22,7 @@ from cardnet.issuance.rules.unit_approval import ApprovalKind
 from cardnet.issuance.services import desk as lists
 from cardnet.issuance.summary_sheet import summary_sheet
 from cardnet.kernel.calendar import local
-from cardnet.kernel.errors import Conflict
+from cardnet.kernel.errors import Conflict, NotFound
 from cardnet.membership.cli_parts import SITE, Desk, acting
 from cardnet.membership.jobs import gateways_of
 from cardnet.membership.notices.rules import Way
@@ -31,7 +31,7 @@ from cardnet.wiring import current_settings
 _unit_option = click.option("--unit", "unit_code", default=None, help="哪个单位的人；不写为批次所属的单位。")
 _signer_option = click.option("--signer", required=True, help="主席的姓名。")
 _WORDS = {
-    "open": "等待确认", "confirmed": "已确认", "declined": "已退回", "expired": "已过期", "outdated": "名单有变，已失效",
+    "open": "等待确认", "confirmed": "已确认", "declined": "已退回", "withdrawn": "已撤回", "replaced": "已换成新链接", "expired": "已过期", "outdated": "名单有变，已失效",
 }  # fmt: skip
 
 
@@ -46,7 +46,7 @@ _WORDS = {
 def ask_chair(
     batch: str, unit_code: str | None, signer: str, site: str, username: str, *, sms: bool, as_json: bool
 ) -> None:
-    """请主席用一次性链接确认本单位的人；链接七天内有效，只显示这一次。"""
+    """请主席用一次性链接确认本单位的人；链接七天内有效，只显示这一次，以前的链接随即作废。"""
     phone = sys.stdin.readline().strip() if sms else ""
     with acting(username) as desk:
         if sms and Way.SMS not in gateways_of(current_settings(), desk.world):
@@ -73,6 +73,25 @@ def chair_sheet(batch: str, unit_code: str | None, signer: str, out: Path, usern
         unfinished.write_bytes(summary_sheet(listed))
     document = {"number": asked.number, "rows": listed.line.rows, "out": str(out)}
     tell(document, f"审核表 {asked.number} 已写入 {out}。", as_json=as_json)
+
+
+@applications_group.command("withdraw-chair")
+@batch_option
+@click.option("--number", required=True, help="链接或审核表的编号，见 applications chair。")
+@click.option("--words", required=True, help="为什么撤回。")
+@officer_option
+@json_option
+def withdraw_chair(batch: str, number: str, words: str, username: str, *, as_json: bool) -> None:
+    """撤回还没有人答复的链接或审核表；名单还在本单位，可以重新发起。"""
+    with acting(username) as desk:
+        line = lists.batch_of(desk.session, desk.officer, batch_id(batch))
+        found = services.approvals_of_batch(desk.session, desk.world, desk.officer, line.batch_id)
+        one = next((one for one in found if one.number == number.strip().upper()), None)
+        if one is None:
+            raise NotFound("approval_unknown", f"这个批次没有编号为 {number} 的确认，请用 applications chair 核对。")
+        command = services.WithdrawApproval(one.id, words, desk.officer)
+        services.withdraw_approval(desk.session, desk.world, command)
+    tell({"number": one.number, "state": "withdrawn"}, f"{one.number} 已撤回。", as_json=as_json)
 
 
 @applications_group.command("stamped")

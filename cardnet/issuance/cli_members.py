@@ -114,8 +114,9 @@ def transfer(who: str, to_code: str, on: datetime | None, words: str, username: 
         target = membership.union_of_code(session, to_code)
         command = membership.StartTransfer(person_id, target.id, officer, _day(on), words)
         done = services.transfer_member(session, current_world(), command)
+        days = membership.transfer_days(session)
     document = {"person": str(person_id), "to": to_code, "done": done is not None}
-    said = f"已转到{target.name}。" if done else "转接已提出，等原单位答复；五个工作日不答复即自动转出。"
+    said = f"已转到{target.name}。" if done else f"转接已提出，等原单位答复；{days} 个工作日不答复即自动转出。"
     tell(document, said, as_json=as_json)
 
 

@@ -9,6 +9,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
+from cardnet.issuance.rules.unit_approval import words_of
 from cardnet.issuance.services.unit_approval import ApprovalList
 from cardnet.kernel import fonts, masking
 from cardnet.kernel.calendar import local
@@ -28,7 +29,7 @@ def summary_sheet(asked: ApprovalList) -> bytes:
     """The PDF. The same list gives the same bytes. ID and phone numbers are masked: the sheet lies on desks."""
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=A4, pageCompression=1, invariant=1)
-    canvas.setTitle(f"办卡汇总审核表 {asked.line.number}")
+    canvas.setTitle(f"{title_of(asked)} {asked.line.number}")
     pages = _pages(asked.people)
     for number, people in enumerate(pages, start=1):
         y = _head(canvas, asked) if number == 1 else _TOP
@@ -39,6 +40,11 @@ def summary_sheet(asked: ApprovalList) -> bytes:
         canvas.showPage()
     canvas.save()
     return buffer.getvalue()
+
+
+def title_of(asked: ApprovalList) -> str:
+    """办卡汇总审核表, or what it is about where cards are replaced or renewed."""
+    return f"{words_of(asked.origin).title}汇总审核表"
 
 
 def _pages(people: Sequence[tuple[int, PersonView]]) -> list[Sequence[tuple[int, PersonView]]]:
@@ -54,7 +60,7 @@ def _pages(people: Sequence[tuple[int, PersonView]]) -> list[Sequence[tuple[int,
 def _head(canvas: Canvas, asked: ApprovalList) -> float:
     line = asked.line
     canvas.setFillColor(_INK)
-    title = "办卡汇总审核表"
+    title = title_of(asked)
     fonts.draw(canvas, (A4[0] - fonts.width(title, 20)) / 2, _TOP - 6 * mm, title, 20)
     facts = (
         ("单位", line.union.name),
@@ -101,8 +107,8 @@ def _table(canvas: Canvas, people: Sequence[tuple[int, PersonView]], y: float, *
 def _signing(canvas: Canvas, asked: ApprovalList, y: float) -> None:
     y -= 10 * mm
     canvas.setFillColor(_INK)
-    said = f"以上 {asked.line.rows} 人均为本单位工会会员，本人同意办理工会会员服务卡，信息属实。"
-    fonts.draw(canvas, _LEFT, y, said, 10.5)
+    said = f"以上 {asked.line.rows} 人均为本单位工会会员，{words_of(asked.origin).agreement}，信息属实。"
+    fonts.draw(canvas, _LEFT, y, said, fitting(said, 10.5, _WIDTH))
     y -= 14 * mm
     fonts.draw(canvas, _LEFT, y, f"工会主席（{asked.line.signer}）签字：", 10.5)
     fonts.draw(canvas, _LEFT + 100 * mm, y, "单位工会（盖章）：", 10.5)

@@ -262,6 +262,22 @@ class TransferProposal(Base):
     effective_on: Mapped[date | None]
 
 
+class TransferTerm(Base):
+    """How many working days an old union has to answer: one row, or none while nobody has decided and it is five."""
+
+    __tablename__ = "transfer_term"
+    __table_args__ = (
+        CheckConstraint("id = 1", name="one_row"),
+        CheckConstraint("working_days between 1 and 60", name="working_days"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    working_days: Mapped[int]
+    reason: Mapped[str]
+    set_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("account.id"))
+    set_at: Mapped[datetime]
+
+
 class Kin(Base):
     """Somebody close to a member, sealed: whom to call, and who may be reimbursed with them."""
 

@@ -150,8 +150,10 @@ class TransferOrigin(enum.StrEnum):
     OFFICER = "officer"
 
 
-TRANSFER_WORKING_DAYS = 5
-"""How long the old unit has; then it releases by itself."""
+TRANSFER_DAYS_BY_DEFAULT = 5
+"""How many working days the old unit has while the district decided nothing; then it releases by itself."""
+
+MOST_TRANSFER_DAYS = 60
 
 
 class UnionAct(enum.StrEnum):

@@ -70,7 +70,7 @@ _CALLS: dict[str, tuple[str, str]] = {
 
 _SHAPES = {
     "AdviceRecord": "一笔离线核销。`terminal_seq` 是终端自己的序号，不能跳号。`signature` 是终端对整条记录的签名（见指南），登记过公钥的终端必填；"
-    "`prev_hash` 是上一条记录的 SHA-256。`list_issued_at` 是终端状态表的 `iat`，`synced_at` 是终端最后一次联网的时间，"
+    "`prev_hash` 是上一条记录的 SHA-256，除最早的一条外也必填。`list_issued_at` 是终端状态表的 `iat`，`synced_at` 是终端最后一次联网的时间，"
     "`clock_offset_seconds` 是那时设备的时钟比我们快多少，`occurred_at` 已经扣掉它；`sent_at` 看出来的差数要和它一致，相差超过 120 秒的由工会核对。带 `bound_nonce` 时，码就是为这一笔生成的（见指南），可以超过离线限额。",
     "AdviceResult": "一条记录的结果；`code` 说明为什么不是直接核销。记到以后某天时，`late_for` 是它本来的日期。`first_redemption_id` 是重复的那一笔；"
     "完全相同的记录再传时，`first` 说明第一次的结果，丢了回答也不会丢结果。",
@@ -88,7 +88,7 @@ _SHAPES = {
     "FirstResult": "同一条记录第一次到达时的结果。",
     "Limits": "接口接受的限度。",
     "LineShare": "小票的一行享受了多少。",
-    "Me": "这个令牌是谁。`last_terminal_seq` 是我们收到的最大离线序号，请接着编。`services` 是收银员要区分的项目：只有一项时不用选。",
+    "Me": "这个令牌是谁。`last_terminal_seq` 是我们收到的最大离线序号，请接着编，下一条记录的 `prev_hash` 写 `last_record_hash`。`services` 是收银员要区分的项目：只有一项时不用选。",
     "MemberFace": "商户能知道的会员信息只有这些。",
     "MissingRecords": "我们没有收到的序号，前后的都收到了。",
     "Named": "编号，和人们用的名称。",

@@ -198,6 +198,7 @@ ME: dict[str, Any] = {
     "limits": {"amount_fen_max": 1_000_000_000_000, "hold_seconds_max": 86_400, "lines_max": 500},
     "services": [{"code": "health_check", "programs": ["健康体检补贴"]}, {"code": None, "programs": ["门店九五折"]}],
     "last_terminal_seq": 43,
+    "last_record_hash": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
     "next_settlement": {"cycle": "monthly", "ends_on": "2026-11-30"},
     "server_time": _NOW,
 }

@@ -173,6 +173,9 @@ MEMBERS: dict[str, Meaning] = {
     "cycle": _M("`daily`, `weekly` or `monthly`.", "`daily` 日结，`weekly` 周结，`monthly` 月结。"),
     "ends_on": _M("The last day of the cycle.", "周期的最后一天。"),
     "last_terminal_seq": _M("The highest number of its offline records we have.", "我们收到的最大离线序号。"),
+    "last_record_hash": _M(
+        "The SHA-256 of that record: the `prev_hash` of the next.", "那条记录的 SHA-256，下一条的 `prev_hash` 就写它。"
+    ),
     # -- offline
     "records": _M("What was sold offline, in its order.", "离线时的销售，按先后。"),
     "sent_at": _M("The device's own clock when it sends, as it shows it.", "设备发送时自己显示的时间。"),

@@ -2,6 +2,8 @@
 
 `cardnet merchants list --json`: {"merchants": [{"code", "name", "state", "agreed_until", "stores", "terminals", …}]}
 `cardnet merchants terminals [--merchant CODE] --json`: {"terminals": [{"merchant", "code", "state", "paired", "synced_at"}]}
+`cardnet merchants stores CODE --json`: {"stores": [{"code", "name", "township": {"code", "name"}, "address", "closed_on"}]}
+`cardnet merchants place CODE STORE --township CODE --json`: {"merchant", "store", "township": {"code", "name"}}
 `cardnet merchants signatures CODE required|optional --json`: {"merchant", "signatures"}
 `cardnet merchants pair CODE TERMINAL --json`: {"pairing_code", "merchant", "terminal", "minutes": 15}, shown once.
 """
@@ -40,10 +42,11 @@ def merchants_group() -> None:
 
 @merchants_group.command("list")
 @click.option("--state", type=click.Choice([state.value for state in MerchantState]), help="只看一种状态。")
+@click.option("--township", default="", help="只看在一个镇、街道有门店的；写它的工会编码。")
 @_JSON
-def list_merchants(state: str | None, as_json: bool) -> None:  # noqa: FBT001 - click hands flags over as booleans
+def list_merchants(state: str | None, township: str, as_json: bool) -> None:  # noqa: FBT001 - click hands flags over as booleans
     """全部商户，协议到哪天，有几家门店几台终端。"""
-    wanted = services.MerchantQuery(state=MerchantState(state) if state else None)
+    wanted = services.MerchantQuery(state=MerchantState(state) if state else None, township=township)
     with transaction() as session:
         lines, _ = services.merchant_lines(session, current_world(), wanted, _MOST, 0)
     if as_json:
@@ -70,6 +73,44 @@ def set_state(code: str, state: str, reason: str, username: str, as_json: bool) 
         _print({"merchant": code, "state": state})
         return
     click.echo(f"{one.name} {_STATES[MerchantState(state)]}。")
+
+
+@merchants_group.command("stores")
+@click.argument("code")
+@_JSON
+def stores(code: str, as_json: bool) -> None:  # noqa: FBT001
+    """一家商户的门店，在哪个镇、街道，地址在哪里。"""
+    with transaction() as session:
+        lines = services.stores_of(session, services.merchant_of_code(session, code).id)
+    if as_json:
+        told = ("code", "name", "address", "closed_on")
+        _print({"stores": [{n: getattr(line, n) for n in told} | {"township": _place(line)} for line in lines]})
+        return
+    for line in lines:
+        where = line.township.name if line.township else "没有登记镇、街道"
+        closed = "  已停业" if line.closed_on else ""
+        click.echo(f"{line.code}  {line.name}  {where}  {line.address or '没有登记地址'}{closed}")
+
+
+@merchants_group.command("place")
+@click.argument("code")
+@click.argument("store")
+@click.option("--township", required=True, help="镇、街道的工会编码，例如 YJ-01。")
+@_AS
+@_JSON
+def place(code: str, store: str, township: str, username: str, as_json: bool) -> None:  # noqa: FBT001
+    """登记一家门店在哪个镇、街道；会员先看到自己单位附近的门店。"""
+    with transaction() as session:
+        officer, one = _officer(session, username), services.merchant_of_code(session, code)
+        found = [line for line in services.stores_of(session, one.id) if line.code == store]
+        if not found:
+            raise NotFound("store_unknown", f"{one.name}没有编号为“{store}”的门店，请核对。")
+        command = services.PlaceStore(found[0].id, township, officer.account_id)
+        line = services.place_store(session, current_world(), command)
+    if as_json:
+        _print({"merchant": code, "store": store, "township": _place(line)})
+        return
+    click.echo(f"{one.name}{line.name}：{line.township.name if line.township else '没有登记镇、街道'}。")
 
 
 @merchants_group.command("terminals")
@@ -169,6 +210,10 @@ def _terminal(line: services.FleetLine) -> dict[str, Any]:
         "paired": line.paired,
         "synced_at": synced,
     }
+
+
+def _place(store: services.StoreView) -> dict[str, str] | None:
+    return vars(store.township) if store.township else None
 
 
 def _print(document: dict[str, Any]) -> None:

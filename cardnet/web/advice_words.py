@@ -15,6 +15,7 @@ WHY = {
     "gap": lazy_gettext("缺少这些序号的记录"),
     "fork": lazy_gettext("同一序号有两条不同的记录"),
     "chain": lazy_gettext("与前一条记录接不上"),
+    "unlinked": lazy_gettext("没有写明前一条记录"),
     "clock_error": lazy_gettext("终端时钟不准"),
     "online_required": lazy_gettext("超过终端可单独办理的限额"),
     "limit_exceeded": lazy_gettext("这张卡当天离线次数超限"),

@@ -25,7 +25,7 @@ _MONEY = ("floor_fen", "given_fen", "printed_floor_fen")
 _ALONE = ("card_uses", "uses", "sync_hours", "printed_card_uses")
 _CODES = (
     "rotation_seconds", "online_past_seconds", "online_ahead_seconds", "offline_past_seconds", "offline_ahead_seconds",
-    "challenge_seconds", "device_days", "printed_months", "rush_uses", "rush_minutes", "travel_seconds",
+    "challenge_seconds", "as_printed_seconds", "device_days", "printed_months", "rush_uses", "rush_minutes", "travel_seconds",
 )  # fmt: skip
 """What a form may leave away: then it stays as it is."""
 _COUNTS = (*_ALONE, *_CODES)

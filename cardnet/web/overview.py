@@ -143,7 +143,7 @@ def notice_board(principal: Principal) -> ResponseReturnValue:
     path = principal.scope_path
     with transaction() as session:
         span = span_of(session, day_of(at), year_of_address())
-        figures = issuance.card_counts(session, path, span.year)
+        figures = issuance.card_counts(session, current_world(), path, span.year)
         used = benefits.people_served(session, path, span.first, span.last)
         usage = benefits.usage_report(session, first=span.first, last=span.last, path=path)
     live = [one for one in usage if one.uses]
@@ -169,7 +169,7 @@ def year_end(principal: Principal) -> ResponseReturnValue:
     today, path = day_of(at), principal.scope_path
     with transaction() as session:
         span = span_of(session, today, year_of_address())
-        figures = issuance.card_counts(session, path, span.year)
+        figures = issuance.card_counts(session, current_world(), path, span.year)
         view = next((one for one in issuance.years(session) if one.year == span.year), None)
         end = issuance.preview_year_end(session, span.year, path) if view and view.state != "closed" else None
         used = benefits.people_served(session, path, span.first, span.last)
@@ -202,7 +202,7 @@ def untouched(principal: Principal) -> ResponseReturnValue:
     today, path = day_of(at), principal.scope_path
     with transaction() as session:
         span = span_of(session, today, year_of_address())
-        figures = issuance.card_counts(session, path, span.year)
+        figures = issuance.card_counts(session, current_world(), path, span.year)
         lines = untouched_of(session, figures, path, span)
     above = {one.union.id: one.union for one in figures}
     return render_template(
@@ -250,7 +250,7 @@ def _sheet(session: Session, principal: Principal, at: datetime) -> Sheet:
     today = day_of(at)
     span = span_of(session, today, year_of_address())
     path = principal.scope_path
-    figures = issuance.card_counts(session, path, span.year)
+    figures = issuance.card_counts(session, current_world(), path, span.year)
     counts = figures[0].total if figures else CardCounts()
     used = benefits.people_served(session, path, span.first, span.last)
     usage = benefits.usage_report(session, first=span.first, last=span.last, path=path)

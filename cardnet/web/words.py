@@ -178,6 +178,11 @@ REASONS = {
     "R13": lazy_gettext("制卡失败"),
 }
 
+CARD_KINDS = {
+    "own": lazy_gettext("会员服务卡"),
+    "external": lazy_gettext("绑定已有工会卡"),
+}
+
 TIERS = {
     "district": lazy_gettext("区总工会"),
     "township": lazy_gettext("镇、街道、委局工会"),
@@ -363,6 +368,7 @@ _WORDS: Mapping[str, Mapping[str, object]] = {
     "notice_way": NOTICE_WAYS,
     "notice_reason": NOTICE_REASONS,
     "reason": REASONS,
+    "card_kind": CARD_KINDS,
     "tier": TIERS,
     "own_people": OWN_PEOPLE,
     "union_act": UNION_ACTS,

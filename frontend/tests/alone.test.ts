@@ -109,6 +109,29 @@ describe("a till alone", () => {
   });
 });
 
+describe("a code whose time is off, where the district lets it pass without digits", () => {
+  const off = (amountFen: number, more: Partial<Sale> = {}) => sale(amountFen, { at: (device.at + 300) * 1_000, ...more });
+  const lets = known({ pack: { ...judge.pack, policy: { ...DEFAULT_POLICY, as_printed: 600 } } });
+
+  it("is refused by default, and gets what a printed card gets where it is let", () => {
+    expect(decideAlone(off(1_000), known())).toEqual({ kind: "refused", outcome: "stale_proof", deltaSeconds: 300 });
+    expect(decideAlone(off(1_000), lets)).toEqual({ kind: "online", because: "confirm_required" });
+    const given = decideAlone(off(1_000, { confirmed: true }), lets);
+    expect(given.kind === "given" && [given.given.fen, given.accepted.assurance]).toEqual([100, "printed"]);
+  });
+
+  it("asks for the digits above that, and takes no proof twice", () => {
+    expect(decideAlone(off(1_001, { confirmed: true }), lets)).toEqual({ kind: "digits" });
+    const first = decideAlone(off(1_000, { confirmed: true }), lets);
+    if (first.kind !== "given") throw new Error(first.kind);
+    const day = new Date((device.at + 300) * 1_000 + 8 * 3_600_000).toISOString().slice(0, 10);
+    const again = { ...lets, made: [{ ...MADE, index: first.accepted.index, day }] };
+    expect(decideAlone(off(1_000, { confirmed: true }), again)).toEqual({ kind: "digits" });
+    const seen = new Map([[first.accepted.rid, 1_234]]);
+    expect(decideAlone(off(1_000), { ...lets, seen })).toEqual({ kind: "refused", outcome: "replayed", usedAt: 1_234 });
+  });
+});
+
 describe("a challenge", () => {
   it("helps a phone whose clock is off by ten minutes at most, and nothing else", () => {
     expect(challengeHelps("stale_proof", 600, 600)).toBe(true);

@@ -180,6 +180,7 @@ describe("today", () => {
       payable_fen: 29_800,
       union_fen: 10_600,
       merchant_fen: 1_400,
+      estimated: false,
     });
   });
 
@@ -187,13 +188,20 @@ describe("today", () => {
     const shared = { payable_fen: 10_345, subsidy_fen: 0, discount_fen: 2_000, union_fen: 600 };
     const partly = row("partly_refunded", { ...shared, refunded_fen: 540, refunded_union_fen: 162 });
     // Given back elsewhere: 540 of a benefit of 2,000 went with 27 per cent of what was paid.
-    const elsewhere = { count: 2, payable_fen: 10_345 + 10_345 - 2_793, union_fen: 1_038, merchant_fen: 2_422 };
+    const shares = { count: 2, union_fen: 1_038, merchant_fen: 2_422 };
+    const elsewhere = { ...shares, payable_fen: 10_345 + 10_345 - 2_793, estimated: true };
     expect(totalsOf([row("captured", shared), partly])).toEqual(elsewhere);
     // Given back at this till, which knows to the fen what left the drawer.
-    expect(totalsOf([row("captured", { ...shared, id: "2" }), partly], new Map([["1", 2_800]]))).toEqual({
-      ...elsewhere,
-      payable_fen: 10_345 + 10_345 - 2_800,
+    const rows = [row("captured", { ...shared, id: "2" }), partly];
+    const here = { ...shares, payable_fen: 10_345 + 10_345 - 2_800, estimated: false };
+    expect(totalsOf(rows, [{ id: "1", fen: 2_800, benefitFen: 540 }])).toEqual(here);
+    expect(totalsOf(rows, [{ id: "1", fen: 2_800 }])).toEqual(here);
+    // Partly here and partly elsewhere: 340 of 2,000 are 17 per cent of what was paid.
+    expect(totalsOf(rows, [{ id: "1", fen: 1_000, benefitFen: 200 }])).toEqual({
+      ...shares, payable_fen: 10_345 + 10_345 - 1_000 - 1_759, estimated: true,
     });
+    // The list is from before the refund was told: what left the drawer left it all the same.
+    expect(totalsOf([row("captured", shared)], [{ id: "1", fen: 2_800, benefitFen: 540 }]).payable_fen).toBe(10_345 - 2_800);
   });
 
   it("is the Shanghai day wherever the browser stands", () => {

@@ -4,8 +4,8 @@ import { p256 } from "@noble/curves/nist.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { describe, expect, it } from "vitest";
 
-import { compressedPublicKey, fromBase64url, makeDeviceKey } from "../src/cn1/keys";
-import { canonical, message, record, type Sale, type Signer } from "../src/till/chain";
+import { base64url, compressedPublicKey, fromBase64url, makeDeviceKey } from "../src/cn1/keys";
+import { canonical, goOnFrom, message, record, type Sale, type Signer } from "../src/till/chain";
 import { benefitOf, refundOf } from "../src/till/dialogs";
 import { linesOf } from "../src/till/desk";
 import type { Api } from "../src/till/api";
@@ -45,9 +45,15 @@ describe("the chain of sales made alone", () => {
 
   it("is another terminal's own, and goes on where the server says", async () => {
     expect((await record(signer("T2"), sale("x"))).seq).toBe(1);
-    await store.keep("head", { of: "M1/T3", seq: 41 });
+    const hash = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+    await goOnFrom("M1/T3", 41, undefined);
+    await goOnFrom("M1/T3", 41, hash);
     const next = await record(signer("T3"), sale("y"));
-    expect([next.seq, next.record.prev_hash]).toEqual([42, undefined]);
+    expect([next.seq, next.record.prev_hash]).toEqual([42, hash]);
+    // What the server has not heard of yet stands: our own head is further.
+    await goOnFrom("M1/T3", 41, hash);
+    const after = await record(signer("T3"), sale("z"));
+    expect([after.seq, after.record.prev_hash]).toEqual([43, base64url(next.digest)]);
   });
 
   it("forgets the last four once the record was answered, and undoes what was undone meanwhile", async () => {
@@ -123,12 +129,12 @@ describe("the chain of sales made alone", () => {
   });
 
   it("keeps what the drawer gave back of a refund, once however often it is told", async () => {
-    const back = { id: "r1", fen: 12_100, day: "2026-11-24" };
+    const back = { id: "r1", fen: 12_100, benefitFen: 900, day: "2026-11-24" };
     const request = { kind: "refund", key: "k1", path: "/x", body: {}, amountFen: 1, at: 1, chain: "M1/T1", back } as const;
     await store.gaveBack(request);
     await store.gaveBack(request);
     await store.gaveBack({ ...request, key: "k2", back: { ...back, fen: 500 } });
-    const backs = { k1: { id: "r1", fen: 12_100 }, k2: { id: "r1", fen: 500 } };
+    const backs = { k1: { id: "r1", fen: 12_100, benefitFen: 900 }, k2: { id: "r1", fen: 500, benefitFen: 900 } };
     expect(await store.kept("returned")).toEqual({ chain: "M1/T1", day: "2026-11-24", backs });
     await store.gaveBack({ ...request, key: "k3", back: { ...back, day: "2026-11-25" } });
     expect(Object.keys((await store.kept("returned"))!.backs)).toEqual(["k3"]);
@@ -170,7 +176,7 @@ describe("what goes back with a part of the goods", () => {
 
   it("is no more than is left of the benefit, and nothing where the goods had none of it", () => {
     const sale = { amountFen: 10_000, benefitFen: 2_000, payableFen: 8_000, backFen: 1_500, partly: true, lines: [] };
-    expect(refundOf("part", "25", sale)).toEqual({ body: { reason: "cashier", benefit_fen: 500 }, backFen: 2_000 });
+    expect(refundOf("part", "25", sale)).toEqual({ body: { reason: "cashier", benefit_fen: 500 }, backFen: 2_000, benefitFen: 500 });
     expect(refundOf("part", "25.03", sale)).toBeUndefined();
     expect(refundOf("part", "100", sale)).toBeUndefined();
     expect(refundOf("part", "0.02", sale)).toBeUndefined();

@@ -11,6 +11,8 @@ export interface Case {
   text: string;
   at: number;
   list: string | null;
+  /** Of `packs`; without it the document's own. */
+  pack?: string;
   window: string;
   audiences: string[];
   challenge: string | null;
@@ -32,12 +34,14 @@ export interface Document {
   now: number;
   roots: Parameters<typeof rootsOf>[0];
   pack: string;
+  packs?: Record<string, string>;
   lists: Record<string, string>;
   cases: Case[];
 }
 
 export interface Judge {
   pack: TrustPack;
+  packs: Map<string, TrustPack>;
   lists: Map<string, StatusList>;
 }
 
@@ -47,7 +51,9 @@ export async function judgeOf(document: Omit<Document, "cases">): Promise<Judge>
   for (const [name, content] of Object.entries(document.lists)) {
     lists.set(name, await openList(unhex(content), pack.keys));
   }
-  return { pack, lists };
+  const others = Object.entries(document.packs ?? {});
+  const packs = new Map(others.map(([name, one]) => [name, openPack(unhex(one), rootsOf(document.roots), document.now)]));
+  return { pack, packs, lists };
 }
 
 export function answer(judge: Judge, one: Omit<Case, "says" | "name">): string {
@@ -71,7 +77,8 @@ export function answer(judge: Judge, one: Omit<Case, "says" | "name">): string {
         }
       : {}),
   };
-  return says(verify(one.text, judge.pack, one.list === null ? undefined : judge.lists.get(one.list), one.at, context));
+  const pack = (one.pack === undefined ? undefined : judge.packs.get(one.pack)) ?? judge.pack;
+  return says(verify(one.text, pack, one.list === null ? undefined : judge.lists.get(one.list), one.at, context));
 }
 
 function says(judged: Accepted | Rejected): string {

@@ -14,7 +14,7 @@ import type { StoredCard } from "../src/wallet/store";
 const bound = (index: number, expiresAt = 0): StoredCard => ({ index, expiresAt }) as StoredCard;
 
 const SHOP: Place = {
-  merchant: "百禾超市", store: "永泽店", address: "永泽路 12 号", phone: "", hours: "", near: "", offers: ["满 100 元，减 20 元"],
+  merchant: "百禾超市", store: "永泽店", address: "永泽路 12 号", phone: "", hours: "", area: "永泽街道", near: false, offers: ["满 100 元，减 20 元"],
 };
 
 describe("looking for a shop", () => {

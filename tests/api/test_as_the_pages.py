@@ -202,9 +202,12 @@ PAGES: dict[str, tuple[str, ...] | str] = {
     "console.change_union": (
         "POST /unions/{code}/rename", "POST /unions/{code}/move", "POST /unions/{code}/merge", "POST /unions/{code}/close",
     ),
+    "console.withdraw_approval": ("POST /unit-approvals/{id}/withdraw",),
     "console.unit_approval": ("GET /batches/{id}/unit-approvals",),
     "console.upload_stamped": ("POST /unit-approvals/stamped",),
-    "console.card_settings": ("GET /phone-policy", "GET /loss-policy"),
+    "console.card_settings": ("GET /phone-policy", "GET /loss-policy", "GET /card-lives"),
+    "console.set_card_life": ("POST /card-lives",),
+    "console.set_transfer_term": ("POST /transfer-term",),
     "console.set_loss_policy": ("POST /loss-policy",),
     "console.set_phone_policy": ("POST /phone-policy",),
     "console.stop_phone": ("POST /cards/{id}/stop-phone",),

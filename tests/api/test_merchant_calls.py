@@ -22,11 +22,19 @@ def test_a_partner_is_taken_on_by_a_program(session, world, programs):
     assert kept.json["file_type"] == "application/pdf"
     assert officer.get(f"/agreements/{agreement['id']}/file").data == PDF
     shop = {"code": "S01", "name": "永泽店", "address": "谷阳路 128 号", "hours": {"1": ["8:00", "21:30"]}}
-    assert officer.post(f"{here}/stores", shop).json["hours"] == {"1": ["08:00", "21:30"]}
+    kept = officer.post(f"{here}/stores", shop | {"township": "D1"}).json
+    assert (kept["hours"], kept["township"]) == ({"1": ["08:00", "21:30"]}, {"code": "D1", "name": "永泽街道"})
+    moved = {"name": "永泽店", "address": "谷阳路 128 号"}
+    for change, township in (({}, "D1"), ({"township": "D2"}, "D2")):
+        assert officer.post(f"/stores/{kept['id']}/change", moved | change).json["township"]["code"] == township
+    refused = officer.post(f"/stores/{kept['id']}/change", moved | {"township": "B1"})
+    assert (refused.status_code, refused.json["code"]) == (422, "township_invalid")
     officer.post(f"{here}/contacts", {"kind": "daily", "name": "李会计", "phone": "13800000000"})
     opened = officer.post(f"{here}/state", {"state": "active", "reason": "开张"}).json
     assert (opened["state"], opened["missing"], opened["contacts"][0]["name"]) == ("active", [], "李会计")
     assert [one["code"] for one in officer.get("/merchants", state="active").json["items"]] == ["M1009"]
+    assert [one["code"] for one in officer.get("/merchants", township="D2").json["items"]] == ["M1009"]
+    assert officer.get("/merchants", township="D1").json["items"] == []
 
 
 def test_a_terminal_is_added_paired_and_revoked(client, session, world, programs):

@@ -124,7 +124,8 @@ def test_an_officer_takes_a_shop_on_question_by_question(
     page.locator("#file").set_input_files({"name": "协议.pdf", "mimeType": "application/pdf", "buffer": PDF})
     page.get_by_role("button", name="登记协议").click()
     page.get_by_label("门店名称").fill("永泽店")
-    page.get_by_label("地址", exact=True).fill("永泽街道方塔北路 128 号一层")
+    page.get_by_label("在哪个镇、街道").select_option("永泽街道")
+    page.get_by_label("地址", exact=True).fill("方塔北路 128 号一层")
     for day in ("周一", "周二", "周三", "周四", "周五"):
         page.get_by_label(f"{day}几点开门").fill("8:30")
         page.get_by_label(f"{day}几点打烊").fill("21:30")

@@ -306,6 +306,7 @@ def test_a_refund_gives_back_a_part_or_all_whoever_bears_the_benefit_and_the_who
     expect(till.get_by_text("每月结算：下次 11月30日 周一")).to_be_visible()
     # What is left in the drawer: 242 for the check, less the 121 that went back; nothing of the other sale.
     expect(till.locator('[data-part="total-payable"]')).to_have_text("121.00")
+    expect(till.locator('[data-part="estimated"]')).to_be_hidden()
 
 
 def test_an_earlier_sale_is_found_by_its_receipt(till: Page, customer: Customer) -> None:

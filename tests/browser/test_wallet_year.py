@@ -16,6 +16,7 @@ from cardnet.credential.device import challenge_nonce
 from cardnet.credential.verify import Accepted, Outcome, Rejected, VerifyContext, verify
 from cardnet.issuance.services import card_of_number
 from cardnet.membership import services as membership
+from cardnet.merchants import services as merchants
 from tests.make.access import PASSWORD, code_now, make_account
 from tests.make.benefits import health_check, make_shop, percent, rule
 from tests.make.browser import Site, faults_of_access, keep
@@ -35,7 +36,9 @@ def cards(site: Site) -> Iterator[Card]:
     """A shop with a health check once a year and ten per cent off, a cinema for another union only; a card for whoever asks."""
     with site.session() as session:
         shop = make_shop(session, site.world)
-        shop.till("M1005", "cinema")
+        # One in the street of the members' union, one in another.
+        for venue, township in ((shop.venue, "D1"), (shop.till("M1005", "cinema"), "D2")):
+            merchants.place_store(session, site.world, merchants.PlaceStore(venue.store_id, township))
         shop.pool("HC2026", 1_000_000)
         shop.program("HC2026", health_check("HC2026"), ProgramKind.SUBSIDY, name="体检")
         shop.program("D-10", rule(percent(1_000), {"op": "merchant_in", "codes": ["M1001"]}), name="九折")
@@ -102,6 +105,25 @@ def finance_answers(site: Site, page: Page) -> None:
     expect(page.get_by_text("查实：不是本人")).to_be_visible()
 
 
+def finds_shops(page: Page) -> None:
+    """The near one first, by town, by a word."""
+    shops = page.locator("#place-list li")
+    expect(shops).to_have_count(2)
+    expect(shops.first).to_contain_text("离单位近")
+    expect(shops.last.get_by_text("离单位近")).to_be_hidden()
+    page.get_by_label("在哪个镇、街道").select_option("方塔街道")
+    expect(shops).to_have_count(1)
+    expect(shops).to_contain_text("方塔街道")
+    page.get_by_label("在哪个镇、街道").select_option("永泽街道（我单位所在）")
+    expect(shops).to_contain_text("九折")
+    keep(page, "wallet-places-360", full=True)
+    page.get_by_label("在哪个镇、街道").select_option("全区")
+    page.get_by_label("找商户").fill("没有这家")
+    expect(page.locator("#place-none")).to_be_visible()
+    page.get_by_label("找商户").fill("九折")
+    expect(page.locator("#place-list li")).to_have_count(1)
+
+
 def test_a_member_sees_what_is_left_what_the_year_gave_and_says_not_me(
     site: Site, new_page: OpenPage, built_pages: None, cards: Iterator[Card]
 ) -> None:
@@ -117,10 +139,7 @@ def test_a_member_sees_what_is_left_what_the_year_gave_and_says_not_me(
     page.get_by_text("现在不能用的，为什么").click()
     expect(page.locator("#closed-list")).to_contain_text("不在本项目的名单内。")
     expect(page.locator("#closed-list").get_by_role("link", name="12351")).to_be_visible()
-    page.get_by_label("找商户").fill("没有这家")
-    expect(page.locator("#place-none")).to_be_visible()
-    page.get_by_label("找商户").fill("九折")
-    expect(page.locator("#place-list li")).to_have_count(1)
+    finds_shops(page)
     keep(page, "wallet-benefits-360", full=True)
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     assert faults_of_access(page) == []

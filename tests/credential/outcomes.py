@@ -16,6 +16,7 @@ from cardnet.credential import codec, cose, pack, status
 from cardnet.credential.device import DeviceKey, bound_nonce, challenge_nonce
 from cardnet.credential.keys import Alg, IssuerKey, KeyUse, SigningKey
 from cardnet.credential.limits import OfflineUse
+from cardnet.credential.pack import Policy, TrustPack
 from cardnet.credential.root import public_document
 from cardnet.credential.signing import code_text
 from cardnet.credential.status import Status, StatusList
@@ -36,6 +37,8 @@ class Recorder(Issuer):
     lists: dict[str, str] = field(default_factory=dict)
     names: dict[StatusList, str] = field(default_factory=dict)
     name: str = ""
+    packs: dict[str, TrustPack] = field(default_factory=dict)
+    pack_name: str = ""
 
     def judge(
         self, text: str, seconds: float = NOW, status: StatusList | None = None, **context: Any
@@ -56,6 +59,7 @@ class Recorder(Issuer):
                 "use": asdict(use) if use else None,
                 "says": says(judged),
             }
+            | ({"pack": self.pack_name} if self.pack_name else {})
         )
         return judged
 
@@ -99,9 +103,18 @@ def judged_by_python(document: dict[str, Any]) -> list[str]:
         for one in document["roots"]["roots"]
     }
     opened = pack.open_pack(bytes.fromhex(document["pack"]), roots, NOW)
+    packs = {name: pack.open_pack(bytes.fromhex(one), roots, NOW) for name, one in document.get("packs", {}).items()}
     lists = {name: status.open_list(bytes.fromhex(one), opened.keys) for name, one in document["lists"].items()}
     return [
-        says(verify(case["text"], opened, lists.get(case["list"]), moment(case["at"]), context_of(case)))
+        says(
+            verify(
+                case["text"],
+                packs.get(case.get("pack"), opened),
+                lists.get(case["list"]),
+                moment(case["at"]),
+                context_of(case),
+            )
+        )
         for case in document["cases"]
     ]
 
@@ -115,6 +128,7 @@ def document_of(issuer: Recorder) -> dict[str, Any]:
         "now": NOW,
         "roots": json.loads(public_document([root])),
         "pack": sealed.hex(),
+        "packs": {name: pack.seal_pack(one, root).hex() for name, one in issuer.packs.items()},
         "lists": issuer.lists,
         "changes": _changes(issuer),
         "cases": issuer.recorded,
@@ -149,6 +163,7 @@ def record_all(issuer: Recorder, attacks: dict[str, Any]) -> None:
     _record_texts(issuer)
     _record_limits(issuer)
     _record_odd(issuer)
+    _record_as_printed(issuer)
 
 
 def _record_ages(issuer: Recorder) -> None:
@@ -287,6 +302,37 @@ def _record_odd(issuer: Recorder) -> None:
     issuer.name = "a static card as of its last second, and the one after"
     for at in (NOW + 13 * DAY, NOW + 13 * DAY + 1):
         issuer.judge(issuer.printed(), at)
+
+
+def _record_as_printed(issuer: Recorder) -> None:
+    """A district that lets a code whose time is off pass offline by the printed card's limits."""
+    issuer.policy, issuer.pack_name = Policy(as_printed=600), "as printed"
+    issuer.packs[issuer.pack_name] = issuer.pack
+    listed, digits = issuer.listing({}), challenge_nonce("4711")
+    for age in (-601, -600, -31, -30, 0, 60, 61, 600, 601):
+        for window in Window:
+            issuer.name = f"as printed: {window}, {age} s old"
+            issuer.judge(issuer.code(), NOW + age, listed, window=window)
+        issuer.name = f"as printed: {age} s old while digits are asked"
+        issuer.judge(issuer.code(), NOW + age, listed, challenge=digits)
+        issuer.name = f"as printed: {age} s old, answering them"
+        issuer.judge(issuer.code(nonce=digits), NOW + age, listed, challenge=digits)
+        issuer.name = f"as printed: {age} s old, answering nobody"
+        issuer.judge(issuer.code(nonce=digits), NOW + age, listed)
+    seen = {replay_id(INDEX, issuer.proof().proof_id)}
+    uses = {
+        "small": sale(purchase_fen=1_000, confirmed=True, synced_at=NOW),
+        "nobody looked": sale(purchase_fen=1_000, synced_at=NOW),
+        "above the printed floor": sale(purchase_fen=1_001, confirmed=True, synced_at=NOW),
+        "second of the card": sale(purchase_fen=1_000, card_uses=1, confirmed=True, synced_at=NOW),
+    }
+    for what, use in uses.items():
+        for age in (60, 300):
+            issuer.name = f"as printed: {what}, {age} s old"
+            issuer.judge(issuer.code(), NOW + age, listed, use=use)
+    issuer.name = "as printed: a code that was seen here"
+    issuer.judge(issuer.code(), NOW + 300, listed, seen=seen)
+    issuer.policy, issuer.pack_name = Policy(), ""
 
 
 def main() -> None:

@@ -123,13 +123,18 @@ def test_windows_and_lives_travel_in_the_pack_and_are_what_is_signed_and_judged_
     """A proof of 50 seconds: too old for the pack of today, and good for a till that held the one of before."""
     before = world.now()
     shorter = OfflineLimits(
-        rotation_seconds=10, online_past_seconds=20, offline_past_seconds=30, challenge_seconds=300, device_days=7
+        rotation_seconds=10,
+        online_past_seconds=20,
+        offline_past_seconds=30,
+        challenge_seconds=300,
+        as_printed_seconds=300,
+        device_days=7,
     )
     clock.advance(timedelta(hours=1))
     approve(session, world, eyes, shorter)
     policy = pack.peek_pack(store.signed_trust_pack(session, world).content).policy
     assert (policy.rotation, policy.online_past, policy.offline_past, policy.challenge) == (10, 20, 30, 300)
-    assert policy.device_life == 7 * 86_400
+    assert (policy.device_life, policy.as_printed, Policy().as_printed) == (7 * 86_400, 300, 0)
     assert store.trust_pack(session, world.now()).policy == policy
     for hours, seconds in ((0, 60), (72, 60), (74, 30)):
         then = before + timedelta(hours=hours)
@@ -151,6 +156,9 @@ def test_windows_and_lives_travel_in_the_pack_and_are_what_is_signed_and_judged_
         ({"rotation_seconds": 31}, "online_past_seconds"),
         ({"online_past_seconds": 61}, "offline_past_seconds"),
         ({"challenge_seconds": 60, "offline_past_seconds": 61}, "challenge_seconds"),
+        # A code that nobody asked about is let pass longer than the window, and no longer than one that answered.
+        ({"as_printed_seconds": 60}, "as_printed_seconds"),
+        ({"as_printed_seconds": 601}, "as_printed_seconds"),
         ({"device_days": 31}, "device_days"),
         ({"rush_uses": 1}, "rush_uses"),
     ],

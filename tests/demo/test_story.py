@@ -71,8 +71,8 @@ def session(built):
 
 
 @pytest.fixture
-def counts(session):
-    return {line.union.code: line for line in issuance.card_counts(session, "/", YEAR)}
+def counts(session, built):
+    return {line.union.code: line for line in issuance.card_counts(session, built.world, "/", YEAR)}
 
 
 # ---- lines 1 and 2: members and cards ----

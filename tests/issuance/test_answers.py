@@ -1,5 +1,7 @@
 """The register and its answers: every member in exactly one, names inside the unit only."""
 
+from datetime import UTC, date, datetime, timedelta
+
 import pytest
 
 from cardnet.issuance import services
@@ -7,6 +9,7 @@ from cardnet.issuance.rules import Verdict
 from cardnet.issuance.rules.answers import ANSWER_WORDS, MemberAnswer
 from cardnet.issuance.services.answers import answers_by_union, register_lines
 from cardnet.membership import services as membership
+from cardnet.membership.member_rules import Ending
 from cardnet.membership.rules import TransferState
 from cardnet.web.words import ANSWERS
 from tests.make import membership as make_membership
@@ -134,3 +137,28 @@ def test_who_holds_a_card_elsewhere_keeps_it_uses_no_quota_and_is_only_proposed(
     receipt = office.submit(content, "B2", "U2")
     assert (receipt.submitted, receipt.waitlisted, receipt.transfers) == (0, 0, 1)
     assert office.breaches() == {}
+
+
+def test_coverage_is_one_figure_whether_cards_expire_or_their_people_leave_or_move(office, session, world, clock):
+    kept, left, moved = office.issue(10, 11, 12)
+
+    def holders():
+        """已办卡 of the register and 持卡 of the overview, of B1, of B9 and of all."""
+        register = {line.union.code: line for line in answers_by_union(session, world, "/")}
+        overview = {line.union.code: line for line in services.card_counts(session, world, "/", office.year)}
+        both = {code: (register[code].own.has_card, overview[code].own.holders) for code in ("B1", "B9")}
+        whole = (register["C"].total.has_card, overview["C"].total.holders)
+        assert all(one.own.holders <= one.own.members for one in overview.values())
+        return both["B1"], both["B9"], whole
+
+    assert holders() == ((3, 3), (0, 0), (3, 3))
+    end = membership.EndMembership(left.person_id, Ending.LEFT, office["U1"])
+    services.end_membership(session, world, end)
+    target = membership.union_of_code(session, "B9")
+    transfer = membership.StartTransfer(moved.person_id, target.id, office["C1"])
+    services.transfer_member(session, world, transfer)
+    clock.advance(timedelta(days=1))
+    assert holders() == ((1, 1), (1, 1), (2, 2))
+    clock.set(datetime(2031, 1, 1, 2, tzinfo=UTC))
+    assert holders() == ((0, 0), (0, 0), (0, 0))
+    assert services.card_of_number(session, kept.number).valid_to == date(2030, 12, 31)

@@ -353,7 +353,7 @@ def test_the_rate_is_per_person_and_a_replacement_neither_raises_nor_lowers_it(o
     services.replace_card(session, world, ReplaceCard(cards[0].card_id, office["C1"], "遗失"))
     services.replace_card(session, world, ReplaceCard(cards[1].card_id, office["C1"], "遗失"))
     assert services.activation_figures(session, office["C1"]) == before
-    counted = services.card_counts(session, "/", office.year)[0].total
+    counted = services.card_counts(session, world, "/", office.year)[0].total
     assert (counted.issued, counted.activated) == (3, 1)
     assert {line.person_id for line in services.inactive_cards(session, world, office["U1"])} == {
         cards[1].person_id,

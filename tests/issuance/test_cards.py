@@ -271,7 +271,7 @@ def test_a_card_activated_before_it_was_signed_for_stays_active(office, card, se
     command = services.HandOutCards(office["U1"], numbers=(card.number,), channel="scan")
     assert services.hand_out_cards(session, world, command) == 1
     assert services.card_of_number(session, card.number).state is CardState.ACTIVE
-    counted = services.card_counts(session, "/", office.year)[0].total
+    counted = services.card_counts(session, world, "/", office.year)[0].total
     assert (counted.issued, counted.handed_out, counted.activated) == (1, 1, 1)
     assert office.breaches() == {}
 
@@ -300,7 +300,7 @@ def test_s18_card_replacement(office, card, session, world):
         services.replace_card(session, world, services.ReplaceCard(card.card_id, office["C2"], "遗失"))
     again = activate(session, world, new, LAST4)
     assert services.standing_of(session, again.index).person_id == card.person_id
-    counted = services.card_counts(session, "/", office.year)[0].total
+    counted = services.card_counts(session, world, "/", office.year)[0].total
     assert (counted.issued, counted.activated) == (1, 1)
     assert office.breaches() == {}
 
@@ -352,7 +352,7 @@ def test_counts_add_up_the_tree(office, session, world):
     office.give_unit("B9", 1)
     lines = [make_membership.roster_line(n, unit="B9") for n in (10, 11)]
     office.submit(make_membership.csv_file(make_membership.roster_cells(lines)), "B9", "U9")
-    by_code = {line.union.code: line for line in services.card_counts(session, "/", office.year)}
+    by_code = {line.union.code: line for line in services.card_counts(session, world, "/", office.year)}
     assert (by_code["C"].total.members, by_code["C"].total.submitted, by_code["C"].total.issued) == (4, 4, 2)
     assert (by_code["D1"].total.issued, by_code["D2"].total.waitlisted) == (2, 1)
     assert by_code["C"].own == services.CardCounts()

@@ -64,7 +64,7 @@ def test_three_levels_add_up_and_nobody_is_counted_twice(office):
     for code in ("C", "D1", "B1"):
         below = [line.total for line in lines.values() if line.union.parent_id == lines[code].union.id]
         assert sum(below, lines[code].own) == lines[code].total
-    counts = {line.union.code: line for line in services.card_counts(office.session, "/C/", office.year)}
+    counts = {line.union.code: line for line in services.card_counts(office.session, office.world, "/C/", office.year)}
     assert (counts["D1"].own.members, counts["D1"].own.submitted, counts["B1"].own.issued) == (4, 1, 1)
     assert (counts["C"].total.members, counts["C"].total.submitted, counts["C"].total.issued) == (15, 2, 1)
 

@@ -14,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from cardnet.issuance import services
 from cardnet.issuance.rules import Verdict
 from cardnet.issuance.rules.unit_approval import ApprovalKind
-from cardnet.issuance.services import deadlines, unit_approval, withdrawal
+from cardnet.issuance.services import deadlines, withdrawal
+from cardnet.issuance.services.unit_approval import deciding
 from cardnet.kernel.calendar import start_of
 from cardnet.kernel.errors import CardnetError, Conflict
 from tests.issuance.test_review import correction
@@ -183,11 +184,28 @@ def test_a_link_works_once_on_however_many_phones(desk):
 
 
 def test_planted_bug_reading_the_link_without_its_lock_is_not_told_that_it_was_used(desk, monkeypatch):
-    look = unit_approval._by_token
-    monkeypatch.setattr(unit_approval, "_by_token", lambda session, token, lock=False: look(session, token))
+    look = deciding.by_token
+    monkeypatch.setattr(deciding, "by_token", lambda session, token, lock=False: look(session, token))
     with pytest.raises(AssertionError):
         for _ in range(TRIES):
             one_link_two_phones(desk)
+
+
+# ---- two officers ask the chair at once ----
+
+
+def test_two_links_asked_for_at_once_leave_one_that_counts(desk):
+    for _ in range(ROUNDS):
+        batch, _ = submitted(desk, 2, "B2", "U2")
+        command = services.AskApproval(batch, "B2", ApprovalKind.LINK, "王建国", desk.office["U2"])
+        ask = lambda office, command=command: services.ask_approval(office.session, office.world, command)  # noqa: E731
+        first, second = desk.at_once(ask, ask)
+        lines = desk.arrange(
+            lambda office, batch=batch: services.approvals_of_batch(office.session, office.world, office["U2"], batch)
+        )
+        assert sorted(line.state for line in lines) == ["open", "replaced"]
+        assert first.number != second.number
+        assert desk.breaches() == {}
 
 
 # ---- everybody at once, and nobody waits for ever ----

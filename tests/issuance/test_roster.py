@@ -101,12 +101,12 @@ def test_a_mended_roster_sent_whole_again_is_stopped_by_nobody_in_process(office
     assert office.breaches() == {}
 
 
-def test_who_declines_is_recorded_and_gets_no_application(office, session):
+def test_who_declines_is_recorded_and_gets_no_application(office, session, world):
     office.give_unit("B1", 5)
     receipt = office.submit(office.roster(0, 1, consent="否"))
     assert (receipt.declined, receipt.submitted) == (2, 0)
     assert lines_of(session, receipt.batch_id) == ()
-    assert services.card_counts(session, "/C/D1/B1/", office.year)[0].own.declined == 2
+    assert services.card_counts(session, world, "/C/D1/B1/", office.year)[0].own.declined == 2
 
 
 def test_a_file_without_a_single_row_to_take_is_not_a_batch(office, session):

@@ -28,7 +28,7 @@ def test_thirty_thousand_people_get_their_cards(committing_app, world):
         assert all(rules.is_card_number(card.number) for card in cards)
         assert journey.breaches() == []
         with transaction() as session:
-            whole = services.card_counts(session, "/YJ/", journey.year)[0].total
+            whole = services.card_counts(session, world, "/YJ/", journey.year)[0].total
             tree = services.quota_tree(session, journey.year)
         assert (whole.members, whole.consent, whole.issued, whole.quota) == (30_000, 30_000, 30_000, 30_000)
         assert (tree[0].passed_down, sum(line.used for line in tree), sum(line.free for line in tree)) == (

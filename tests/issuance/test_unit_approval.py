@@ -1,5 +1,6 @@
 """The unit's own approval where the unit has one officer: the chair's one-time link, the stamped summary."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pypdfium2
@@ -8,7 +9,7 @@ from sqlalchemy import text
 
 from cardnet.issuance import services
 from cardnet.issuance.names_to_sign import names_to_sign
-from cardnet.issuance.rules import ApplicationState, Verdict
+from cardnet.issuance.rules import ApplicationState, BatchOrigin, Verdict
 from cardnet.issuance.rules.unit_approval import ApprovalKind
 from cardnet.issuance.services import desk
 from cardnet.issuance.summary_sheet import summary_sheet
@@ -93,6 +94,67 @@ def test_a_link_ends_after_a_week_and_a_wrong_one_says_so(office, batch, session
         decide(office, asked)
     (line,) = services.approvals_of_batch(session, world, office["U2"], batch)
     assert line.state == "expired"
+
+
+def withdraw(office, asked, words="发错了人", officer="U2"):
+    command = services.WithdrawApproval(asked.approval_id, words, office[officer])
+    services.withdraw_approval(office.session, office.world, command)
+
+
+def test_a_new_link_ends_the_earlier_one_and_says_so(office, batch, session, world):
+    first, sheet = ask(office, batch, ApprovalKind.LINK), ask(office, batch, ApprovalKind.SUMMARY)
+    second = ask(office, batch, ApprovalKind.LINK, signer="赵敏")
+    with pytest.raises(Conflict, match="已由新的链接代替"):
+        decide(office, first)
+    assert services.approval_by_link(session, world, first.token).line.state == "replaced"
+    lines = {line.number: line for line in services.approvals_of_batch(session, world, office["U2"], batch)}
+    assert [lines[one.number].state for one in (first, sheet, second)] == ["replaced", "open", "open"]
+    assert lines[first.number].ended_by == office["U2"].display_name
+    after = session.scalars(
+        text("select after from audit_event where action = 'unit_approval.ask' order by at, id")
+    ).all()
+    assert after[-1]["replaces"] == [first.number]
+    assert decide(office, second, signer="赵敏").rows == 3
+
+
+@pytest.mark.parametrize("kind", list(ApprovalKind))
+def test_an_officer_withdraws_what_nobody_answered_and_says_why(office, batch, session, world, kind):
+    asked = ask(office, batch, kind)
+    code = services.approval_list(session, world, office["U2"], asked.approval_id).line.check_code
+    with pytest.raises(InvalidInput, match="请写明为什么撤回"):
+        withdraw(office, asked, words="  ")
+    with pytest.raises(NotFound, match="approval_unknown"):
+        withdraw(office, asked, officer="U9")
+    withdraw(office, asked)
+    with pytest.raises(Conflict, match="已由经办人撤回"):
+        decide(office, asked) if asked.token else upload(office, asked.number, code)
+    with pytest.raises(Conflict, match="已由经办人撤回"):
+        withdraw(office, asked)
+    (line,) = services.approvals_of_batch(session, world, office["U2"], batch)
+    assert (line.state, line.words, line.ended_by) == ("withdrawn", "发错了人", office["U2"].display_name)
+    again = ask(office, batch, ApprovalKind.LINK)
+    decide(office, again)
+    with pytest.raises(Conflict, match="已经用过"):
+        withdraw(office, again)
+
+
+@pytest.mark.parametrize(
+    ("origin", "title", "agreed", "statement"),
+    [
+        (BatchOrigin.FILE, "办卡", "同意办卡", "本人同意办理工会会员服务卡"),
+        (BatchOrigin.SELF_FILLED, "办卡", "同意办卡", "本人同意办理工会会员服务卡"),
+        (BatchOrigin.REPLACEMENT, "补卡", "同意补卡", "本人申请补办工会会员服务卡"),
+        (BatchOrigin.RENEWAL, "换卡", "同意换卡", "本人同意换发工会会员服务卡"),
+    ],
+)
+def test_the_papers_say_what_their_people_ask_for(office, batch, session, world, origin, title, agreed, statement):
+    asked = ask(office, batch, ApprovalKind.SUMMARY)
+    listed = replace(services.approval_list(session, world, office["U2"], asked.approval_id), origin=origin)
+    names, sheet = pages_of(names_to_sign(listed))[0], pages_of(summary_sheet(listed))[0]
+    assert f"{title}确认签名表" in names and f"{title}汇总审核表" in sheet and statement in sheet
+    assert names.count(agreed) == 2
+    if title != "办卡":
+        assert "办卡" not in names
 
 
 def test_the_stamped_summary_comes_back_with_its_check_code(office, batch, session, world):

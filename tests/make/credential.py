@@ -7,7 +7,7 @@ from cardnet.credential import cose
 from cardnet.credential.codec import Claims, Proof
 from cardnet.credential.device import DeviceKey
 from cardnet.credential.keys import Alg, IssuerKey, KeyState, KeyUse, SigningKey
-from cardnet.credential.pack import TrustPack
+from cardnet.credential.pack import Policy, TrustPack
 from cardnet.credential.signing import code_text, sign_credential
 from cardnet.credential.status import StatusList, make_list
 from cardnet.credential.verify import Accepted, Rejected, VerifyContext, Window, verify
@@ -39,6 +39,7 @@ class Issuer:
 
     world: World = field(default_factory=lambda: frozen_world(moment(NOW), b"credential tests"))
     seq: int = 1
+    policy: Policy = field(default_factory=Policy)
 
     def __post_init__(self) -> None:
         self.card = make_key(self.world, b"\x01\x0a", KeyUse.CARD)
@@ -52,7 +53,7 @@ class Issuer:
     def pack(self) -> TrustPack:
         keys = {key.issuer.kid: key.issuer for key in (self.card, self.print, self.status, self.es256)}
         keys[self.revoked.issuer.kid] = replace(self.revoked.issuer, state=KeyState.REVOKED)
-        return TrustPack(self.seq, NOW - DAY, NOW + 29 * DAY, keys)
+        return TrustPack(self.seq, NOW - DAY, NOW + 29 * DAY, keys, self.policy)
 
     def claims(self, index: int = 1_234_567, **members: object) -> Claims:
         claims = Claims(index, NOW - DAY, NOW + 13 * DAY, 2, 37, self.phone.public)

@@ -56,6 +56,9 @@ def test_merchants_are_listed_suspended_and_their_terminals_paired_and_revoked(s
     assert isinstance(merchants.enrol(session, world, merchants.Enrol(code, "前台")), merchants.Enrolled)
     assert said("signatures", "M1001", "required", "--as", "c1")["signatures"] == "required"
     assert merchants.merchant_of_code(session, "M1001").requires_signature
+    assert said("place", "M7", "S01", "--township", "D2", "--as", "c1")["township"]["name"] == "方塔街道"
+    assert [one["township"] for one in said("stores", "M7")["stores"]] == [{"code": "D2", "name": "方塔街道"}]
+    assert [one["code"] for one in said("list", "--township", "D2")["merchants"]] == ["M7"]
     assert said("state", "M1001", "suspended", "--reason", "投诉", "--as", "c1")["state"] == "suspended"
     assert merchants.merchant_of_id(session, till.venue.merchant_id).state == "suspended"
 

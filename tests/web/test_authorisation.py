@@ -183,6 +183,8 @@ TABLE: tuple[tuple[str, str, set[Role]], ...] = (
     ("POST", "/api/v1/review-settings", DISTRICT),
     ("POST", "/api/v1/phone-policy", DISTRICT),
     ("POST", "/api/v1/loss-policy", DISTRICT),
+    ("POST", "/api/v1/card-lives", DISTRICT),
+    ("POST", "/api/v1/transfer-term", DISTRICT),
     ("*", "/api/v1/self-fill", FILLED_IN),
     ("POST", "/api/v1/unions", DISTRICT),
     ("GET", "/api/v1/unions/<string:code>/history", OFFICERS),

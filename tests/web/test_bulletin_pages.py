@@ -63,14 +63,14 @@ def lived(office, session, world):
     return office
 
 
-def test_every_figure_is_a_part_of_the_one_before_it(lived, session):
-    for line in issuance.card_counts(session, "/", lived.year):
+def test_every_figure_is_a_part_of_the_one_before_it(lived, session, world):
+    for line in issuance.card_counts(session, world, "/", lived.year):
         for c in (line.own, line.total):
             steps = [c.collected, c.submitted, c.approved, c.issued, c.handed_out, c.activated]
             assert steps == sorted(steps, reverse=True), line.union.code
             assert c.members == c.consent + c.declined + c.no_answer
             assert c.submitted >= c.in_review + c.returned + c.waitlisted + c.approved
-    b1 = next(one.own for one in issuance.card_counts(session, "/", lived.year) if one.union.code == "B1")
+    b1 = next(one.own for one in issuance.card_counts(session, world, "/", lived.year) if one.union.code == "B1")
     assert (b1.collected, b1.submitted, b1.approved, b1.issued, b1.handed_out, b1.activated) == (6, 5, 4, 3, 2, 1)
     assert (b1.holders, b1.quota) == (3, lived.quota("B1").received)
     assert b1.issued == lived.quota("B1").used

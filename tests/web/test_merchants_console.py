@@ -49,6 +49,9 @@ def test_a_shop_is_taken_on_question_by_question_and_opened_at_the_end(session, 
     done = submit(officer, done.location, agreement | file, content_type="multipart/form-data")
     assert done.location == f"{here}/store"
     store = {"name": "永泽店", "code": "S01", "address": "永泽路 8 号", "opens-1": "8:30", "closes-1": "21:30"}
+    assert "请选择门店在哪个镇、街道" in submit(officer, done.location, store).text
+    assert "不是镇或街道" in submit(officer, done.location, store | {"township": "B1"}).text
+    store["township"] = "D1"
     assert "周二的营业时间" in submit(officer, done.location, store | {"opens-2": "8点"}).text
     done = submit(officer, done.location, store)
     assert done.location == f"{here}/contact"

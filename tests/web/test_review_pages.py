@@ -262,3 +262,21 @@ def test_issuing_into_a_file_marks_the_answer_for_the_page_that_waits(office, br
     answer = submit(browser_of(office["C1"]), f"/console/batches/{batch}/issue", form)
     assert "downloaded=1732" in answer.headers["Set-Cookie"]
     assert "HttpOnly" not in answer.headers["Set-Cookie"]
+
+
+def test_a_link_is_taken_back_on_the_page_and_its_holder_reads_so(office, browser_of, app):
+    batch = office.submit(office.roster(0, 1, unit="B2"), "B2", "U2").batch_id
+    officer = browser_of(office["U2"])
+    page = f"/console/batches/{batch}/unit-approval"
+    asked = submit(officer, page, {"kind": "link", "signer": "王建国"})
+    link = re.search(r"http://localhost(/confirm/[\w-]+)", asked.text)[1]
+    path = re.search(r'action="([^"]+/withdraw)"', asked.text)[1]
+    assert submit(browser_of(office["U9"]), path, {"words": "查"}).status_code == 404
+    refused = submit(officer, path, {"words": ""})
+    assert refused.status_code == 422 and "请写明为什么撤回" in refused.text
+    done = submit(officer, path, {"words": "发错了人"}, follow_redirects=True)
+    assert "已撤回" in done.text and "发错了人" in done.text and "withdraw" not in done.text
+    assert "经办人撤回了这个链接" in app.test_client().get(link).text
+    submit(officer, page, {"kind": "link", "signer": "王建国"})
+    again = submit(officer, page, {"kind": "link", "signer": "王建国"})
+    assert "已换成新链接" in again.text

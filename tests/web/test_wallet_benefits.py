@@ -1,6 +1,7 @@
 """权益, 今年工会为我 and “不是我” over HTTP: the member's own, nobody else's, and what finance does with it."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from cardnet.benefits.words import ProgramKind
 from cardnet.credential.device import DeviceKey
 from cardnet.finance import services as finance
 from cardnet.issuance.services import standing_of
+from cardnet.merchants import services as merchants
 from cardnet.web import benefit_words, wallet_english
-from cardnet.web.wallet_benefits import areas_of
 from tests.make.benefits import Member, health_check, make_shop, percent, rule
 from tests.make.issuance import activate, make_officer
 from tests.make.membership import id_number
@@ -151,17 +152,14 @@ def test_who_is_not_signed_in_hears_so(client, shop, method, call):
     assert (answer.status_code, answer.get_json()["code"]) == (401, "member_session_ended")
 
 
-@pytest.mark.parametrize(
-    ("union", "areas"),
-    [
-        ("永泽街道总工会", ["永泽街道", "永泽"]),
-        ("新桥港镇总工会", ["新桥港镇", "新桥港"]),
-        ("区教育局工会", ["区教育局"]),
-        ("总工会", []),
-    ],
-)
-def test_a_union_lends_its_name_to_its_surroundings(union, areas):
-    assert areas_of(union) == areas
+def test_shops_in_the_members_own_town_come_first_and_say_where_they_are(shop, client, member):
+    """By the union tree, not by a name that happens to stand in an address."""
+    far, near = shop.till("M2002"), shop.till("M3003")
+    place = partial(merchants.place_store, shop.session, shop.world)
+    place(merchants.PlaceStore(far.store_id, "D2"))
+    place(merchants.PlaceStore(near.store_id, "D1"))
+    told = client.get(f"{BASE}/benefits").get_json()["places"]
+    assert [(one["area"], one["near"]) for one in told] == [("永泽街道", True), ("", False), ("方塔街道", False)]
 
 
 def test_rules_that_became_stricter_leave_nothing_and_never_less(app):

@@ -25,7 +25,7 @@ from cardnet.benefits.services.advice_reviews import (
 )
 from cardnet.benefits.services.advice_traces import OfflineTrace, UnknownLine, offline_traces
 from cardnet.benefits.services.advice_undo import AdviceUndone, UndoAdvice, undo_advice
-from cardnet.benefits.services.advices import Advise, Advised, advise, last_terminal_seq, one_at_a_time
+from cardnet.benefits.services.advices import Advise, Advised, advise, last_record_of, one_at_a_time
 from cardnet.benefits.services.authorities import (
     ATTACHERS,
     DECISION_READERS,
@@ -288,7 +288,7 @@ __all__ = [
     "issue_of",
     "issue_sent",
     "kept_issue",
-    "last_terminal_seq",
+    "last_record_of",
     "may_publish",
     "may_see_authority",
     "merge_people",

@@ -4,6 +4,7 @@ What does not close itself is closed by a person with words: a gap that nothing 
 into, an amount over the limits (E11) that finance has seen.
 """
 
+import base64
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from sqlalchemy import ColumnElement, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from cardnet.access.rules import Principal, Role
+from cardnet.benefits.chain import Break, Link, breaks
 from cardnet.benefits.models import Redemption
 from cardnet.benefits.models_advice import Advice, AdviceException, AdviceReview
 from cardnet.benefits.services.advice_losses import REPLAYED
@@ -113,43 +115,60 @@ def note_gaps(session: Session, world: World, venue: Venue, numbers: Sequence[in
     return gaps
 
 
-def note_broken_chain(session: Session, world: World, command: Advise) -> bool:
-    """Whether a record stands in the place of another one, or says it follows another one than ours; noted once.
+def note_broken_chain(session: Session, world: World, command: Advise) -> None:
+    """Open what `chain.breaks` finds around a record that came, each once; unlinked records in a row are one."""
+    known = _links(session, command)
+    link = Link(command.terminal_seq, command.digest, command.follows)
+    for seq, broken in breaks(link, known, first=_is_first(session, command)):
+        asked = command.has_key or broken is not Break.UNLINKED
+        if asked and not _is_noted(session, command, broken, seq) and not _joined(session, command, broken, seq):
+            row = _row(world, command.venue, broken.value, seq, seq, None)
+            session.execute(insert(AdviceException).values(**row))
 
-    `fork`: we have another record of this number. `chain`: the one before is not the one it was signed after.
-    """
-    broken = None
-    if any(digest != command.digest for digest in _digests(session, command, command.terminal_seq)):
-        broken = "fork"
-    elif command.follows is not None:
-        before = _digests(session, command, command.terminal_seq - 1)
-        broken = "chain" if before and command.follows not in before else None
-    if broken is None:
+
+def _is_noted(session: Session, command: Advise, broken: Break, seq: int) -> bool:
+    noted = select(AdviceException.id).where(
+        *_noted_as(command, broken), AdviceException.first_seq <= seq, AdviceException.last_seq >= seq
+    )
+    return session.scalar(noted.limit(1)) is not None
+
+
+def _joined(session: Session, command: Advise, broken: Break, seq: int) -> bool:
+    """A till that never links its records is one matter for finance, not one a sale."""
+    if broken is not Break.UNLINKED:
         return False
-    noted = session.scalar(
-        select(AdviceException.id).where(
-            AdviceException.terminal_id == command.venue.terminal_id,
-            AdviceException.why == broken,
-            AdviceException.first_seq == command.terminal_seq,
-        )
-    )
-    if noted is None:
-        row = _row(world, command.venue, broken, command.terminal_seq, command.terminal_seq, None)
-        session.execute(insert(AdviceException).values(**row))
-    return True
+    before = AdviceException.last_seq == seq - 1, AdviceException.closed_at.is_(None)
+    longer = update(AdviceException).where(*_noted_as(command, broken), *before).values(last_seq=seq)
+    return session.scalar(longer.returning(AdviceException.id)) is not None
 
 
-def _digests(session: Session, command: Advise, seq: int) -> list[bytes]:
-    """The records we have under a number of this terminal, forged ones left out."""
-    return list(
-        session.scalars(
-            select(Advice.digest).where(
-                Advice.terminal_id == command.venue.terminal_id,
-                Advice.terminal_seq == seq,
-                Advice.code.is_distinct_from(UNSIGNED),
-            )
+def _noted_as(command: Advise, broken: Break) -> tuple[ColumnElement[bool], ...]:
+    return AdviceException.terminal_id == command.venue.terminal_id, AdviceException.why == broken.value
+
+
+def _links(session: Session, command: Advise) -> list[Link]:
+    """The records we have of this number and of those next to it, forged ones left out."""
+    seq = command.terminal_seq
+    rows = session.execute(
+        select(Advice.terminal_seq, Advice.digest, Advice.record["prev_hash"].astext).where(
+            *_own(command), Advice.terminal_seq.between(seq - 1, seq + 1)
         )
     )
+    return [Link(number, digest, _hash_in(follows)) for number, digest, follows in rows]
+
+
+def _is_first(session: Session, command: Advise) -> bool:
+    earlier = select(Advice.id).where(*_own(command), Advice.terminal_seq < command.terminal_seq)
+    return session.scalar(earlier.limit(1)) is None
+
+
+def _own(command: Advise) -> tuple[ColumnElement[bool], ...]:
+    return Advice.terminal_id == command.venue.terminal_id, Advice.code.is_distinct_from(UNSIGNED)
+
+
+def _hash_in(text: str | None) -> bytes | None:
+    """A `prev_hash` as it was sent: the schema has seen that it is 32 bytes in base64url."""
+    return base64.urlsafe_b64decode(f"{text}=") if text else None
 
 
 def advice_exceptions(

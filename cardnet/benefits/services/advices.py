@@ -75,6 +75,8 @@ class Advise:
     """The till asked the phone for a code of this very purchase: one that names us lifts the floor."""
     clock_shown: bool = True
     """Its clock could be compared with ours when the record came."""
+    has_key: bool = False
+    """Its records are signed, and each has to name the one before."""
 
 
 @dataclass(frozen=True)
@@ -138,10 +140,15 @@ def open_over_limit(session: Session, world: World, command: Advise, verdict: Ve
         _open_exception(session, world, command, OVER_LIMIT, verdict.code or "", advice_id, verdict.over_fen)
 
 
-def last_terminal_seq(session: Session, terminal_id: uuid.UUID) -> int:
-    """The highest number a terminal's records have reached; 0 before the first. A till paired anew counts on from it."""
+def last_record_of(session: Session, terminal_id: uuid.UUID) -> tuple[int, bytes | None]:
+    """The highest number a terminal's records have reached, and that record's SHA-256; 0 and None before the first.
+
+    A till paired anew counts on from the one and names the other.
+    """
     mine = Advice.terminal_id == terminal_id, Advice.code.is_distinct_from(UNSIGNED)
-    return session.scalar(select(func.max(Advice.terminal_seq)).where(*mine)) or 0
+    last = select(Advice.terminal_seq, Advice.digest).where(*mine).order_by(Advice.terminal_seq.desc(), Advice.id)
+    row = session.execute(last.limit(1)).one_or_none()
+    return (row.terminal_seq, row.digest) if row else (0, None)
 
 
 def _verdict(session: Session, world: World, command: Advise, policy: Policy) -> Verdict:

@@ -83,7 +83,7 @@ def issue_of(session: Session, world: World, top: str, year: int, *, every_level
     """
     at = world.now()
     today = day_of(at)
-    counted = issuance.card_counts(session, top, year)
+    counted = issuance.card_counts(session, world, top, year)
     answered = {one.union.id: one for one in answers.answers_by_union(session, world, top)}
     used = _used(session, [one.union for one in counted], top, year, today)
     own_used = _used_by_own(counted, used)

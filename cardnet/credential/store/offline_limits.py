@@ -31,7 +31,8 @@ class OfflineLimits:
     last sync at most `sync_hours` ago.
 
     A phone shows a new code every `rotation_seconds`; one is taken `*_past_seconds` old and `*_ahead_seconds` ahead, with
-    four digits `challenge_seconds` both ways. A phone's credential lives `device_days`, a printed code `printed_months`.
+    four digits `challenge_seconds` both ways. Offline one that is up to `as_printed_seconds` out may pass without digits,
+    by the limits of a printed card; 0: it may not. A phone's credential lives `device_days`, a printed code `printed_months`.
 
     Not in the pack: when one card's uses raise an alarm, `rush_uses` within `rush_minutes`, or two at different stores
     less than `travel_seconds` apart.
@@ -50,6 +51,7 @@ class OfflineLimits:
     offline_past_seconds: int = 60
     offline_ahead_seconds: int = 30
     challenge_seconds: int = 600
+    as_printed_seconds: int = 0
     device_days: int = 14
     printed_months: int = 24
     rush_uses: int = 6
@@ -71,6 +73,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "offline_past_seconds": (15, 300),
     "offline_ahead_seconds": (5, 300),
     "challenge_seconds": (60, 1_800),
+    "as_printed_seconds": (0, 1_800),
     "device_days": (2, 30),
     "printed_months": (1, 24),
     "rush_uses": (2, 100),
@@ -144,6 +147,12 @@ def checked_limits(limits: OfflineLimits) -> OfflineLimits:
         errors.append(FieldError("/offline_past_seconds", "断网时对时更难，不能短于联网时的。"))
     if limits.challenge_seconds < limits.offline_past_seconds:
         errors.append(FieldError("/challenge_seconds", "输了四位数字应放宽，不能短于断网时的。"))
+    if limits.as_printed_seconds and not (
+        limits.offline_past_seconds < limits.as_printed_seconds <= limits.challenge_seconds
+    ):
+        errors.append(
+            FieldError("/as_printed_seconds", "0 就是一律要输四位数字；要放行应长于断网时的，又不长于输了数字的。")
+        )
     if errors:
         raise InvalidInput("limits_invalid", "离线限额有不能用的数字，请按提示改正。", errors)
     return limits
@@ -242,6 +251,7 @@ def policy_of(limits: OfflineLimits) -> Policy:
         offline_past=limits.offline_past_seconds,
         offline_ahead=limits.offline_ahead_seconds,
         challenge=limits.challenge_seconds,
+        as_printed=limits.as_printed_seconds,
         device_life=limits.device_days * 86_400,
         printed_life_months=limits.printed_months,
     )

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cardnet.issuance.models.checks import one_of
-from cardnet.issuance.rules import USABLE_CARD, BindingKind, BindingState, CardState
+from cardnet.issuance.rules import USABLE_CARD, BindingKind, BindingState, CardEnd, CardKind, CardState
 from cardnet.kernel.db import Base
 
 
@@ -208,6 +208,24 @@ class LossPolicy(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     honour_holds_on_loss: Mapped[bool]
+    reason: Mapped[str]
+    set_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("account.id"))
+    set_at: Mapped[datetime]
+
+
+class CardLife(Base):
+    """How long new cards of a kind work: a row for each kind the district decided about, else five years."""
+
+    __tablename__ = "card_life"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", CardKind), name="kind"),
+        CheckConstraint("years between 1 and 20", name="years"),
+        CheckConstraint(one_of("ends", CardEnd), name="ends"),
+    )
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    years: Mapped[int]
+    ends: Mapped[str]
     reason: Mapped[str]
     set_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("account.id"))
     set_at: Mapped[datetime]

@@ -111,7 +111,9 @@ class UnitApproval(Base):
         UniqueConstraint("token_hash"),
         CheckConstraint("kind in ('link', 'summary')", name="kind"),
         CheckConstraint("(kind = 'link') = (token_hash is not null)", name="link_has_token"),
-        CheckConstraint("outcome is null or outcome in ('confirmed', 'declined')", name="outcome"),
+        CheckConstraint(
+            "outcome is null or outcome in ('confirmed', 'declined', 'withdrawn', 'replaced')", name="outcome"
+        ),
         CheckConstraint("(outcome is null) = (decided_at is null)", name="decided"),
         Index(None, "batch_id"),
     )
@@ -133,6 +135,8 @@ class UnitApproval(Base):
     outcome: Mapped[str | None]
     decided_at: Mapped[datetime | None]
     decided_from: Mapped[str | None]
+    # The account that withdrew it or asked anew; a chair has none.
+    decided_by: Mapped[uuid.UUID | None]
     words: Mapped[str | None]
 
 

@@ -2,6 +2,7 @@
 
 import enum
 import uuid
+from calendar import isleap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -92,12 +93,42 @@ def card_states_before(action: CardAction) -> dict[CardState, CardState]:
     return {before: after for (before, known), after in CARD_STEPS.items() if known is action}
 
 
-VALID_YEARS = 5
+class CardKind(enum.StrEnum):
+    """A card of ours (会员服务卡), or one of a city or bank tied to the person (绑定已有工会卡)."""
+
+    OWN = "own"
+    EXTERNAL = "external"
 
 
-def last_day_of_card(first: date) -> date:
-    """The default `valid_to`: 31 December of the fifth year, the year of issue being the first."""
-    return date(first.year + VALID_YEARS - 1, 12, 31)
+class CardEnd(enum.StrEnum):
+    """When the last year of a card is over: with the calendar, or after whole years from its first day."""
+
+    YEAR_END = "year_end"
+    SAME_DAY = "same_day"
+
+
+@dataclass(frozen=True)
+class Life:
+    """How long a card works whose last day nobody names."""
+
+    years: int
+    ends: CardEnd
+
+
+LIFE_BY_DEFAULT = Life(5, CardEnd.YEAR_END)
+MOST_YEARS = 20
+
+
+def last_day_of_card(first: date, life: Life) -> date:
+    """The default `valid_to`: 31 December of the last year, that of issue being the first, or the day before it is due.
+
+    Five years from 24 November 2026 are over on 23 November 2031; one from 29 February on 27 February.
+    """
+    if life.ends is CardEnd.YEAR_END:
+        return date(first.year + life.years - 1, 12, 31)
+    year = first.year + life.years
+    due = date(year, 2, 28) if (first.month, first.day) == (2, 29) and not isleap(year) else first.replace(year=year)
+    return due - timedelta(days=1)
 
 
 class BindingKind(enum.StrEnum):

@@ -4,7 +4,10 @@ import enum
 import hashlib
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
+
+from cardnet.issuance.rules.applications import BatchOrigin
 
 LINK_DAYS = timedelta(days=7)
 """So long a chair may confirm by the link."""
@@ -25,6 +28,34 @@ class ApprovalOutcome(enum.StrEnum):
 
     CONFIRMED = "confirmed"
     DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    REPLACED = "replaced"
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the papers of a batch call what its people ask for."""
+
+    title: str
+    agreed: str
+    agreement: str
+    left_out: str
+
+
+def words_of(origin: BatchOrigin) -> Words:
+    """New cards, or cards in the place of others: nobody signs for a card they already have."""
+    return _WORDS.get(origin, _NEW)
+
+
+_NEW = Words("办卡", "同意办卡", "本人同意办理工会会员服务卡", "不办的不打勾，由经办人在系统中登记本人暂不办。")
+_WORDS = {
+    BatchOrigin.REPLACEMENT: Words(
+        "补卡", "同意补卡", "本人申请补办工会会员服务卡，旧卡不再使用", "不补的不打勾，由经办人在系统中撤回申请。"
+    ),
+    BatchOrigin.RENEWAL: Words(
+        "换卡", "同意换卡", "本人同意换发工会会员服务卡，旧卡用到到期为止", "不换的不打勾，由经办人在系统中撤回申请。"
+    ),
+}
 
 
 def fingerprint(batch_id: uuid.UUID, union_code: str, rows: Iterable[tuple[uuid.UUID, int, uuid.UUID]]) -> bytes:

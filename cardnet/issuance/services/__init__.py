@@ -43,6 +43,7 @@ from cardnet.issuance.services.batches import (
     names_of_batches,
     original_rows,
 )
+from cardnet.issuance.services.card_life import CardLifeView, SetCardLife, card_lives, set_card_life
 from cardnet.issuance.services.cards import (
     CardView,
     ChangeCard,
@@ -269,6 +270,7 @@ from cardnet.issuance.services.unit_approval import (
     DecideByLink,
     UnitApproved,
     UploadStamped,
+    WithdrawApproval,
     approval_by_link,
     approval_list,
     approvals_of_batch,
@@ -280,6 +282,7 @@ from cardnet.issuance.services.unit_approval import (
     officers_of_units,
     stamped_file,
     upload_stamped,
+    withdraw_approval,
 )
 from cardnet.issuance.services.withdrawal import (
     Withdraw,

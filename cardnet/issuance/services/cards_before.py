@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from cardnet.access.rules import Principal, in_scope
 from cardnet.issuance import rules
 from cardnet.issuance.card_file import CardFinding, CardLine, read_cards
-from cardnet.issuance.rules import CardState
+from cardnet.issuance.rules import CardKind, CardState
 from cardnet.issuance.services.bulk import copy_rows
+from cardnet.issuance.services.card_life import card_life
 from cardnet.issuance.services.issue import code_index, new_codes, new_numbers
 from cardnet.issuance.services.roster_check import must_cover
 from cardnet.kernel import audit
@@ -219,12 +220,14 @@ def _write(session: Session, world: World, command: ImportCards, fit: Sequence[t
     vault, at = vault_of(session), world.now()
     paths = {union.path: union.id for union in membership.unions_under(session, "/")}
     made = zip(new_numbers(session, world, len(fit)), new_codes(world, len(fit)), strict=True)
+    lives = {kind: card_life(session, kind) for kind in CardKind}
     cards: list[tuple[Any, ...]] = []
     codes: list[tuple[Any, ...]] = []
     for (line, member), (fresh, code) in zip(fit, made, strict=True):
         ours = rules.is_card_number(line.number)
         first = min(line.issued_on or day_of(at), day_of(at))
-        last = line.valid_to or max(rules.last_day_of_card(first), rules.last_day_of_card(day_of(at)))
+        life = lives[CardKind.OWN if ours else CardKind.EXTERNAL]
+        last = line.valid_to or max(rules.last_day_of_card(first, life), rules.last_day_of_card(day_of(at), life))
         card_id, number = world.new_id(), line.number if ours else fresh
         cards.append(
             (

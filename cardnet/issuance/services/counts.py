@@ -1,7 +1,12 @@
 """Counts for the overview and the half-monthly bulletin (通报): per union, and added up.
 
 All of one year, of people, and each the part of the one before it: asked ≥ agreed ≥ approved ≥ issued ≥ handed out ≥
-activated, in every union and in every sum. `holders` is the one figure across years: who has a card that works.
+activated, in every union and in every sum. What is said of members is of today and across years.
+
+持卡 of the overview and the bulletin's 已办卡 are one figure, and it is the register's (`answers`): members of the union
+as it is today who have a card that works today. issuance.md has every member in exactly one of 已办卡, 办理中, 未答复,
+本人暂不办, so coverage is a part of the members it is taken of: a card that has expired covers nobody, and whoever left or
+moved is no member of the union that once issued the card, but covered where they are now.
 """
 
 import uuid
@@ -11,9 +16,10 @@ from datetime import date, datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cardnet.issuance import rules
 from cardnet.issuance.rules import QuotaKind
+from cardnet.issuance.services.answers import answers_by_union
 from cardnet.kernel.calendar import SHANGHAI
+from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.rules import UnionNode, with_all_below
 
@@ -22,11 +28,11 @@ from cardnet.membership.rules import UnionNode, with_all_below
 class CardCounts:
     """One union's figures of a year. Rates are per person: a replaced card is not counted twice.
 
-    `members`, `consent`, `declined`, `no_answer` are of the register as it is; `quota` is what the union itself may
+    `members`, `holders` (已办卡), `declined` and `no_answer` are the register's of today; `consent` are the others, who
+    agreed: holders and those whose card is in progress. `quota` is what the union itself may
     issue (received less passed down). `submitted` are the people with a new application, however it stands now; the
     four after it say where open ones stand, `approved` how many were approved, issued or not. `issued` are the places
-    used; `handed_out` and `activated` of these the people who signed for a card of theirs, or used one. `holders` have
-    a card that works, of whatever year.
+    used; `handed_out` and `activated` of these the people who signed for a card of theirs, or used one.
     """
 
     members: int = 0
@@ -96,37 +102,33 @@ _APPLICATIONS = text("""
            count(*) filter (where state = 'issued' and activated) as activated
       from stands group by union_id""")
 
-_HOLDERS = text("""
-    select union_id, count(distinct person_id) as holders from card
-     where union_id = any(:unions) and state = any(:usable) group by union_id""")
-
 _QUOTA = text("""
     select union_id, received - passed_down as quota from quota_node
      where year = :year and kind = :kind and union_id = any(:unions)""")
 
 
-def card_counts(session: Session, path: str, year: int) -> tuple[UnionCounts, ...]:
+def card_counts(session: Session, world: World, path: str, year: int) -> tuple[UnionCounts, ...]:
     """The unions under `path`, parents first, with their figures of `year`; the first line's total is the whole."""
-    unions = membership.unions_under(session, path)
+    answered = answers_by_union(session, world, path)
+    unions = [one.union for one in answered]
     keys = {
         "unions": [union.id for union in unions],
         "year": year,
         "kind": str(QuotaKind.NEW_CARD),
-        "usable": [str(state) for state in rules.USABLE_CARD],
     }
     figures: dict[object, dict[str, int]] = {union.id: {} for union in unions}
-    for statement in (_APPLICATIONS, _HOLDERS, _QUOTA):
+    for statement in (_APPLICATIONS, _QUOTA):
         for row in session.execute(statement, keys).mappings():
             figures[row["union_id"]].update({name: row[name] for name in row if name != "union_id"})
-    members = membership.member_counts(session, path)
-    for union in unions:
-        if counted := members.get(union.id):
-            figures[union.id].update(
-                members=counted.members, consent=counted.given, declined=counted.declined, no_answer=counted.no_answer
-            )
-    own = {union.path: CardCounts(**figures[union.id]) for union in unions}
-    totals = with_all_below(own)
-    return tuple(UnionCounts(union, own[union.path], totals[union.path]) for union in unions)
+    for one in answered:
+        own = one.own
+        figures[one.union.id].update(
+            members=own.members, consent=own.has_card + own.in_progress, declined=own.declined,
+            no_answer=own.no_answer, holders=own.has_card,
+        )  # fmt: skip
+    owns = {union.path: CardCounts(**figures[union.id]) for union in unions}
+    totals = with_all_below(owns)
+    return tuple(UnionCounts(union, owns[union.path], totals[union.path]) for union in unions)
 
 
 _WEEKS = text("""

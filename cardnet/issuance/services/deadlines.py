@@ -14,16 +14,18 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from cardnet.access import services as access
-from cardnet.access.rules import Principal, Role
+from cardnet.access.rules import Principal
 from cardnet.issuance import rules
 from cardnet.issuance.models import CalendarDay, ReviewFreeze, ReviewTerm
 from cardnet.issuance.rules.applications import ApplicationAction
 from cardnet.issuance.rules.deadlines import Freeze, due_at
 from cardnet.kernel import audit, calendar
-from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from cardnet.kernel.errors import Conflict, InvalidInput, NotFound
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
 from cardnet.membership.rules import Tier, UnionNode, code_of
+
+_REFUSAL = "审核时限、冻结和工作日由区总工会决定。"
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def terms_of(session: Session) -> Mapping[Tier, int]:
 
 def set_term(session: Session, world: World, command: SetTerm) -> None:
     """Change a tier's term. Raises InvalidInput("term_invalid"), NotAllowed("role_missing")."""
-    _must_be_district(session, command.officer)
+    membership.must_be_district(session, command.officer, _REFUSAL)
     if not 1 <= command.working_days <= 60:
         raise InvalidInput("term_invalid", "办理时限请写 1 到 60 个工作日。")
     before = terms_of(session)[command.tier]
@@ -192,15 +194,14 @@ def freeze_review(session: Session, world: World, command: FreezeReview) -> uuid
 
     Raises InvalidInput("freeze_invalid", "reason_missing"), NotFound("unit_unknown"), NotAllowed("role_missing").
     """
-    _must_be_district(session, command.officer)
+    membership.must_be_district(session, command.officer, _REFUSAL)
     if command.to_at is not None and command.to_at <= command.from_at:
         raise InvalidInput("freeze_invalid", "冻结的结束时间须晚于开始时间。")
-    if not command.reason.strip():
-        raise InvalidInput("reason_missing", "请写明为什么冻结审核。")
+    reason = membership.why(command.reason, "请写明为什么冻结审核。")
     union = membership.union_of_code(session, command.union_code)
     freeze = ReviewFreeze(
         id=world.new_id(), path=union.path, from_at=command.from_at, to_at=command.to_at,
-        reason=command.reason.strip()[:200], set_by=_id(command.officer), set_at=world.now(), lifted_by=None,
+        reason=reason, set_by=_id(command.officer), set_at=world.now(), lifted_by=None,
     )  # fmt: skip
     session.add(freeze)
     session.flush()
@@ -220,7 +221,7 @@ def freeze_review(session: Session, world: World, command: FreezeReview) -> uuid
 
 def lift_freeze(session: Session, world: World, command: LiftFreeze) -> None:
     """End a freeze now; the clock goes on. Raises NotFound("freeze_unknown"), Conflict("freeze_over")."""
-    _must_be_district(session, command.officer)
+    membership.must_be_district(session, command.officer, _REFUSAL)
     at = world.now()
     freeze = session.get(ReviewFreeze, command.freeze_id, with_for_update=True, populate_existing=True)
     if freeze is None:
@@ -259,7 +260,7 @@ def freezes(session: Session, world: World) -> tuple[FreezeLine, ...]:
 
 def record_days(session: Session, world: World, command: RecordDays) -> int:
     """Record worked and free days; returns how many deadlines moved. Raises InvalidInput("days_missing", "document_missing")."""
-    _must_be_district(session, command.officer)
+    membership.must_be_district(session, command.officer, _REFUSAL)
     if not command.days:
         raise InvalidInput("days_missing", "请至少写一个日期。")
     if not command.document.strip():
@@ -387,15 +388,6 @@ def _move_deadlines(session: Session, path: str, since: datetime) -> int:
         },
     )
     return int(moved.rowcount)  # type: ignore[attr-defined]
-
-
-def _must_be_district(session: Session, officer: Principal | None) -> None:
-    """None is the server's own console."""
-    if officer is None:
-        return
-    tier = membership.union_of_id(session, officer.union_id).tier
-    if not officer.has(Role.DISTRICT_OFFICER) or tier is not Tier.DISTRICT:
-        raise NotAllowed("role_missing", f"{officer.display_name}不是区总工会的工作人员，不能改审核时限。")
 
 
 def _id(officer: Principal | None) -> uuid.UUID | None:

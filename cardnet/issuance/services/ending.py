@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, in_scope
 from cardnet.issuance import rules
-from cardnet.issuance.rules import CardState
+from cardnet.issuance.rules import CardKind, CardState
+from cardnet.issuance.services.card_life import card_life
 from cardnet.issuance.services.issue import IssuedCard, new_codes, new_numbers
 from cardnet.kernel.errors import Conflict
 from cardnet.kernel.world import World
@@ -90,13 +91,14 @@ def successors(
 ) -> dict[date, list[tuple[EndingCard, IssuedCard]]]:
     """A new card for each, by the first day it may be used: the day after the old one's last (S20).
 
-    `valid_to` is their last day; None is 31 December of the fifth year. Raises Conflict("renewal_period").
+    `valid_to` is their last day; None is as the district decided. Raises Conflict("renewal_period").
     """
     found: dict[date, list[tuple[EndingCard, IssuedCard]]] = {}
+    life = card_life(session, CardKind.OWN)
     fresh = zip(cards, new_numbers(session, world, len(cards)), new_codes(world, len(cards)), strict=True)
     for card, number, code in fresh:
         first = rules.first_day_of_renewal(card.valid_to, today)
-        last = valid_to or rules.last_day_of_card(first)
+        last = valid_to or rules.last_day_of_card(first, life)
         if last < first:
             raise Conflict("renewal_period", f"新卡自 {first.isoformat()} 起使用，到期日不能更早。")
         new = IssuedCard(world.new_id(), number, code, card.person_id, card.union_id, card.row, last)

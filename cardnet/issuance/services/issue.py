@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.issuance import rules
-from cardnet.issuance.rules import ApplicationAction, ApplicationState, CardState, ReviewReason
+from cardnet.issuance.rules import ApplicationAction, ApplicationState, CardKind, CardState, ReviewReason
 from cardnet.issuance.services.batches import BatchView
 from cardnet.issuance.services.bulk import copy_rows
+from cardnet.issuance.services.card_life import card_life
 from cardnet.issuance.services.waiting import lock_nodes, release_places, use_places
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
@@ -41,7 +42,7 @@ _TIER = Tier.DISTRICT
 class IssueCards:
     """The service centre issues cards for the approved rows of a batch that lie in the officer's scope.
 
-    `valid_to` is the last day the cards work; None is 31 December of the fifth year.
+    `valid_to` is the last day the cards work; None is as the district decided.
     """
 
     batch_id: uuid.UUID
@@ -89,7 +90,7 @@ def issue_new(session: Session, world: World, command: IssueCards, batch: BatchV
     rows = approved_rows(session, batch, officer)
     at = world.now()
     first = day_of(at)
-    last = command.valid_to or rules.last_day_of_card(first)
+    last = command.valid_to or rules.last_day_of_card(first, card_life(session, CardKind.OWN))
     holders = _holders(session, rows, first, last)
     skipped = [row for row in rows if row.person_id in holders]
     rows = [row for row in rows if row.person_id not in holders]

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from cardnet.access import services as access
-from cardnet.access.rules import Principal, Role
+from cardnet.access.rules import Principal
 from cardnet.credential import store
 from cardnet.credential.status import Status
 from cardnet.issuance import rules
@@ -18,14 +17,18 @@ from cardnet.issuance.models import Binding, Card, PhonePolicy
 from cardnet.issuance.rules import BindingKind, BindingState
 from cardnet.issuance.services.cards import locked_card, must_cover, note
 from cardnet.kernel import audit
-from cardnet.kernel.errors import InvalidInput, NotAllowed, NotFound
+from cardnet.kernel.errors import InvalidInput, NotFound
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
-from cardnet.membership.rules import Tier
 from cardnet.membership.services import notices
 
 STOPPED = "stop_phone"
 """The event of a phone that was taken off a card, whose card goes on."""
+
+_SETTING = membership.Setting(
+    PhonePolicy, "phone_policy.set", "phones", "每张卡可以绑定几部手机，由区总工会决定。",
+    {"phones": rules.PHONES_BY_DEFAULT},
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,11 @@ class SetPhonePolicy:
     officer: Principal | None = None
 
 
-@dataclass(frozen=True)
-class PhonePolicyView:
+@dataclass(frozen=True, kw_only=True)
+class PhonePolicyView(membership.Decided):
     """What holds now, since when and by whom; `two_bound` cards have two phones today."""
 
     phones: int
-    reason: str
-    set_by: str
-    set_at: datetime | None
     two_bound: int
 
 
@@ -63,12 +63,8 @@ class StopPhone:
 
 def phone_policy(session: Session) -> PhonePolicyView:
     """How many phones a card may have, and how many cards have two."""
-    row = session.get(PhonePolicy, 1)
-    two = session.scalar(_COUNT_TWO) or 0
-    if row is None:
-        return PhonePolicyView(rules.PHONES_BY_DEFAULT, "", "", None, two)
-    names = access.display_names(session, [row.set_by] if row.set_by else [])
-    return PhonePolicyView(row.phones, row.reason, names.get(row.set_by, "") if row.set_by else "", row.set_at, two)
+    values, by = membership.decided(session, _SETTING)
+    return PhonePolicyView(phones=values["phones"], two_bound=session.scalar(_COUNT_TWO) or 0, **vars(by))
 
 
 def set_phone_policy(session: Session, world: World, command: SetPhonePolicy) -> int:
@@ -77,26 +73,18 @@ def set_phone_policy(session: Session, world: World, command: SetPhonePolicy) ->
     From two to one, the phone bound last stays on each card and the one before it stops at once, on the status list
     too, and is signed out. Raises InvalidInput("phones_invalid", "reason_missing"), NotAllowed("role_missing").
     """
-    _must_be_district(session, command.officer)
     if not 1 <= command.phones <= rules.MOST_PHONES:
         raise InvalidInput("phones_invalid", "每张卡可以绑定一部或两部手机，请选其中一种。")
-    if not command.reason.strip():
-        raise InvalidInput("reason_missing", "请写明为什么修改，例如会议纪要的文号。")
     actor_id = command.officer.account_id if command.officer else None
-    before = session.scalar(select(PhonePolicy.phones).with_for_update())
-    values = {
-        "phones": command.phones, "reason": command.reason.strip()[:200], "set_by": actor_id, "set_at": world.now(),
-    }  # fmt: skip
-    session.execute(
-        insert(PhonePolicy).values(id=1, **values).on_conflict_do_update(index_elements=[PhonePolicy.id], set_=values)
-    )
-    stopped = _keep_newest(session, world, actor_id) if command.phones == 1 else 0
-    act = audit.Act(
-        "phone_policy.set", "setting", "phones", actor_id,
-        before={"phones": before or rules.PHONES_BY_DEFAULT},
-        after={"phones": command.phones, "reason": values["reason"], "stopped": stopped},
-    )  # fmt: skip
-    audit.record(session, world, act)
+    stopped = 0
+
+    def stop_older() -> dict[str, object]:
+        nonlocal stopped
+        stopped = _keep_newest(session, world, actor_id) if command.phones == 1 else 0
+        return {"stopped": stopped}
+
+    decision = membership.Decision({"phones": command.phones}, command.reason, command.officer)
+    membership.decide(session, world, _SETTING, decision, stop_older)
     return stopped
 
 
@@ -250,11 +238,3 @@ def _keep_newest(session: Session, world: World, actor_id: uuid.UUID | None) -> 
     audit.record(session, world, *acts)
     session.expire_all()
     return len(gone)
-
-
-def _must_be_district(session: Session, officer: Principal | None) -> None:
-    if officer is None:
-        return
-    tier = membership.union_of_id(session, officer.union_id).tier
-    if not officer.has(Role.DISTRICT_OFFICER) or tier is not Tier.DISTRICT:
-        raise NotAllowed("role_missing", f"{officer.display_name}不是区总工会的工作人员，不能改会员卡的设置。")

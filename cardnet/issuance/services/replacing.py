@@ -36,7 +36,7 @@ class ReplaceCard:
 class RenewCards:
     """New cards for those that end soon or have ended, from the day after; all of the scope, or those numbered.
 
-    `valid_to` is their last day; None is 31 December of the fifth year.
+    `valid_to` is their last day; None is as the district decided.
     """
 
     officer: Principal

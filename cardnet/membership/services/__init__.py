@@ -24,6 +24,7 @@ from cardnet.membership.services.consents import (
     withdraw_consent,
 )
 from cardnet.membership.services.correcting import CorrectDocument, correct_document
+from cardnet.membership.services.decisions import Decided, Decision, Setting, decide, decided, must_be_district, why
 from cardnet.membership.services.file import files_of, find_people, ids_of_person, open_file
 from cardnet.membership.services.kin import AddKin, add_kin, end_kin, kin_of
 from cardnet.membership.services.late_transfers import LateTransfer, late_transfers, unit_paths_on
@@ -86,6 +87,7 @@ from cardnet.membership.services.reorganising import (
     must_be_of_the_district,
     names_on,
     rename_union,
+    successors,
     union_to_change,
 )
 from cardnet.membership.services.roles import open_account, refuse_foreign_roles
@@ -102,6 +104,13 @@ from cardnet.membership.services.tags import (
     keep_tag_original,
     open_tag_original,
     tags_of,
+)
+from cardnet.membership.services.transfer_term import (
+    SetTransferTerm,
+    TransferTermView,
+    set_transfer_term,
+    transfer_days,
+    transfer_term,
 )
 from cardnet.membership.services.transferring import (
     AnswerTransfer,
@@ -155,6 +164,8 @@ __all__ = [
     "ConfirmationCount",
     "ConfirmationLine",
     "CorrectDocument",
+    "Decided",
+    "Decision",
     "EndMembership",
     "EndTag",
     "GiveTag",
@@ -173,9 +184,12 @@ __all__ = [
     "RecordConsent",
     "RegisterImported",
     "RenameUnion",
+    "SetTransferTerm",
+    "Setting",
     "StartTransfer",
     "Suspected",
     "TagView",
+    "TransferTermView",
     "UnionChangeLine",
     "Waiting",
     "WithdrawConsent",
@@ -197,6 +211,8 @@ __all__ = [
     "consents_of",
     "correct_document",
     "count_suspected",
+    "decide",
+    "decided",
     "declare_distinct",
     "document_of",
     "due_people",
@@ -227,6 +243,7 @@ __all__ = [
     "members_under",
     "merge_people",
     "move_union",
+    "must_be_district",
     "must_be_of_the_district",
     "must_be_open_union",
     "names",
@@ -252,12 +269,16 @@ __all__ = [
     "result_workbook",
     "route_of",
     "save_people",
+    "set_transfer_term",
     "slips_to_hand_over",
     "start_transfer",
     "stored_under",
+    "successors",
     "suspected_duplicates",
     "tags_of",
+    "transfer_days",
     "transfer_everybody",
+    "transfer_term",
     "transfers_of",
     "transfers_to_answer",
     "union_of_code",
@@ -271,6 +292,7 @@ __all__ = [
     "unit_codes",
     "unit_paths_on",
     "verified_phone",
+    "why",
     "withdraw_consent",
     "withdraw_transfer",
 ]

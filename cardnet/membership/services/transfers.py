@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from cardnet.kernel.calendar import day_of, working_deadline
 from cardnet.kernel.world import World
 from cardnet.membership.models import TransferProposal
-from cardnet.membership.rules import TRANSFER_WORKING_DAYS, PersonView, TransferOrigin, TransferState, UnionNode
+from cardnet.membership.rules import PersonView, TransferOrigin, TransferState, UnionNode
 from cardnet.membership.services.people import people
+from cardnet.membership.services.transfer_term import transfer_days
 from cardnet.membership.services.unions import unions_of_ids
 
 
@@ -68,7 +69,7 @@ def propose_transfers(session: Session, world: World, command: ProposeTransfers)
             "origin": str(command.origin),
             "actor": command.actor_id,
             "at": at,
-            "due": working_deadline(at, TRANSFER_WORKING_DAYS),
+            "due": working_deadline(at, transfer_days(session)),
             "today": day_of(at),
         },
     )

@@ -107,6 +107,7 @@ def _command(
         clock_off=clock_off,
         id_last4=record["id_last4"],
         bound=record["bound_nonce"] is not None,
+        has_key=bool(keys),
         key_withdrawn=isinstance(code, Accepted) and not _counts(trust_pack(session, world.now()), code.kid),
     )
 

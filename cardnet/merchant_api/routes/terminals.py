@@ -7,7 +7,8 @@ from typing import Any
 from flask import Response, request
 from sqlalchemy.orm import Session
 
-from cardnet.benefits.services import bought_at, last_terminal_seq
+from cardnet.benefits.services import bought_at, last_record_of
+from cardnet.credential.device import base64url
 from cardnet.finance.rules import cycle_end
 from cardnet.http import openapi, problem
 from cardnet.http.requests import read_body
@@ -115,7 +116,7 @@ def me() -> Response:
     world = current_world()
     with transaction() as session:
         venue = caller(session, world)
-        last_seq = last_terminal_seq(session, venue.terminal_id)
+        last_seq, last_hash = last_record_of(session, venue.terminal_id)
         services = bought_at(session, world, venue)
         cycle = merchant_of_id(session, venue.merchant_id).settlement_cycle.value
     at = world.now()
@@ -125,6 +126,7 @@ def me() -> Response:
         "limits": limits,
         "services": [{"code": one.code, "programs": list(one.programs)} for one in services],
         "last_terminal_seq": last_seq,
+        "last_record_hash": base64url(last_hash) if last_hash else None,
         "next_settlement": {"cycle": cycle, "ends_on": cycle_end(cycle, day_of(at)).isoformat()},
         "server_time": moment(at),
     }

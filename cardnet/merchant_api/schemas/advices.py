@@ -63,7 +63,7 @@ class AdviceRecord(Strict):
     """One redemption made offline. `terminal_seq` counts the terminal's records without a gap.
 
     `signature` is the terminal's over the record (see the guide), asked of terminals that have a key; `prev_hash` the
-    SHA-256 of the record before. `list_issued_at` is the `iat` of the till's status list, `synced_at` when the till was
+    SHA-256 of the record before, asked of the same terminals except in their very first record. `list_issued_at` is the `iat` of the till's status list, `synced_at` when the till was
     last online, `clock_offset_seconds` how far its device's clock was ahead of ours then: `occurred_at` is without it, and `sent_at`
     must show the same to 120 seconds, or the record is held for the union to look at. With `bound_nonce` the code was made for
     this very purchase (see the guide), so it may be above the floor. Whatever is left away never counts for the sender (see the

@@ -86,7 +86,7 @@ class Service(Open):
 class Me(Open):
     """Who this token is. `last_terminal_seq` is the highest number of its offline records we have; count on from it.
 
-    `services` is what the cashier must tell apart: where it has one entry there is nothing to choose that gives anything.
+    The record after it names `last_record_hash` as its `prev_hash`. `services` is what the cashier must tell apart: where it has one entry there is nothing to choose that gives anything.
     """
 
     merchant = fields.Nested(Named, required=True)
@@ -95,6 +95,7 @@ class Me(Open):
     limits = fields.Nested(Limits, required=True)
     services = fields.List(fields.Nested(Service), required=True)
     last_terminal_seq = fields.Integer(required=True)
+    last_record_hash = fields.String(required=True, allow_none=True)
     next_settlement = fields.Nested(NextSettlement, required=True)
     server_time = fields.String(required=True)
 

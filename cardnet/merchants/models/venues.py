@@ -36,7 +36,10 @@ class Merchant(Base):
 
 
 class Store(Base):
-    """A place of a merchant. `hours`: weekday `1` to `7` → [opens, closes]; `phone` is the shop's, for everybody."""
+    """A place of a merchant. `hours`: weekday `1` to `7` → [opens, closes]; `phone` is the shop's, for everybody.
+
+    `township_id` is the union of the town or street it stands in; of a store of before nobody may have said it.
+    """
 
     __tablename__ = "store"
     __table_args__ = (UniqueConstraint("merchant_id", "code"),)
@@ -46,6 +49,7 @@ class Store(Base):
     code: Mapped[str]
     name: Mapped[str]
     address: Mapped[str | None]
+    township_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("union_node.id"))
     phone: Mapped[str | None]
     hours: Mapped[dict[str, Any] | None]
     closed_on: Mapped[date | None]

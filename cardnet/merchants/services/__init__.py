@@ -107,9 +107,11 @@ from cardnet.merchants.services.staff import (
 from cardnet.merchants.services.stores import (
     ChangeStore,
     MakeStore,
+    PlaceStore,
     StoreView,
     change_store,
     make_store,
+    place_store,
     store_of_id,
     stores_of,
 )
@@ -129,6 +131,7 @@ from cardnet.merchants.services.terminals import (
     set_terminal_state,
     terminals_of,
 )
+from cardnet.merchants.services.townships import Township, townships
 
 __all__ = [
     "STANDINGS",
@@ -163,6 +166,7 @@ __all__ = [
     "NewToken",
     "PayeeAccount",
     "Place",
+    "PlaceStore",
     "ProposeAccount",
     "RequireSignature",
     "RevokeKey",
@@ -175,6 +179,7 @@ __all__ = [
     "StoreView",
     "TerminalView",
     "TokenView",
+    "Township",
     "UploadSignedCopy",
     "Venue",
     "WithdrawAccount",
@@ -215,6 +220,7 @@ __all__ = [
     "names_of_merchants",
     "note_sync",
     "payee_of",
+    "place_store",
     "places",
     "propose_account",
     "require_signature",
@@ -234,6 +240,7 @@ __all__ = [
     "terminal_line",
     "terminals_of",
     "tokens_of",
+    "townships",
     "upload_signed_copy",
     "venue_of_terminal",
     "venue_of_token",

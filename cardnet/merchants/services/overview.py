@@ -12,15 +12,20 @@ from cardnet.kernel.world import World
 from cardnet.merchants.models import Agreement, Merchant, SettlementAccount, Store, Terminal
 from cardnet.merchants.partnership import EXPIRES_SOON_DAYS, AccountState
 from cardnet.merchants.rules import MerchantState, TerminalState
+from cardnet.merchants.services.townships import stands_in
 
 
 @dataclass(frozen=True)
 class MerchantQuery:
-    """Which merchants: by state, by words of code, name or credit code, or those whose agreement `ends_soon`."""
+    """Which merchants: by state, by words of code, name or credit code, or those whose agreement `ends_soon`.
+
+    `township`: with an open store in the town or street of this union code.
+    """
 
     words: str = ""
     state: MerchantState | None = None
     ends_soon: bool = False
+    township: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,9 @@ def merchant_lines(
         wanted.append(Merchant.state == query.state)
     if query.ends_soon:
         wanted += [ends.c.until_on <= soon, Merchant.state.in_((MerchantState.ACTIVE, MerchantState.SUSPENDED))]
+    if query.township:
+        here = (Store.merchant_id == Merchant.id, Store.closed_on.is_(None), stands_in(session, query.township))
+        wanted.append(select(Store.id).where(*here).exists())
     joined = Merchant.__table__.outerjoin(ends, ends.c.merchant_id == Merchant.id)
     total = session.scalar(select(func.count()).select_from(joined).where(*wanted)) or 0
     stores = select(func.count()).where(Store.merchant_id == Merchant.id, Store.closed_on.is_(None))

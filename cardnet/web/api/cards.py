@@ -7,7 +7,7 @@ from typing import Any
 from cardnet.access.rules import Role
 from cardnet.http.calls import Call
 from cardnet.issuance import services as issuance
-from cardnet.issuance.rules import CardState
+from cardnet.issuance.rules import CardEnd, CardKind, CardState
 from cardnet.issuance.services import desk
 from cardnet.issuance.sheets import Layout, card_sheets
 from cardnet.kernel.errors import InvalidInput, NotFound
@@ -168,6 +168,25 @@ def set_loss_policy(asked: Asked) -> issuance.LossPolicyView:
     """POST /loss-policy."""
     command = issuance.SetLossPolicy(asked.body["honour_holds_on_loss"], asked.body["reason"], asked.officer)
     return issuance.set_loss_policy(asked.session, asked.world, command)
+
+
+@serves(Call("GET", "/card-lives", "How long new cards work, by kind", {200: wire.CardLives}, roles=OFFICERS,
+             tag="cards"))  # fmt: skip
+def card_lives(asked: Asked) -> dict[str, Any]:
+    """GET /card-lives."""
+    return {"items": issuance.card_lives(asked.session)}
+
+
+@serves(Call("POST", "/card-lives", "How long cards of a kind work that are made from now on", {200: wire.CardLife},
+             body=wire.CardLifeRequest, roles=(Role.DISTRICT_OFFICER,), tag="cards",
+             example={"kind": "own", "years": 3, "ends": "year_end", "reason": "云工〔2026〕20号"}))  # fmt: skip
+def set_card_life(asked: Asked) -> issuance.CardLifeView:
+    """POST /card-lives."""
+    body = asked.body
+    command = issuance.SetCardLife(
+        CardKind(body["kind"]), body["years"], CardEnd(body["ends"]), body["reason"], asked.officer
+    )
+    return issuance.set_card_life(asked.session, asked.world, command)
 
 
 _SHOWN_ONCE = "The code is in this answer and in no other."

@@ -54,7 +54,7 @@ def notice_board(asked: Asked) -> dict[str, Any]:
 def untouched(asked: Asked) -> dict[str, Any]:
     """GET /overview/untouched."""
     path, span = asked.officer.scope_path, _span(asked)
-    figures = issuance.card_counts(asked.session, path, span.year)
+    figures = issuance.card_counts(asked.session, asked.world, path, span.year)
     lines = untouched_of(asked.session, figures, path, span)
     return asked.by_position(lambda limit, offset: (lines[offset : offset + limit], len(lines)))
 
@@ -70,7 +70,7 @@ def _year(asked: Asked) -> dict[str, Any]:
         "years": span.years,
         "at": at,
         "union": membership.union_of_id(session, asked.officer.union_id),
-        "counts": issuance.card_counts(session, path, span.year)[0].total,
+        "counts": issuance.card_counts(session, asked.world, path, span.year)[0].total,
         "used": benefits.people_served(session, path, span.first, span.last),
     }
 

@@ -20,7 +20,13 @@ from cardnet.web.console.merchants_accounts import DECIDERS, PROPOSERS
 _DISTRICT = (Role.DISTRICT_OFFICER,)
 _ID = {"id": "uuid"}
 _PAPERS = tuple(EXTENSION)
-_STORE = {"code": "S01", "name": "永泽店", "address": "谷阳路 128 号", "hours": {"1": ["08:00", "21:30"]}}
+_STORE = {
+    "code": "S01",
+    "name": "永泽店",
+    "township": "YJ-01",
+    "address": "谷阳路 128 号",
+    "hours": {"1": ["08:00", "21:30"]},
+}
 
 
 @serves(Call("GET", "/merchants", "The union's partners", {200: wire.MerchantList}, query=wire.MerchantsQuery,
@@ -29,7 +35,7 @@ def list_merchants(asked: Asked) -> dict[str, Any]:
     """GET /merchants."""
     query = asked.query
     state = MerchantState(query["state"]) if query["state"] else None
-    wanted = merchants.MerchantQuery(query["words"], state, query["ends_soon"])
+    wanted = merchants.MerchantQuery(query["words"], state, query["ends_soon"], query["township"])
     return asked.by_position(
         lambda limit, offset: merchants.merchant_lines(asked.session, asked.world, wanted, limit, offset)
     )
@@ -127,8 +133,9 @@ def make_store(asked: Asked, id: uuid.UUID) -> merchants.StoreView:  # noqa: A00
     """POST /merchants/{id}/stores."""
     body = asked.body
     command = merchants.MakeStore(
-        id, body["code"], body["name"], body["address"], asked.officer.account_id, body["phone"], _hours(body["hours"])
-    )
+        id, body["code"], body["name"], body["address"], asked.officer.account_id, body["phone"], _hours(body["hours"]),
+        body["township"],
+    )  # fmt: skip
     return merchants.make_store(asked.session, asked.world, command)
 
 
@@ -140,7 +147,7 @@ def change_store(asked: Asked, id: uuid.UUID) -> merchants.StoreView:  # noqa: A
     body = asked.body
     command = merchants.ChangeStore(
         id, body["name"], body["address"], body["phone"] or "", _hours(body["hours"]), body["closed"],
-        asked.officer.account_id,
+        asked.officer.account_id, body.get("township"),
     )  # fmt: skip
     return merchants.change_store(asked.session, asked.world, command)
 

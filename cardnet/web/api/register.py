@@ -75,6 +75,22 @@ def list_transfers(asked: Asked) -> dict[str, Any]:
     return {"items": [*open_ones, *membership.transfers_of(asked.session, own, past)]}
 
 
+@serves(Call("GET", "/transfer-term", "How many working days an old union has to answer a transfer",
+             {200: wire.TransferTerm}, roles=OFFICERS, tag="transfers"))  # fmt: skip
+def transfer_term(asked: Asked) -> membership.TransferTermView:
+    """GET /transfer-term."""
+    return membership.transfer_term(asked.session)
+
+
+@serves(Call("POST", "/transfer-term", "So many working days for transfers proposed from now on",
+             {200: wire.TransferTerm}, body=wire.TransferTermRequest, roles=(Role.DISTRICT_OFFICER,), tag="transfers",
+             example={"working_days": 10, "reason": "云工〔2026〕19号"}))  # fmt: skip
+def set_transfer_term(asked: Asked) -> membership.TransferTermView:
+    """POST /transfer-term."""
+    command = membership.SetTransferTerm(asked.body["working_days"], asked.body["reason"], asked.officer)
+    return membership.set_transfer_term(asked.session, asked.world, command)
+
+
 @serves(
     Call(
         "POST", "/transfers", "Ask for a member of another unit", {200: wire.Transferred},

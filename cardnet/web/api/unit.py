@@ -77,7 +77,8 @@ def list_approvals(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A002
 
 @serves(Call("POST", "/batches/{id}/unit-approvals", "Ask the unit's chair: by one-time link or stamped summary",
              {201: wire.AskedApproval}, body=wire.AskApprovalRequest, parameters=_ID, roles=OFFICERS,
-             tag="unit approval", takes_key=True, example={"kind": "link", "signer": "王建国"}),
+             tag="unit approval", takes_key=True, example={"kind": "link", "signer": "王建国"},
+             notes="A new link ends the earlier one of the same list."),
         shown_once=True)  # fmt: skip
 def ask_approval(asked: Asked, id: uuid.UUID) -> issuance.Asked:  # noqa: A002
     """POST /batches/{id}/unit-approvals."""
@@ -86,6 +87,16 @@ def ask_approval(asked: Asked, id: uuid.UUID) -> issuance.Asked:  # noqa: A002
     unit = body["unit"] or line.union.code
     command = issuance.AskApproval(line.batch_id, unit, ApprovalKind(body["kind"]), body["signer"], asked.officer)
     return issuance.ask_approval(asked.session, asked.world, command)
+
+
+@serves(Call("POST", "/unit-approvals/{id}/withdraw", "Take back a link or a sheet nobody answered", {200: Empty},
+             body=wire.WithdrawApprovalRequest, parameters=_ID, roles=OFFICERS, tag="unit approval", takes_key=True,
+             example={"words": "发错了人"}))  # fmt: skip
+def withdraw_approval(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A002
+    """POST /unit-approvals/{id}/withdraw."""
+    command = issuance.WithdrawApproval(id, asked.body["words"], asked.officer)
+    issuance.withdraw_approval(asked.session, asked.world, command)
+    return {}
 
 
 @serves(Call("GET", "/unit-approvals/{id}/summary.pdf", "《办卡汇总审核表》, to be signed and stamped", {200: PDF},

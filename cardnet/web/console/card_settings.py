@@ -1,10 +1,11 @@
-"""What the district decides about every card, for everybody to read: how many phones, and holds of a card that was lost."""
+"""What the district decides about every card, for everybody to read: phones, how long it works, holds of a lost one."""
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from cardnet.access.rules import Principal, Role
 from cardnet.issuance import services as issuance
+from cardnet.issuance.rules import CardEnd, CardKind
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError
 from cardnet.membership import services as membership
@@ -62,16 +63,50 @@ def set_loss_policy(principal: Principal) -> ResponseReturnValue:
     return redirect(url_for("console.card_settings"), 303)
 
 
+@blueprint.post("/cards/settings/life")
+@staff_page(Role.DISTRICT_OFFICER)
+def set_card_life(principal: Principal) -> ResponseReturnValue:
+    """How long cards of a kind work that are made from now on."""
+    kind, ends, years = (request.form.get(name, "") for name in ("kind", "ends", "years"))
+    wrong = {}
+    if kind not in CardKind.__members__.values():
+        wrong["kind"] = gettext("请选择哪一种卡。")
+    if ends not in CardEnd.__members__.values():
+        wrong["ends"] = gettext("请选择哪一天到期。")
+    if (count := whole_number(years)) is None:
+        wrong["years"] = gettext("请写几年，例如 5。")
+    if not request.form.get("life_reason", "").strip():
+        wrong["life_reason"] = gettext("请写明为什么修改，例如会议纪要的文号。")
+    if wrong or count is None:
+        return _page(principal, wrong), 422
+    try:
+        with transaction() as session:
+            reason = request.form.get("life_reason", "")
+            command = issuance.SetCardLife(CardKind(kind), count, CardEnd(ends), reason, principal)
+            issuance.set_card_life(session, current_world(), command)
+    except CardnetError as error:
+        return _page(
+            principal, wrong_of(error, {"years_invalid": "years", "reason_missing": "life_reason"})
+        ), error.status
+    flash(gettext("有效期已修改，此后做的卡按新的规定到期。"), "good")
+    return redirect(url_for("console.card_settings"), 303)
+
+
 def _page(principal: Principal, wrong: dict[str, str]) -> str:
     with transaction() as session:
         loss = issuance.loss_policy(session)
+        lives = issuance.card_lives(session)
         policy = issuance.phone_policy(session)
         own = membership.union_of_id(session, principal.union_id)
     return render_template(
         "console/card_settings.html",
         policy=policy,
         loss=loss,
+        lives=lives,
         may_change=principal.has(Role.DISTRICT_OFFICER) and own.tier is Tier.DISTRICT,
-        given={name: request.form.get(name, "") for name in ("phones", "reason", "honour", "why")},
+        given={name: request.form.get(name, "") for name in _GIVEN},
         wrong=wrong,
     )
+
+
+_GIVEN = ("phones", "reason", "honour", "why", "kind", "years", "ends", "life_reason")

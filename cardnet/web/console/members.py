@@ -180,7 +180,9 @@ def _transfer(asked: _Asked) -> str:
     command = membership.StartTransfer(asked.person_id, target.id, asked.officer, asked.day("on"), asked.word("words"))
     done = issuance.transfer_member(asked.session, asked.world, command)
     if done is None:
-        return gettext("转接已提出，等原单位答复；五个工作日不答复即自动转出。")
+        return gettext(
+            "转接已提出，等原单位答复；%(n)s 个工作日不答复即自动转出。", n=membership.transfer_days(asked.session)
+        )
     return gettext("已转到%(name)s，卡和待遇一起转过去，不占名额。", name=target.name)
 
 

@@ -41,13 +41,14 @@ def _words() -> dict[str, object]:
 @staff_page(*VIEWERS)
 def merchants_list(principal: Principal) -> ResponseReturnValue:
     """Every partner, by state; what waits for somebody on top."""
-    asked = {name: request.args.get(name, "").strip()[:60] for name in ("words", "state")}
+    asked = {name: request.args.get(name, "").strip()[:60] for name in ("words", "state", "township")}
     state = MerchantState(asked["state"]) if asked["state"] in set(MerchantState) else None
-    query = merchants.MerchantQuery(asked["words"], state, asked["state"] == "ends_soon")
+    query = merchants.MerchantQuery(asked["words"], state, asked["state"] == "ends_soon", asked["township"])
     number = asked_page()
     with transaction() as session:
         lines, total = merchants.merchant_lines(session, current_world(), query, _SHOWN, (number - 1) * _SHOWN)
         waiting = merchants.waiting_accounts(session)
+        townships = [(one.code, one.name) for one in merchants.townships(session)]
         names = {one.merchant_id: merchants.merchant_of_id(session, one.merchant_id).name for one in waiting}
     return render_template(
         "console/merchants.html",
@@ -55,6 +56,7 @@ def merchants_list(principal: Principal) -> ResponseReturnValue:
         asked=asked,
         waiting=waiting,
         names=names,
+        townships=townships,
         principal=principal,
     )
 
@@ -196,6 +198,7 @@ def _file(principal: Principal, merchant_id: uuid.UUID, wrong: dict[str, str]) -
             "missing": merchants.missing_for(session, world, merchant_id) if one.state is MerchantState.DRAFT else (),
             "agreements": merchants.agreements_of(session, world, merchant_id),
             "stores": merchants.stores_of(session, merchant_id),
+            "has_townships": bool(merchants.townships(session)),
             "contacts": merchants.contacts_of(session, merchant_id),
             "settlements": finance.settlements(session, merchant_id, 3),
             "names": access.display_names(session, people),

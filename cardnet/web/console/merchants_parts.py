@@ -146,7 +146,7 @@ def make_store(principal: Principal, merchant_id: uuid.UUID) -> ResponseReturnVa
                 raise InvalidInput("address_invalid", gettext("请填写门店地址，会员要照着找过去。"))
             command = merchants.MakeStore(
                 merchant_id, form.get("code", "").strip(), form.get("name", ""), form.get("address", ""),
-                principal.account_id, form.get("phone", "").strip() or None, _hours(),
+                principal.account_id, form.get("phone", "").strip() or None, _hours(), _township(session),
             )  # fmt: skip
             merchants.make_store(session, current_world(), command)
     except CardnetError as error:
@@ -172,7 +172,7 @@ def change_store(principal: Principal, merchant_id: uuid.UUID, store_id: uuid.UU
             merchants.store_of_id(session, store_id, merchant_id)
             command = merchants.ChangeStore(
                 store_id, form.get("name", ""), form.get("address", ""), form.get("phone", ""), _hours(),
-                "closed" in form.getlist("closed"), principal.account_id,
+                "closed" in form.getlist("closed"), principal.account_id, _township(session),
             )  # fmt: skip
             merchants.change_store(session, current_world(), command)
     except CardnetError as error:
@@ -183,8 +183,17 @@ def change_store(principal: Principal, merchant_id: uuid.UUID, store_id: uuid.UU
 
 _STORE_FIELDS = {
     "code_invalid": "code", "store_code_taken": "code", "name_invalid": "name", "address_invalid": "address",
-    "phone_format": "phone",
+    "phone_format": "phone", "township_missing": "township", "township_invalid": "township",
+    "unit_unknown": "township", "union_closed": "township",
 }  # fmt: skip
+
+
+def _township(session: Session) -> str:
+    chosen = request.form.get("township", "").strip()
+    # A district whose unions are no towns has nothing to choose from.
+    if not chosen and merchants.townships(session):
+        raise InvalidInput("township_missing", gettext("请选择门店在哪个镇、街道：会员先看到离单位近的门店。"))
+    return chosen
 
 
 def _hours() -> dict[str, tuple[str, str]]:
@@ -197,17 +206,20 @@ def _store(merchant_id: uuid.UUID, store_id: uuid.UUID | None, wrong: dict[str, 
         one = merchants.merchant_of_id(session, merchant_id)
         store = merchants.store_of_id(session, store_id, merchant_id) if store_id else None
         count = len(merchants.stores_of(session, merchant_id))
+        townships = [(one.code, one.name) for one in merchants.townships(session)]
     if request.method == "POST":
-        given = {name: request.form.get(name, "") for name in ("code", "name", "address", "phone")}
+        given = {name: request.form.get(name, "") for name in ("code", "name", "township", "address", "phone")}
         times, closed = _hours(), request.form.getlist("closed")
     elif store:
         given = {"code": store.code, "name": store.name, "address": store.address or "", "phone": store.phone or ""}
+        given["township"] = store.township.code if store.township else ""
         times, closed = dict(store.hours), ["closed"] if store.closed_on else []
     else:
         given, times, closed = {"code": f"S{count + 1:02d}"}, {}, []
     return render_template(
         "console/merchant_store.html",
         one=one, store=store, given=given, times=times, closed=closed, days=words.days(), wrong=wrong,
+        townships=townships,
     )  # fmt: skip
 
 

@@ -46,6 +46,29 @@ def set_term(principal: Principal) -> ResponseReturnValue:
     return redirect(url_for("console.review_settings"), 303)
 
 
+@blueprint.post("/review-settings/transfers")
+@staff_page(Role.DISTRICT_OFFICER)
+def set_transfer_term(principal: Principal) -> ResponseReturnValue:
+    """So many working days for an old union to answer a transfer, from now on."""
+    days, reason = whole_number(request.form.get("transfer_days", "")), request.form.get("transfer_reason", "")
+    wrong = {}
+    if days is None:
+        wrong["transfer_days"] = gettext("请写工作日数，例如 5。")
+    if not reason.strip():
+        wrong["transfer_reason"] = gettext("请写明为什么修改，例如会议纪要的文号。")
+    if wrong or days is None:
+        return _page(principal, wrong), 422
+    try:
+        with transaction() as session:
+            command = membership.SetTransferTerm(days, reason, principal)
+            membership.set_transfer_term(session, current_world(), command)
+    except CardnetError as error:
+        fields = {"term_invalid": "transfer_days", "reason_missing": "transfer_reason"}
+        return _page(principal, wrong_of(error, fields)), error.status
+    flash(gettext("原单位答复的时限已修改，此后提出的转接按新时限计算。"), "good")
+    return redirect(url_for("console.review_settings"), 303)
+
+
 @blueprint.post("/review-settings/freeze")
 @staff_page(Role.DISTRICT_OFFICER)
 def freeze_review(principal: Principal) -> ResponseReturnValue:
@@ -113,10 +136,12 @@ def _page(principal: Principal, wrong: dict[str, str]) -> str:
         terms = issuance.terms_of(session)
         lines = issuance.freezes(session, world)
         recorded = [day for year in (this_year, this_year + 1) for day in issuance.recorded_days(session, year)]
+        transfers = membership.transfer_term(session)
         own = membership.union_of_id(session, principal.union_id)
     return render_template(
         "console/review_settings.html",
         terms=[(str(tier), terms[tier]) for tier in (Tier.UNIT, Tier.TOWNSHIP, Tier.DISTRICT)],
+        transfers=transfers,
         freezes=lines,
         recorded=recorded,
         published=published_through(),
@@ -129,7 +154,10 @@ def _page(principal: Principal, wrong: dict[str, str]) -> str:
     )
 
 
-_GIVEN = ("tier", "working_days", "union_code", "first_on", "last_on", "reason", "free", "worked", "document")
+_GIVEN = (
+    "tier", "working_days", "union_code", "first_on", "last_on", "reason", "free", "worked", "document",
+    "transfer_days", "transfer_reason",
+)  # fmt: skip
 
 
 def _days(text: str) -> list[date] | None:

@@ -48,12 +48,12 @@ def ask_transfer(principal: Principal) -> ResponseReturnValue:
                 request.form.get("words", "").strip()[:200],
             )  # fmt: skip
             done = issuance.transfer_member(session, world, command)
+            days = membership.transfer_days(session)
     except CardnetError as error:
         fields = {"person_unknown": "id_number", "unit_unknown": "unit", "date": "on", "effective_in_future": "on", "effective_before_membership": "on"}  # fmt: skip
         return _page(principal, wrong_of(error, fields)), error.status
-    flash(
-        gettext("已转入本单位。") if done else gettext("转接已提出，等原单位答复；五个工作日不答复即自动转出。"), "good"
-    )
+    asked = gettext("转接已提出，等原单位答复；%(n)s 个工作日不答复即自动转出。", n=days)
+    flash(gettext("已转入本单位。") if done else asked, "good")
     return redirect(url_for("console.transfers"), 303)
 
 

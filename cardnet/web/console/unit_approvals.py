@@ -8,9 +8,11 @@ from flask.typing import ResponseReturnValue
 from cardnet.access.rules import Principal
 from cardnet.issuance import services as issuance
 from cardnet.issuance.names_to_sign import names_to_sign
+from cardnet.issuance.names_to_sign import title_of as names_title
 from cardnet.issuance.rules.unit_approval import LINK_DAYS, ApprovalKind
 from cardnet.issuance.services import desk
 from cardnet.issuance.summary_sheet import summary_sheet
+from cardnet.issuance.summary_sheet import title_of as summary_title
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError
 from cardnet.kernel.scans import SCAN_BYTES
@@ -80,14 +82,28 @@ def ask_approval(principal: Principal, batch_id: str) -> ResponseReturnValue:
     return page
 
 
+@blueprint.post("/batches/<batch_id>/unit-approval/<approval_id>/withdraw")
+@staff_page(*OFFICERS)
+def withdraw_approval(principal: Principal, batch_id: str, approval_id: str) -> ResponseReturnValue:
+    """A link or a sheet nobody answered is taken back."""
+    which = whole_id(approval_id)
+    try:
+        with transaction() as session:
+            command = issuance.WithdrawApproval(which, request.form.get("words", ""), principal)
+            issuance.withdraw_approval(session, current_world(), command)
+    except CardnetError as error:
+        return _page(principal, batch_id, wrong_of(error, {"words_missing": f"words-{which}"})), error.status
+    flash(gettext("已撤回，原来的链接或审核表不能再用；名单还在本单位，可以重新发起。"), "good")
+    return redirect(url_for("console.unit_approval", batch_id=batch_id), 303)
+
+
 @blueprint.get("/unit-approvals/<approval_id>/summary.pdf")
 @staff_page(*OFFICERS)
 def approval_sheet(principal: Principal, approval_id: str) -> ResponseReturnValue:
     """《办卡汇总审核表》, to be signed and stamped."""
     with transaction() as session:
         listed = issuance.approval_list(session, current_world(), principal, whole_id(approval_id))
-    name = f"{gettext('办卡汇总审核表')}-{listed.line.number}.pdf"
-    return _file(summary_sheet(listed), "application/pdf", name)
+    return _file(summary_sheet(listed), "application/pdf", f"{summary_title(listed)}-{listed.line.number}.pdf")
 
 
 @blueprint.get("/unit-approvals/<approval_id>/names.pdf")
@@ -96,7 +112,7 @@ def names_of_approval(principal: Principal, approval_id: str) -> ResponseReturnV
     """《办卡确认签名表》: the people of the list, each to tick and sign before the chair does."""
     with transaction() as session:
         listed = issuance.list_to_sign(session, current_world(), principal, whole_id(approval_id))
-    return _file(names_to_sign(listed), "application/pdf", f"{gettext('办卡确认签名表')}-{listed.line.number}.pdf")
+    return _file(names_to_sign(listed), "application/pdf", f"{names_title(listed)}-{listed.line.number}.pdf")
 
 
 @blueprint.get("/unit-approvals/<approval_id>/stamped")

@@ -24,6 +24,8 @@ export interface Policy {
   online_past: number;
   online_ahead: number;
   challenge: number;
+  /** Offline, nothing asked: a proof at most this far out is taken as a printed card would be; 0: never. */
+  as_printed: number;
   credential_ahead: number;
   device_life: number;
   printed_life_months: number;
@@ -58,6 +60,7 @@ export const DEFAULT_POLICY: Policy = {
   online_past: 35,
   online_ahead: 15,
   challenge: 600,
+  as_printed: 0,
   credential_ahead: 300,
   device_life: 14 * 86_400,
   printed_life_months: 24,

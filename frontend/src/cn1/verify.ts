@@ -50,6 +50,7 @@ export interface Accepted {
   index: number;
   tier: Whole;
   group?: Whole;
+  /** `printed` with a proof: a phone's code whose time is off, taken by the printed card's limits. */
   assurance: Assurance;
   /** Names this one use, in hex; out of signed claims, since ECDSA signatures are malleable. */
   rid: string;
@@ -95,7 +96,8 @@ export function verify(
   const rid = replayId(credential.claims.index, code?.proof.proofId ?? new Uint8Array(0));
   const stopped = judgeStatus(credential.claims.index, status) ?? (code && context.seen?.has(rid) ? "replayed" : undefined);
   if (stopped) return { outcome: stopped };
-  const accepted = accept(credential, code?.proof, rid, ageOf(status, now));
+  const late = code !== undefined && asPrinted(code, pack.policy, now, context);
+  const accepted = accept(credential, code?.proof, rid, ageOf(status, now), late);
   if (!context.use) return accepted;
   const bound = accepted.audience !== undefined && (code?.proof.nonce?.length ?? 0) >= BOUND_NONCE_BYTES;
   const limit = judgeUse(context.use, pack.policy, now, accepted.status, accepted.assurance, bound);
@@ -180,9 +182,15 @@ function judgeProof(code: DeviceCode, policy: Policy, now: number, context: Cont
 
 function limits(answered: boolean, policy: Policy, context: Context): [number, number] {
   if (answered) return [policy.challenge, policy.challenge];
-  return context.window === "online"
-    ? [policy.online_past, policy.online_ahead]
-    : [policy.offline_past, policy.offline_ahead];
+  if (context.window === "online") return [policy.online_past, policy.online_ahead];
+  const through = context.challenge ? 0 : policy.as_printed;
+  return [Math.max(policy.offline_past, through), Math.max(policy.offline_ahead, through)];
+}
+
+/** Let through without a challenge although its time is off: a picture of it would be too, so it proves no more than paper. */
+function asPrinted({ proof }: DeviceCode, policy: Policy, now: number, context: Context): boolean {
+  const age = now - proof.issuedAt;
+  return context.window === "offline" && !context.challenge && (age > policy.offline_past || -age > policy.offline_ahead);
 }
 
 function judgeStatus(index: number, status: StatusList | undefined): Outcome | undefined {
@@ -192,14 +200,14 @@ function judgeStatus(index: number, status: StatusList | undefined): Outcome | u
   return stands === VALID ? undefined : "revoked";
 }
 
-function accept(credential: Credential, proof: ReadProof | undefined, rid: string, status: StatusAge): Accepted {
+function accept(credential: Credential, proof: ReadProof | undefined, rid: string, status: StatusAge, late: boolean): Accepted {
   const { claims } = credential;
   return {
     outcome: "accepted",
     index: claims.index,
     tier: claims.tier,
     ...(claims.group === undefined ? {} : { group: claims.group }),
-    assurance: !proof ? "printed" : proof.nonce ? "device-challenge" : "device",
+    assurance: !proof || late ? "printed" : proof.nonce ? "device-challenge" : "device",
     rid,
     ...(proof ? { proofId: proof.proofId, proofAt: proof.issuedAt } : {}),
     ...(proof?.audience === undefined ? {} : { audience: proof.audience }),

@@ -51,6 +51,8 @@ export type Alone =
   | { kind: "refused"; outcome: Outcome; deltaSeconds?: number; usedAt?: number }
   /** Nothing to give on this purchase. */
   | { kind: "nothing"; because: NoneBecause }
+  /** The phone's clock is off, and this is more than such a code may have unless its holder types four digits. */
+  | { kind: "digits" }
   /** Only the server may decide this; why, in the words of `till_words.py`. `bindable`: unless the phone signs the purchase. */
   | { kind: "online"; because: OnlineBecause; limitFen?: number; bindable?: boolean };
 
@@ -79,9 +81,10 @@ export function decideAlone(sale: Sale, known: Knowledge): Alone {
   };
   const judged = verify(sale.text, pack, list, seconds, context);
   if (judged.outcome !== "accepted") return refusal(judged.outcome, judged.deltaSeconds);
-  const usedAt = judged.assurance === "printed" ? undefined : known.seen.get(judged.rid);
+  const usedAt = judged.proofId ? known.seen.get(judged.rid) : undefined;
   if (usedAt !== undefined) return { kind: "refused", outcome: "replayed", usedAt };
   if (!appendix || seconds > appendix.expiresAt) return { kind: "online", because: "not_ready" };
+  const late = takenAsPrinted(judged);
   const bound = sale.bound === true && judged.audience !== undefined;
   const policy = { ...pack.policy, ...appendix.limits };
   const day = shanghaiDay(sale.at);
@@ -108,6 +111,7 @@ export function decideAlone(sale: Sale, known: Knowledge): Alone {
     );
   const barred = limitOn(0, 0, undefined, true);
   if (barred) {
+    if (barred === "limit_exceeded" && late) return { kind: "digits" };
     if (barred === "limit_exceeded") return { kind: "online", because: "card_full" };
     if (judged.status === "expired" || judged.status === "unchecked") return { kind: "online", because: "list_expired" };
     return { kind: "online", because: seconds - known.syncedAt > policy.offline_sync ? "sync" : "terminal_full" };
@@ -129,6 +133,7 @@ export function decideAlone(sale: Sale, known: Knowledge): Alone {
   if (given.fen === 0) {
     const beyond = giveAlone(appendix.offers, purchase, before);
     if (beyond.fen === 0) return { kind: "nothing", because: beyond.because ?? "provider_not_in_program" };
+    if (late) return { kind: "digits" };
     const bindable = judged.assurance !== "printed";
     return { kind: "online", because: "floor", limitFen: highestFloor(beyond, judged), ...(bindable ? { bindable } : {}) };
   }
@@ -136,6 +141,11 @@ export function decideAlone(sale: Sale, known: Knowledge): Alone {
   if (limit === "confirm_required") return { kind: "online", because: "confirm_required" };
   if (limit) return { kind: "online", because: "terminal_full" };
   return { kind: "given", given, accepted: judged };
+}
+
+/** A phone's code whose time is off, taken by the limits of a printed card. */
+export function takenAsPrinted(judged: Accepted): boolean {
+  return judged.assurance === "printed" && judged.proofId !== undefined;
 }
 
 /** What the phone's or the till's ignorance explains is for the server to say; the rest is a no. */

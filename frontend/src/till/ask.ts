@@ -1,6 +1,7 @@
 /** Money calls: kept before they are sent, asked until they are answered, found again after the page was closed. */
 
 import type { Answer } from "../shared/http";
+import { RefusedByDisk } from "./disk";
 import type { Link } from "./link";
 import * as store from "./store";
 
@@ -23,7 +24,7 @@ async function closed(request: store.Pending, answer: Answer): Promise<void> {
 }
 
 function unlessRefused(error: unknown): void {
-  if (!store.isRefusedByDisk(error)) throw error;
+  if (!(error instanceof RefusedByDisk)) throw error;
 }
 
 /** Requests kept by an earlier version of this page did not say where they go. */

@@ -2,7 +2,7 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 
-import { base64url, signText } from "../cn1/keys";
+import { base64url, fromBase64url, signText } from "../cn1/keys";
 import * as store from "./store";
 
 /** A sale as it is decided, before it has its number. */
@@ -52,6 +52,17 @@ export async function record(terminal: Signer, sale: Sale): Promise<store.Queued
     };
     if (await store.append(queued, head)) return queued;
   }
+}
+
+/**
+ * This browser may be new to the terminal: its numbers go on from the highest the server has, and its first record names
+ * that one by its `hash`, which an older server does not say.
+ */
+export async function goOnFrom(chain: string, last: number, hash: string | null | undefined): Promise<void> {
+  const head = await store.headOf(chain);
+  const unlinked = head.seq === last && !head.digest && hash;
+  if (head.seq >= last && !unlinked) return;
+  await store.keep("head", { of: chain, seq: last, ...(hash ? { digest: fromBase64url(hash) } : {}) });
 }
 
 /** What is signed of a record, and hashed for the next: `cardnet/merchant_api/signatures.py`, `record_bytes`. */

@@ -208,7 +208,8 @@ export class Desk {
       const path = `/redemptions/${row.id}/refunds`;
       const chain = store.chainOf(this.terminal);
       const day = shanghaiDay(this.link.now().at);
-      const back = chosen.backFen === undefined ? {} : { back: { id: row.id, fen: chosen.backFen, day } };
+      const { backFen: fen, benefitFen } = chosen;
+      const back = fen === undefined ? {} : { back: { id: row.id, fen, ...(benefitFen === undefined ? {} : { benefitFen }), day } };
       const sent = { key: newKey(), path, body: chosen.body, amountFen: row.amount_fen, at: Date.now(), chain };
       const request = { kind: "refund" as const, ...sent, ...back };
       await this.sale.request(request, performance.now(), (given) => refundedView(given, chosen.backFen, say));

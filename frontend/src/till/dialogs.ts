@@ -63,6 +63,8 @@ export interface Refundable {
 export interface Refund {
   body: Record<string, unknown>;
   backFen: number | undefined;
+  /** Of the benefit what goes with it; undefined where the server works it out. */
+  benefitFen?: number;
 }
 
 /** 退款: the whole without a word more, what the goods that came back had cost, or lines of the receipt. */
@@ -134,7 +136,8 @@ export function refundOf(chosen: string, typed: string, sale: Refundable): Refun
 
 /** Everything that has not come back yet. */
 function wholeOf(sale: Refundable, reason: string): Refund {
-  return { body: { reason }, backFen: sale.partly ? undefined : sale.payableFen };
+  const body = { reason };
+  return sale.partly ? { body, backFen: undefined } : { body, backFen: sale.payableFen, benefitFen: sale.benefitFen };
 }
 
 /** Goods of `priceFen` came back: they take their part of the benefit with them. */
@@ -142,7 +145,8 @@ function partOf(priceFen: number | undefined, sale: Refundable, reason: string):
   if (priceFen === undefined || priceFen > sale.amountFen) return undefined;
   if (priceFen === sale.amountFen) return sale.partly ? undefined : wholeOf(sale, reason);
   const benefitFen = benefitOf(priceFen, sale.amountFen, sale.benefitFen);
-  return benefitFen > 0 && benefitFen <= sale.benefitFen - sale.backFen ? { body: { reason, benefit_fen: benefitFen }, backFen: priceFen - benefitFen } : undefined;
+  if (benefitFen <= 0 || benefitFen > sale.benefitFen - sale.backFen) return undefined;
+  return { body: { reason, benefit_fen: benefitFen }, backFen: priceFen - benefitFen, benefitFen };
 }
 
 /** Why goods of this price cannot be given back, and what to do. */

@@ -4,6 +4,7 @@ import { makeDeviceKey } from "../cn1/keys";
 import { reading } from "../shared/clock";
 import { NoAnswer, problemOf, type Answer } from "../shared/http";
 import type { Api } from "./api";
+import { goOnFrom } from "./chain";
 import { forward, TurnedAway } from "./forward";
 import { registerKey } from "./pairing";
 import * as store from "./store";
@@ -142,9 +143,7 @@ export class Link {
     }
     await store.keep("terminal", this.terminal);
     const last = Number(answer.body.last_terminal_seq ?? 0);
-    const chain = store.chainOf(this.terminal);
-    // This browser is new to the terminal: its numbers go on from the highest the server has.
-    if ((await store.headOf(chain)).seq < last) await store.keep("head", { of: chain, seq: last });
+    await goOnFrom(store.chainOf(this.terminal), last, answer.body.last_record_hash as string | null | undefined);
   }
 
   private async fetchTrust(): Promise<void> {

@@ -8,6 +8,7 @@ import { NoAnswer } from "../shared/http";
 import { signal } from "../shared/signals";
 import { say } from "../shared/words";
 import { Desk } from "./desk";
+import { RefusedByDisk } from "./disk";
 import { complain } from "./form";
 import { listenForScanner } from "./listen";
 import { othersRead, startPairing } from "./pairing";
@@ -159,6 +160,7 @@ async function start(): Promise<void> {
 
 start().catch((error: unknown) => {
   // Without storage no sale could be kept: better no till than one that forgets.
-  if (!store.isRefusedByDisk(error)) throw error;
+  if (!(error instanceof RefusedByDisk)) throw error;
+  one('#cannot-keep [data-part="why"]').textContent = say(`disk_${error.why}`);
   one("#cannot-keep").hidden = false;
 });

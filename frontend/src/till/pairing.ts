@@ -5,6 +5,7 @@ import { fill, one } from "../shared/dom";
 import { NoAnswer, problemOf, type Answer } from "../shared/http";
 import { say } from "../shared/words";
 import { Api, enrol, newKey } from "./api";
+import { RefusedByDisk } from "./disk";
 import { complain } from "./form";
 import * as store from "./store";
 import type { Pairing, Terminal } from "./store";
@@ -29,7 +30,9 @@ export function startPairing(done: (terminal: Terminal) => Promise<void>): void 
     pair()
       .then((terminal) => terminal && done(terminal))
       .catch((error: unknown) => {
-        if (store.isRefusedByDisk(error)) return complain("pairing-code", say("pair_not_kept"));
+        if (error instanceof RefusedByDisk) {
+          return complain("pairing-code", `${say("pair_not_kept")}${say(`disk_${error.why}`)}`);
+        }
         if (!(error instanceof NoAnswer)) throw error;
         complain("pairing-code", say("pair_offline"));
       });

@@ -14,6 +14,7 @@ import { last4Question, refundedView, undoneView, viewOf, type View } from "./an
 import { newKey } from "./api";
 import { ask } from "./ask";
 import { askedForLast4, questionOpen, sayUnheard } from "./dialogs";
+import { RefusedByDisk } from "./disk";
 import { complain } from "./form";
 import { reportOf } from "./forward";
 import type { Link } from "./link";
@@ -231,12 +232,12 @@ export class Sale {
     try {
       await work();
     } catch (error) {
-      if (!store.isRefusedByDisk(error)) throw error;
+      if (!(error instanceof RefusedByDisk)) throw error;
       // Nothing leaves this till that is not on the disk: so nothing was asked, and the cashier hears so.
       showBusy(false);
       const open = notDone === "unknown_verb";
-      const why = say(open ? "disk_refused_open" : "disk_refused");
-      this.show({ kind: open ? "unknown" : "no", verb: say(notDone), number: "", why: [why], facts: [] }, 0);
+      const why = [say(`disk_${error.why}`), say(open ? "disk_still_open" : "disk_not_sent")];
+      this.show({ kind: open ? "unknown" : "no", verb: say(notDone), number: "", why, facts: [] }, 0);
     } finally {
       this.asking = false;
     }
@@ -323,6 +324,7 @@ export class Sale {
   /** Without a server: decide by pack, list and offers; what is given is in the chain before it is shown. */
   private async alone(scanned: Scan, time: TillTime): Promise<void> {
     const view = await sellAlone(this.link, this.terminal, scanned, time);
+    if (view === "digits") return this.show(this.challenge(scanned), scanned.amountFen, scanned.begun);
     if (view !== "confirm") {
       this.show(view, scanned.amountFen, scanned.begun);
       return void this.moved();

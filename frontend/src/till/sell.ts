@@ -12,8 +12,8 @@ import { clockOf, shanghaiDay, shanghaiMoment } from "./today";
 import { givenView, nothingView, onlineView, refusedView } from "./verdict";
 import { audiencesOf, challengeOf, type Scan } from "./word";
 
-/** What the cashier sees; `confirm` when the holder of a printed card must say the last four first. */
-export async function sellAlone(link: Link, terminal: Terminal, scanned: Scan, time: TillTime): Promise<View | "confirm"> {
+/** What the cashier sees; `confirm` when the holder must say the last four first, `digits` when the phone must answer some. */
+export async function sellAlone(link: Link, terminal: Terminal, scanned: Scan, time: TillTime): Promise<View | "confirm" | "digits"> {
   const { amountFen, service, text, digits, nonce, last4 } = scanned;
   if (!canSign(terminal)) return onlineView("no_key", amountFen, undefined, say);
   const { trust } = link;
@@ -35,6 +35,7 @@ export async function sellAlone(link: Link, terminal: Terminal, scanned: Scan, t
       made: mine,
     },
   );
+  if (decided.kind === "digits") return "digits";
   if (decided.kind === "online") {
     if (decided.because === "confirm_required") return "confirm";
     return onlineView(decided.because, amountFen, decided.limitFen, say, decided.bindable);

@@ -7,6 +7,7 @@ import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 
 import type { Bytes } from "../cn1/code";
 import type { RootsDocument } from "../cn1/pack";
+import { refuse } from "./disk";
 import type { StatusList } from "../cn1/status";
 import type { ClockMemory } from "../shared/clock";
 import type { Use } from "./offers";
@@ -174,11 +175,6 @@ const VERSION = 2;
 /** Fewer than the bad codes of a minute for which the server locks a terminal. */
 const MOST_REPORTS = 5;
 
-/** IndexedDB says no by a DOMException: the disk is full, or the browser took the storage away. */
-export function isRefusedByDisk(error: unknown): boolean {
-  return error instanceof DOMException;
-}
-
 let opened: Promise<IDBPDatabase<Shelf>> | undefined;
 
 function shelf(): Promise<IDBPDatabase<Shelf>> {
@@ -194,79 +190,105 @@ function shelf(): Promise<IDBPDatabase<Shelf>> {
     // Some systems end the connection of a page that was long in the background: the next question opens another.
     terminated: () => (opened = undefined),
   });
+  // What could not be opened now is opened anew when the cashier tries again.
+  opened.catch(() => (opened = undefined));
   return opened;
 }
 
+/** All that touches the disk goes through here, so that a no of the disk is never taken for one of anything else. */
+async function onDisk<T>(work: (db: IDBPDatabase<Shelf>) => Promise<T>): Promise<T> {
+  // A browser that keeps nothing throws at once where others answer later.
+  const db = await Promise.resolve().then(shelf).catch((error: unknown) => refuse(error, "opening"));
+  return work(db).catch((error: unknown) => refuse(error, "open"));
+}
+
 export async function kept<N extends keyof Kept>(name: N): Promise<Kept[N] | undefined> {
-  return (await (await shelf()).get("kept", name)) as Kept[N] | undefined;
+  return onDisk(async (db) => (await db.get("kept", name)) as Kept[N] | undefined);
 }
 
 export async function keep<N extends keyof Kept>(name: N, value: Kept[N]): Promise<void> {
-  const change = (await shelf()).transaction("kept", "readwrite", STRICT);
-  await Promise.all([change.store.put(value, name), change.done]);
+  return onDisk(async (db) => {
+    const change = db.transaction("kept", "readwrite", STRICT);
+    await Promise.all([change.store.put(value, name), change.done]);
+  });
 }
 
 export async function forget(name: keyof Kept): Promise<void> {
-  const change = (await shelf()).transaction("kept", "readwrite", STRICT);
-  await Promise.all([change.store.delete(name), change.done]);
+  return onDisk(async (db) => {
+    const change = db.transaction("kept", "readwrite", STRICT);
+    await Promise.all([change.store.delete(name), change.done]);
+  });
 }
 
 /** What waits for a network is asked for later; the cashier goes on. */
 export async function postpone(request: Pending): Promise<void> {
-  const change = (await shelf()).transaction(["kept", "later"], "readwrite", STRICT);
-  await Promise.all([
-    change.objectStore("later").put(request),
-    change.objectStore("kept").delete("pending"),
-    change.done,
-  ]);
+  return onDisk(async (db) => {
+    const change = db.transaction(["kept", "later"], "readwrite", STRICT);
+    await Promise.all([
+      change.objectStore("later").put(request),
+      change.objectStore("kept").delete("pending"),
+      change.done,
+    ]);
+  });
 }
 
 /** A refund was done: what the drawer gave back is remembered for the day, once however often it is told. */
 export async function gaveBack({ key, back, chain }: Pending): Promise<void> {
-  if (!back || chain === undefined) return;
-  const change = (await shelf()).transaction("kept", "readwrite", STRICT);
-  const before = (await change.store.get("returned")) as Returned | undefined;
-  const backs = before?.chain === chain && before.day === back.day ? before.backs : {};
-  const value: Returned = { chain, day: back.day, backs: { ...backs, [key]: { id: back.id, fen: back.fen } } };
-  await Promise.all([change.store.put(value, "returned"), change.done]);
+  return onDisk(async (db) => {
+    if (!back || chain === undefined) return;
+    const change = db.transaction("kept", "readwrite", STRICT);
+    const before = (await change.store.get("returned")) as Returned | undefined;
+    const backs = before?.chain === chain && before.day === back.day ? before.backs : {};
+    const { day, ...given } = back;
+    const value: Returned = { chain, day, backs: { ...backs, [key]: given } };
+    await Promise.all([change.store.put(value, "returned"), change.done]);
+  });
 }
 
 /** A forged code was shown: the union is told as soon as there is a network. Many of them say no more than a few. */
 export async function report(request: Pending): Promise<void> {
-  const waiting = (await postponed()).filter((one) => one.kind === "report");
-  if (waiting.length < MOST_REPORTS) await (await shelf()).put("later", request);
+  return onDisk(async (db) => {
+    const waiting = (await postponed()).filter((one) => one.kind === "report");
+    if (waiting.length < MOST_REPORTS) await db.put("later", request);
+  });
 }
 
 /** The server said no: the cashier is to hear of it. */
 export async function refused(request: Pending, why: string): Promise<void> {
-  await (await shelf()).put("later", { ...request, refused: why });
+  await onDisk((db) => db.put("later", { ...request, refused: why }));
 }
 
 /** The cashier has read a refusal: the sale it was about stands as if nobody had undone it. */
 export async function refusalRead(key: string): Promise<void> {
-  const change = (await shelf()).transaction(["later", "queue"], "readwrite", STRICT);
-  const queued = change.objectStore("queue");
-  for (const { undoKey, ...sale } of await queued.getAll()) {
-    if (undoKey === key) await queued.put({ ...sale, undo: false });
-  }
-  await change.objectStore("later").delete(key);
-  await change.done;
+  return onDisk(async (db) => {
+    const change = db.transaction(["later", "queue"], "readwrite", STRICT);
+    const queued = change.objectStore("queue");
+    for (const { undoKey, ...sale } of await queued.getAll()) {
+      if (undoKey === key) await queued.put({ ...sale, undo: false });
+    }
+    await change.objectStore("later").delete(key);
+    await change.done;
+  });
 }
 
 /** Requests nobody waits for, oldest first: still to be sent, or refused. */
 export async function postponed(): Promise<Pending[]> {
-  const all = await (await shelf()).getAll("later");
-  return all.sort((one, other) => one.at - other.at);
+  return onDisk(async (db) => {
+    const all = await db.getAll("later");
+    return all.sort((one, other) => one.at - other.at);
+  });
 }
 
 export async function done(key: string): Promise<void> {
-  await (await shelf()).delete("later", key);
+  await onDisk((db) => db.delete("later", key));
 }
 
 /** Every sale made alone that is still kept, oldest first. */
 export async function queue(): Promise<Queued[]> {
-  const all = await (await shelf()).getAll("queue");
-  return all.sort((one, other) => one.at - other.at || one.seq - other.seq);
+  return onDisk(async (db) => {
+    const all = await db.getAll("queue");
+    return all.sort((one, other) => one.at - other.at || one.seq - other.seq);
+  });
 }
 
 /** Which chain a terminal's sales belong to. */
@@ -288,19 +310,21 @@ function headIn(found: Head | undefined, chain: string): Head {
  * this is over the sale survives whatever happens to the browser.
  */
 export async function append(sale: Queued, before: Head): Promise<boolean> {
-  const change = (await shelf()).transaction(["kept", "queue", "seen"], "readwrite", STRICT);
-  const head = headIn((await change.objectStore("kept").get("head")) as Head | undefined, before.of);
-  if (head.seq !== before.seq) {
-    await change.done;
-    return false;
-  }
-  await Promise.all([
-    change.objectStore("queue").add(sale),
-    change.objectStore("kept").put({ of: before.of, seq: sale.seq, digest: sale.digest }, "head"),
-    change.objectStore("seen").put(sale.at, sale.rid),
-    change.done,
-  ]);
-  return true;
+  return onDisk(async (db) => {
+    const change = db.transaction(["kept", "queue", "seen"], "readwrite", STRICT);
+    const head = headIn((await change.objectStore("kept").get("head")) as Head | undefined, before.of);
+    if (head.seq !== before.seq) {
+      await change.done;
+      return false;
+    }
+    await Promise.all([
+      change.objectStore("queue").add(sale),
+      change.objectStore("kept").put({ of: before.of, seq: sale.seq, digest: sale.digest }, "head"),
+      change.objectStore("seen").put(sale.at, sale.rid),
+      change.done,
+    ]);
+    return true;
+  });
 }
 
 /** The answers to a batch, and the reversal of each sale the cashier has undone meanwhile; the batch is over. */
@@ -308,19 +332,21 @@ export async function settle(
   told: ReadonlyMap<string, Told>,
   reversalOf: (sale: Queued, answer: Told) => Pending | undefined,
 ): Promise<void> {
-  const change = (await shelf()).transaction(["kept", "queue", "later"], "readwrite", STRICT);
-  const queued = change.objectStore("queue");
-  for (const [id, answer] of told) {
-    const sale = await queued.get(id);
-    if (!sale || sale.state === "told") continue;
-    const reversal = sale.undo ? reversalOf(sale, answer) : undefined;
-    const undoing = reversal ? { undoKey: reversal.key } : {};
-    const state = answer.outcome === "stuck" ? "stuck" : "told";
-    await queued.put(withoutLast4({ ...sale, state, told: answer, ...undoing }));
-    if (reversal) await change.objectStore("later").put(reversal);
-  }
-  await change.objectStore("kept").delete("batch");
-  await change.done;
+  return onDisk(async (db) => {
+    const change = db.transaction(["kept", "queue", "later"], "readwrite", STRICT);
+    const queued = change.objectStore("queue");
+    for (const [id, answer] of told) {
+      const sale = await queued.get(id);
+      if (!sale || sale.state === "told") continue;
+      const reversal = sale.undo ? reversalOf(sale, answer) : undefined;
+      const undoing = reversal ? { undoKey: reversal.key } : {};
+      const state = answer.outcome === "stuck" ? "stuck" : "told";
+      await queued.put(withoutLast4({ ...sale, state, told: answer, ...undoing }));
+      if (reversal) await change.objectStore("later").put(reversal);
+    }
+    await change.objectStore("kept").delete("batch");
+    await change.done;
+  });
 }
 
 /** What was said of the member is kept no longer than until it was sent. */
@@ -331,25 +357,29 @@ function withoutLast4(sale: Queued): Queued {
 
 /** The cashier undoes a sale that still waits; false when it has been sent in the meantime. */
 export async function undoWaiting(id: string): Promise<boolean> {
-  const change = (await shelf()).transaction("queue", "readwrite", STRICT);
-  const sale = await change.store.get(id);
-  const waits = sale?.state === "waiting";
-  if (sale && waits) await change.store.put({ ...sale, undo: true });
-  await change.done;
-  return waits;
+  return onDisk(async (db) => {
+    const change = db.transaction("queue", "readwrite", STRICT);
+    const sale = await change.store.get(id);
+    const waits = sale?.state === "waiting";
+    if (sale && waits) await change.store.put({ ...sale, undo: true });
+    await change.done;
+    return waits;
+  });
 }
 
 /** The cashier undoes a sale the union is still looking at; false when that is under way already. */
 export async function undoHeld(id: string, reversal: Pending): Promise<boolean> {
-  const change = (await shelf()).transaction(["queue", "later"], "readwrite", STRICT);
-  const sale = await change.objectStore("queue").get(id);
-  const stands = sale?.told?.outcome === HELD && !sale.undo;
-  if (sale && stands) {
-    await change.objectStore("queue").put({ ...sale, undo: true, undoKey: reversal.key });
-    await change.objectStore("later").put(reversal);
-  }
-  await change.done;
-  return stands;
+  return onDisk(async (db) => {
+    const change = db.transaction(["queue", "later"], "readwrite", STRICT);
+    const sale = await change.objectStore("queue").get(id);
+    const stands = sale?.told?.outcome === HELD && !sale.undo;
+    if (sale && stands) {
+      await change.objectStore("queue").put({ ...sale, undo: true, undoKey: reversal.key });
+      await change.objectStore("later").put(reversal);
+    }
+    await change.done;
+    return stands;
+  });
 }
 
 /** Requests and sales that only another terminal than `chain` can send; a report of a forged code anybody may. */
@@ -363,23 +393,27 @@ export async function stranded(chain: string): Promise<{ chain?: string }[]> {
 }
 
 export async function saw(rid: string, at: number): Promise<void> {
-  await (await shelf()).put("seen", at, rid);
+  await onDisk((db) => db.put("seen", at, rid));
 }
 
 export async function seen(): Promise<Map<string, number>> {
-  const stored = (await shelf()).transaction("seen").store;
-  const [rids, moments] = await Promise.all([stored.getAllKeys(), stored.getAll()]);
-  return new Map(rids.map((rid, place) => [rid, moments[place]!]));
+  return onDisk(async (db) => {
+    const stored = db.transaction("seen").store;
+    const [rids, moments] = await Promise.all([stored.getAllKeys(), stored.getAll()]);
+    return new Map(rids.map((rid, place) => [rid, moments[place]!]));
+  });
 }
 
 /** Forget what is told and older than `before`, and proofs that no window would let through any more. */
 export async function tidy(before: number, proofsBefore: number): Promise<void> {
-  const change = (await shelf()).transaction(["queue", "seen"], "readwrite");
-  for (const sale of await change.objectStore("queue").getAll()) {
-    if (sale.state === "told" && sale.at < before) await change.objectStore("queue").delete(sale.id);
-  }
-  for (let seen = await change.objectStore("seen").openCursor(); seen; seen = await seen.continue()) {
-    if (seen.value < proofsBefore) await seen.delete();
-  }
-  await change.done;
+  return onDisk(async (db) => {
+    const change = db.transaction(["queue", "seen"], "readwrite");
+    for (const sale of await change.objectStore("queue").getAll()) {
+      if (sale.state === "told" && sale.at < before) await change.objectStore("queue").delete(sale.id);
+    }
+    for (let seen = await change.objectStore("seen").openCursor(); seen; seen = await seen.continue()) {
+      if (seen.value < proofsBefore) await seen.delete();
+    }
+    await change.done;
+  });
 }

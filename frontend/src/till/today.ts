@@ -31,6 +31,8 @@ export interface Totals {
   payable_fen: number;
   union_fen: number;
   merchant_fen: number;
+  /** Of `payable_fen` some is worked out: a part came back elsewhere, and what its goods had cost nobody keeps. */
+  estimated: boolean;
 }
 
 const MOST_PAGES = 20;
@@ -39,15 +41,23 @@ const MOST_PAGES = 20;
 const STANDING = ["captured", "partly_refunded"];
 
 /**
- * Money of rows that stand, after refunds: what the drawer kept, and who bears the rest. `backs` is what this till gave
- * back of each sale; of a refund made elsewhere it is the part of the payment that the benefit given back is of the benefit.
+ * Money of rows that stand, after refunds: what the drawer kept, and who bears the rest. What this till gave back of a
+ * sale is in `backs` to the fen. Of what was given back elsewhere the server knows the benefit alone: the payment is
+ * taken to have come back in the same part, and the totals say that they are an estimate.
  */
-export function totalsOf(rows: readonly Row[], backs: ReadonlyMap<string, number> = new Map()): Totals {
-  const totals = { count: 0, payable_fen: 0, union_fen: 0, merchant_fen: 0 };
+export function totalsOf(rows: readonly Row[], backs: readonly Back[] = []): Totals {
+  const totals = { count: 0, payable_fen: 0, union_fen: 0, merchant_fen: 0, estimated: false };
   for (const row of rows) {
     if (!STANDING.includes(row.outcome)) continue;
     totals.count += 1;
-    totals.payable_fen += row.payable_fen - (backs.get(row.id) ?? backOf(row));
+    const here = backs.filter((back) => back.id === row.id);
+    const elsewhere = (row.refunded_fen ?? 0) - sumOf(here, (back) => back.benefitFen ?? row.refunded_fen ?? 0);
+    totals.payable_fen -= sumOf(here, (back) => back.fen);
+    totals.payable_fen += row.payable_fen;
+    if (elsewhere > 0) {
+      totals.payable_fen -= Math.round((row.payable_fen * elsewhere) / (row.discount_fen + row.subsidy_fen));
+      totals.estimated = true;
+    }
     const union = (row.union_fen ?? row.subsidy_fen) - (row.refunded_union_fen ?? 0);
     totals.union_fen += union;
     totals.merchant_fen += row.discount_fen + row.subsidy_fen - (row.refunded_fen ?? 0) - union;
@@ -55,10 +65,7 @@ export function totalsOf(rows: readonly Row[], backs: ReadonlyMap<string, number
   return totals;
 }
 
-function backOf(row: Row): number {
-  const benefit = row.discount_fen + row.subsidy_fen;
-  return benefit > 0 ? Math.round((row.payable_fen * (row.refunded_fen ?? 0)) / benefit) : 0;
-}
+const sumOf = (backs: readonly Back[], of: (back: Back) => number): number => backs.reduce((sum, back) => sum + of(back), 0);
 
 /** Today's day on the Shanghai calendar. */
 export function shanghaiDay(at: number): string {
@@ -120,11 +127,11 @@ export function showToday(
   acts: RowActs,
 ): void {
   const listed = new Set(rows.map((row) => row.id));
-  const totals = totalsOf(rows, backsOf(backs));
+  const totals = totalsOf(rows, backs);
   const earlier = backs.filter((back) => !listed.has(back.id));
-  const sum = earlier.reduce((fen, back) => fen + back.fen, 0);
-  const returned = earlier.length > 0 ? say("returned_earlier", { count: earlier.length, amount: yuan(sum) }) : "";
-  fill(one("#today"), { "returned-earlier": returned });
+  const sum = yuan(sumOf(earlier, (back) => back.fen));
+  const returned = earlier.length > 0 ? say("returned_earlier", { count: earlier.length, amount: sum }) : "";
+  fill(one("#today"), { "returned-earlier": returned, estimated: totals.estimated ? say("payable_estimated") : "" });
   for (const sale of alone) {
     totals.count += 1;
     totals.payable_fen += sale.amountFen - sale.benefitFen;
@@ -147,12 +154,8 @@ export function showToday(
 export interface Back {
   id: string;
   fen: number;
-}
-
-function backsOf(backs: readonly Back[]): Map<string, number> {
-  const sums = new Map<string, number>();
-  for (const { id, fen } of backs) sums.set(id, (sums.get(id) ?? 0) + fen);
-  return sums;
+  /** The benefit that went with it; what an earlier version of this page kept does not say. */
+  benefitFen?: number;
 }
 
 /** What a sale made alone adds to the totals. */

@@ -3,7 +3,7 @@
 import { boundNonce } from "../cn1/bound";
 import { challengeNonce, verify, type Accepted, type Outcome, type Rejected } from "../cn1/verify";
 import { NoAnswer } from "../shared/http";
-import { CERTAIN, challengeHelps } from "./alone";
+import { CERTAIN, challengeHelps, takenAsPrinted } from "./alone";
 import type { Link } from "./link";
 import type { Terminal } from "./store";
 import type { TillTime } from "./time";
@@ -51,8 +51,13 @@ export async function ownWord(
   }
   if (!judged || !trust.pack) return { kind: "ask" };
   if (judged.outcome === "accepted") await trust.witnessed(judged.credentialIssuedAt);
-  if (judged.outcome === "accepted") return judged.assurance === "printed" ? { kind: "ask" } : { kind: "ask", rid: judged.rid };
   const { policy } = trust.pack;
+  if (judged.outcome === "accepted") {
+    // Good when it came, and only our waiting made it old.
+    const age = time.at / 1000 - (judged.proofAt ?? 0);
+    if (takenAsPrinted(judged) && age > 0 && age - scanned.heldFor <= policy.offline_past) return { kind: "late" };
+    return judged.proofId ? { kind: "ask", rid: judged.rid } : { kind: "ask" };
+  }
   const delta = "deltaSeconds" in judged ? (judged.deltaSeconds ?? 0) : 0;
   const past = online ? policy.online_past : policy.offline_past;
   if (judged.outcome === "stale_proof" && delta - scanned.heldFor <= past) return { kind: "late" };

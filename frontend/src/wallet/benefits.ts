@@ -9,6 +9,7 @@ let places: server.Place[] = [];
 
 export function startBenefits(): void {
   one<HTMLInputElement>("#place-search").addEventListener("input", showPlaces);
+  one<HTMLSelectElement>("#place-area").addEventListener("change", showPlaces);
 }
 
 export async function showBenefits(): Promise<void> {
@@ -30,6 +31,7 @@ function show(found: server.Benefits): void {
   one("#closed-list").replaceChildren(...found.closed.map(lineOf));
   places = found.places;
   one("#places").hidden = places.length === 0;
+  offerAreas();
   showPlaces();
 }
 
@@ -49,7 +51,7 @@ function lineOf(line: server.BenefitLine): HTMLElement {
 
 /** Every word of the search must be somewhere in the place; the list is whole on the phone, so it works offline. */
 export function matches(place: server.Place, search: string): boolean {
-  const text = [place.merchant, place.store, place.address, ...place.offers].join(" ").toLowerCase();
+  const text = [place.merchant, place.store, place.area, place.address, ...place.offers].join(" ").toLowerCase();
   return search
     .normalize("NFKC")
     .toLowerCase()
@@ -57,23 +59,40 @@ export function matches(place: server.Place, search: string): boolean {
     .every((word) => text.includes(word));
 }
 
+/** Towns and streets with something in them, the member's own first: places come in that order. */
+export function areasOf(known: readonly server.Place[]): { area: string; near: boolean }[] {
+  const areas = new Map(known.filter((place) => place.area).map((place) => [place.area, place.near]));
+  return [...areas].map(([area, near]) => ({ area, near }));
+}
+
+function offerAreas(): void {
+  const choice = one<HTMLSelectElement>("#place-area");
+  const chosen = choice.value;
+  const areas = areasOf(places);
+  const named = areas.map(({ area, near }) => new Option(near ? say("area_near", { area }) : area, area));
+  choice.replaceChildren(new Option(say("whole_district"), ""), ...named);
+  choice.value = areas.some(({ area }) => area === chosen) ? chosen : "";
+  one("#place-areas").hidden = areas.length < 2;
+}
+
 function showPlaces(): void {
   const search = one<HTMLInputElement>("#place-search").value.trim();
-  const found = places.filter((place) => matches(place, search));
+  const area = one<HTMLSelectElement>("#place-area").value;
+  const found = places.filter((place) => (area === "" || place.area === area) && matches(place, search));
   one("#place-list").replaceChildren(...found.map(placeOf));
   one("#place-none").hidden = found.length > 0;
-  one("#place-count").textContent = search === "" ? "" : say("places_found", { n: found.length });
+  one("#place-count").textContent = search === "" && area === "" ? "" : say("places_found", { n: found.length });
 }
 
 function placeOf(place: server.Place): HTMLElement {
   const item = copyOf("place");
   fill(item, {
     "place-name": `${place.merchant} ${place.store}`,
-    near: place.near === "" ? "" : say("near", { area: place.near }),
-    address: place.address,
+    address: `${place.area} ${place.address}`.trim(),
     hours: place.hours,
     offers: place.offers.join("\n"),
   });
+  one("[data-near]", item).hidden = !place.near;
   const phone = one<HTMLAnchorElement>('[data-part="place-phone"]', item);
   phone.hidden = place.phone === "";
   phone.textContent = place.phone;

@@ -76,8 +76,10 @@ export interface Place {
   phone: string;
   hours: string;
   offers: string[];
-  /** The part of the member's surroundings it lies in; empty when it is farther. */
-  near: string;
+  /** The town or street it stands in; empty where nobody has said it. */
+  area: string;
+  /** Whether the member's own union belongs to that town or street. */
+  near: boolean;
 }
 
 export interface Benefits {

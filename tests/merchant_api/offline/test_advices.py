@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,18 +11,21 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from sqlalchemy import select, text
 
+from cardnet.access.rules import Role
 from cardnet.benefits.models_advice import Advice
 from cardnet.benefits.services import advice_exceptions, replay
 from cardnet.benefits.services import advices as advice_services
 from cardnet.benefits.services.held_advices import tried
+from cardnet.credential import store
 from cardnet.credential.device import bound_nonce
 from cardnet.issuance import services as issuance
 from cardnet.issuance.services import standing_of
 from cardnet.kernel import calendar
 from cardnet.ledger.rules import AccountCode
+from cardnet.membership.services import person_of_id
 from cardnet.merchant_api.signatures import record_bytes
 from cardnet.merchants.services import AddKey, add_key
-from tests.make.issuance import breaches
+from tests.make.issuance import breaches, make_officer
 from tests.make.offline import EVENING, MORNING, results, send, sound
 from tests.make.redemptions import BASE, new_key
 from tests.make.signing import SigningKey
@@ -461,6 +465,84 @@ def test_a_record_that_follows_another_one_than_ours_breaks_the_chain(shop, clie
     clock.set(MORNING)
     assert len(results(send(shop, client, first, second, third))) == 3
     assert [(one.code, one.why, one.first_seq) for one in advice_exceptions(shop.session)] == [("E12", "chain", 43)]
+
+
+def test_a_signed_record_that_names_none_before_it_is_flagged_and_a_row_of_them_once(
+    shop, client, clock, world, record
+):
+    """Whoever leaves the link away could leave out a record just as well: finance looks, the sale is answered as ever."""
+    key = SigningKey("es256")
+    add_key(shop.session, world, AddKey(shop.tills["T01"].venue.terminal_id, key.public_text))
+    first, second, third, fourth = (signed(key, record()) for _ in range(4))
+    fifth = signed(key, record(prev_hash=digest(fourth)))
+    clock.set(MORNING)
+    assert results(send(shop, client, first, second)) == [("captured", None)] * 2
+    assert _breaks(shop) == [("unlinked", 42, 42)]
+    assert results(send(shop, client, third, fourth, fifth)) == [("captured", None)] * 3
+    send(shop, client, second)
+    assert _breaks(shop) == [("unlinked", 42, 44)]
+    assert shop.get(client, "/me").json["last_record_hash"] == digest(fifth)
+    sound(shop)
+
+
+def test_a_record_that_comes_late_is_held_against_the_one_that_named_it(shop, client, clock, record):
+    first, true, other = record(seq=41), record(seq=42), record(seq=42)
+    third = record(seq=43, prev_hash=digest(true))
+    other["merchant_ref"] = "OFF-OTHER"
+    clock.set(MORNING)
+    send(shop, client, first, third)
+    assert _breaks(shop) == [("gap", 42, 42)]
+    send(shop, client, other)
+    assert _breaks(shop) == [("chain", 43, 43)]
+
+
+def _breaks(shop) -> list[tuple[str, int, int]]:
+    return [(one.why, one.first_seq, one.last_seq) for one in advice_exceptions(shop.session)]
+
+
+@pytest.mark.parametrize("let_pass", [False, True])
+def test_a_code_whose_time_is_off_is_worth_what_paper_is_where_the_district_lets_it(
+    shop, client, clock, record, let_pass
+):
+    """Five minutes slow and nobody asked for digits: refused by default, else the printed card's limits hold."""
+    if let_pass:
+        _approve(shop, replace(store.OfflineLimits(), as_printed_seconds=600))
+    clock.advance(timedelta(minutes=1))
+    last4 = person_of_id(shop.session, standing_of(shop.session, shop.phones[0].index).person_id).id_number[-4:]
+    wrong = "0000" if last4 != "0000" else "1111"
+    codes = [shop.phones[n].code(shop.world) for n in (0, 0, 1, 0)]
+    clock.advance(timedelta(minutes=5))
+    asked = {"decision": None, "person": 0}
+    made = [
+        record(1_001, code=codes[0], id_last4=last4, **asked),
+        record(900, code=codes[1], id_last4=wrong, **asked),
+        record(900, code=codes[2], **asked),
+        record(900, code=codes[3], id_last4=last4, **asked),
+    ]
+    clock.set(MORNING)
+    found = results(send(shop, client, *made))
+    if not let_pass:
+        assert found == [("refused_advice", "stale_proof")] * 4
+        return
+    assert found == [
+        ("refused_advice", "online_required"),
+        ("refused_advice", "confirm_required"),
+        ("refused_advice", "confirm_required"),
+        ("captured", None),
+    ]
+    assert shop.session.scalar(text("select assurance from redemption where state = 'captured'")) == "printed"
+    sound(shop)
+
+
+def _approve(shop, limits) -> None:
+    maker, checker = (
+        make_officer(shop.session, shop.world, shop.office.unions["C"], role.value, role)
+        for role in (Role.FINANCE_MAKER, Role.FINANCE_CHECKER)
+    )
+    proposed = store.propose_limits(
+        shop.session, shop.world, store.ProposeLimits(limits, "云工〔2026〕30号", maker.account_id)
+    )
+    store.decide_limits(shop.session, shop.world, store.DecideLimits(proposed.id, True, "同意", checker.account_id))
 
 
 def test_what_is_kept_of_a_record_does_not_tell_how_the_members_number_ends(shop, client, clock, record):

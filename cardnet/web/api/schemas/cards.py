@@ -3,7 +3,7 @@
 from marshmallow import fields, validate
 
 from cardnet.http.wire import Day, Flag, Id, Moment, Open, Strict, Text, Whole
-from cardnet.issuance.rules import CardState, HandoutKind
+from cardnet.issuance.rules import MOST_YEARS, CardEnd, CardKind, CardState, HandoutKind
 from cardnet.issuance.services import Lost
 from cardnet.issuance.sheets import Layout
 from cardnet.membership.rules import TagKind
@@ -151,6 +151,35 @@ class LossPolicyRequest(ReasonRequest):
     """May it, or not (a capture is then answered `revoked`), and why."""
 
     honour_holds_on_loss = Flag(required=True)
+
+
+class CardLife(Open):
+    """How long new cards of a kind (`own`, `external`) work whose last day nobody names, in years.
+
+    `ends` with the calendar's last of those years (`year_end`, that of issue being the first) or after whole years
+    (`same_day`). `set_at` is null while nobody decided.
+    """
+
+    kind = said()
+    years = said(fields.Integer)
+    ends = said()
+    reason = said()
+    set_by = said()
+    set_at = perhaps(Moment)
+
+
+class CardLives(Open):
+    """How long new cards work, by kind."""
+
+    items = several(CardLife)
+
+
+class CardLifeRequest(ReasonRequest):
+    """For cards of this kind made from now on, and why."""
+
+    kind = one_of(CardKind, required=True)
+    years = Whole(1, MOST_YEARS, required=True)
+    ends = one_of(CardEnd, required=True)
 
 
 class LossRequest(ReasonRequest):

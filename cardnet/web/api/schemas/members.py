@@ -2,11 +2,19 @@
 
 from marshmallow import fields, validate
 
-from cardnet.http.wire import Day, Flag, Id, Moment, Open, Strict, Text, Word
+from cardnet.http.wire import Day, Flag, Id, Moment, Open, Strict, Text, Whole, Word
 from cardnet.issuance.rules.answers import MemberAnswer
 from cardnet.kernel import masking
 from cardnet.membership.member_rules import Confirmed, Ending, Relation
-from cardnet.membership.rules import Answer, ConsentMethod, IdType, MembershipKind, Purpose, TagKind
+from cardnet.membership.rules import (
+    MOST_TRANSFER_DAYS,
+    Answer,
+    ConsentMethod,
+    IdType,
+    MembershipKind,
+    Purpose,
+    TagKind,
+)
 from cardnet.membership.services.notices import LISTS, Reached
 from cardnet.web.api.schemas.common import (
     PageQuery,
@@ -212,8 +220,24 @@ class Ended(Open):
     cards_stopped = said(fields.Integer)
 
 
+class TransferTerm(Open):
+    """The working days an old unit has to answer a transfer. `set_at` is null while nobody decided and it is five."""
+
+    working_days = said(fields.Integer)
+    reason = said()
+    set_by = said()
+    set_at = perhaps(Moment)
+
+
+class TransferTermRequest(Strict):
+    """So many working days for transfers proposed from now on, and why."""
+
+    working_days = Whole(1, MOST_TRANSFER_DAYS, required=True)
+    reason = Text(200, required=True)
+
+
 class TransferRequest(Strict):
-    """To another unit, with the card; the old unit has five working days to answer."""
+    """To another unit, with the card; the old unit has the working days of `GET /transfer-term` to answer."""
 
     to_unit = Word(required=True)
     on = Day(load_default=None)

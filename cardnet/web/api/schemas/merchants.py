@@ -12,11 +12,15 @@ from cardnet.web.api.schemas.common import PageQuery, listing, one_of, perhaps, 
 
 
 class MerchantsQuery(PageQuery):
-    """By words of name, code or credit code, by state, or those whose agreement ends within 30 days or is over."""
+    """By words of name, code or credit code, by state, or those whose agreement ends within 30 days or is over.
+
+    `township`: with an open store there; the code of the town's or street's union.
+    """
 
     words = Text(60, load_default="")
     state = one_of(MerchantState, load_default=None)
     ends_soon = fields.Boolean(load_default=False)
+    township = Text(32, load_default="")
 
 
 class MerchantLine(Open):
@@ -89,12 +93,23 @@ class AgreementRequest(Strict):
     until_on = Day(load_default=None, allow_none=True)
 
 
+class Township(Open):
+    """A town or street of the district: the code of its union, and what it is called as a place."""
+
+    code = said()
+    name = said()
+
+
 class Store(Open):
-    """A place of a merchant. `hours`: weekday `1` to `7` → [opens, closes]; a day without is closed."""
+    """A place of a merchant. `hours`: weekday `1` to `7` → [opens, closes]; a day without is closed.
+
+    `township`: where it stands, null while nobody has said it.
+    """
 
     id = said(fields.UUID)
     code = said()
     name = said()
+    township = fields.Nested(Township, required=True, allow_none=True)
     address = perhaps()
     phone = perhaps()
     hours = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)
@@ -110,19 +125,21 @@ _HOURS = fields.Dict(
 
 
 class StoreRequest(Strict):
-    """A new store; `code` cannot be changed later."""
+    """A new store; `code` cannot be changed later. `township`: the code of the town's or street's union."""
 
     code = Text(24, required=True)
     name = Text(80, required=True)
+    township = Text(32, load_default=None, allow_none=True)
     address = Text(120, required=True)
     phone = Text(20, load_default=None, allow_none=True)
     hours = _HOURS
 
 
 class StoreChange(Strict):
-    """A store as it is to be; `closed`: it serves nobody any more."""
+    """A store as it is to be; `closed`: it serves nobody any more. Without `township` it stays where it was."""
 
     name = Text(80, required=True)
+    township = Text(32)
     address = Text(120, required=True)
     phone = Text(20, load_default=None, allow_none=True)
     hours = _HOURS
@@ -317,7 +334,7 @@ class OfflineLimits(Open):
     """What a till may do alone: amounts of a purchase, uses a card, terminal and day, sums between two syncs.
 
     Codes change every `rotation_seconds`, count `*_past_seconds` old and `*_ahead_seconds` ahead (both `challenge_seconds`
-    with four digits), a phone's credential `device_days`, a printed code `printed_months`. A card raises an alarm by
+    with four digits; offline one `as_printed_seconds` out passes without them by a printed card's limits, 0: never), a phone's credential `device_days`, a printed code `printed_months`. A card raises an alarm by
     `rush_uses` within `rush_minutes`, or by two at different stores within `travel_seconds`.
     """
 
@@ -334,6 +351,7 @@ class OfflineLimits(Open):
     offline_past_seconds = said(fields.Integer)
     offline_ahead_seconds = said(fields.Integer)
     challenge_seconds = said(fields.Integer)
+    as_printed_seconds = said(fields.Integer)
     device_days = said(fields.Integer)
     printed_months = said(fields.Integer)
     rush_uses = said(fields.Integer)
@@ -386,6 +404,7 @@ class LimitsRequest(Strict):
     offline_past_seconds = _whole("offline_past_seconds", required=False)
     offline_ahead_seconds = _whole("offline_ahead_seconds", required=False)
     challenge_seconds = _whole("challenge_seconds", required=False)
+    as_printed_seconds = _whole("as_printed_seconds", required=False)
     device_days = _whole("device_days", required=False)
     printed_months = _whole("printed_months", required=False)
     rush_uses = _whole("rush_uses", required=False)

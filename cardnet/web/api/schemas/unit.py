@@ -58,6 +58,13 @@ class UnitApproval(Open):
     decided_at = perhaps(Moment)
     words = said()
     file_type = perhaps()
+    ended_by = said()
+
+
+class WithdrawApprovalRequest(Strict):
+    """Why it is taken back."""
+
+    words = Text(300, required=True)
 
 
 UnitApprovals = whole("UnitApprovals", UnitApproval)

@@ -42,7 +42,10 @@ CALLS: dict[str, tuple[str, str]] = {
     ),
     "GET /batches/{id}/sign-list.pdf": ("一批卡的发放签领表", ""),
     "GET /batches/{id}/unit-approvals": ("请单位负责人确认了什么", ""),
-    "POST /batches/{id}/unit-approvals": ("请单位负责人确认：用一次性链接，或盖章的汇总表", ""),
+    "POST /batches/{id}/unit-approvals": (
+        "请单位负责人确认：用一次性链接，或盖章的汇总表",
+        "同一名单以前的链接随新链接作废。",
+    ),
     "POST /batches/{id}/review": ("通过、退回或驳回一批里的一些行", _VERDICT),
     # -- 通报
     "GET /bulletin": ("通报：各工会的进度", ""),
@@ -71,6 +74,10 @@ CALLS: dict[str, tuple[str, str]] = {
     "POST /phone-policy": ("一张卡放一部手机，还是两部", ""),
     "GET /loss-policy": ("挂失以前的预留，挂失后还能不能核销", ""),
     "POST /loss-policy": ("挂失以前的预留还能核销，还是不能", ""),
+    "GET /card-lives": ("新做的卡用多久，按卡的种类", ""),
+    "POST /card-lives": ("此后做的这种卡用多久", ""),
+    "GET /transfer-term": ("原单位有几个工作日答复转接", ""),
+    "POST /transfer-term": ("此后提出的转接，原单位有几个工作日答复", ""),
     "POST /cards/{id}/replace": ("换发新卡、新卡号，这张作废", f"{_ONCE}已经换发过的卡回答 `illegal_transition`。"),
     "POST /cards/{id}/renew": ("从这张到期的次日起的新卡", _ONCE),
     "POST /cards/{id}/activation-code": ("领卡单丢了，另做新的激活码", _ONCE),
@@ -192,7 +199,8 @@ CALLS: dict[str, tuple[str, str]] = {
     "POST /transfers/{id}/object": ("原单位不同意，并说明原因", ""),
     "POST /transfers/{id}/withdraw": ("新单位撤回", ""),
     # -- 单位确认
-    "GET /unit-approvals/{id}/names.pdf": ("《办卡确认签名表》，供名单里的人打勾签名", ""),
+    "POST /unit-approvals/{id}/withdraw": ("撤回还没有人答复的链接或审核表", ""),
+    "GET /unit-approvals/{id}/names.pdf": ("《办卡确认签名表》（补卡、换卡），供名单里的人打勾签名", ""),
     "GET /unit-approvals/{id}/summary.pdf": ("《办卡汇总审核表》，供签字盖章", ""),
     "GET /unit-approvals/{id}/stamped": ("盖章后交回的表", ""),
     "POST /unit-approvals/stamped": ("交回盖章的表", "正文就是扫描件：PDF、JPEG 或 PNG。"),
