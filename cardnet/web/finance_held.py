@@ -70,17 +70,21 @@ def hold_sale(principal: Principal) -> ResponseReturnValue:
     return redirect(url_for("finance.held"), 303)
 
 
-@blueprint.post("/held/<held_id>/release")
+@blueprint.post("/held/release")
 @staff_page(*MAKERS)
-def release_held(principal: Principal, held_id: str) -> ResponseReturnValue:
-    """It is cleared up: into the next settlement."""
+def release_held(principal: Principal) -> ResponseReturnValue:
+    """What is ticked is cleared up: into the next settlement, all of it or nothing."""
+    ticked = request.form.getlist("held")
+    if not ticked:
+        return _page(principal, {"": gettext("请先勾选要放行的核销。")}), 422
     try:
         with transaction() as session:
-            command = finance.Release(whole_id(held_id), request.form.get("found", ""), principal.account_id)
-            finance.release(session, current_world(), command)
+            for one in ticked:
+                command = finance.Release(whole_id(one), request.form.get("found", ""), principal.account_id)
+                finance.release(session, current_world(), command)
     except CardnetError as error:
-        return _page(principal, {f"found-{held_id}": error.message}), error.status
-    flash(gettext("已放行，会放进下一张结算单。"), "good")
+        return _page(principal, {"found": error.message}), error.status
+    flash(gettext("已放行 %(n)s 笔，会放进下一张结算单。", n=len(ticked)), "good")
     return redirect(url_for("finance.held"), 303)
 
 
@@ -89,6 +93,7 @@ def held_lines(session: Session, found: Sequence[finance.HeldView]) -> list[dict
     shops = {merchant.id: merchant for merchant in merchants.merchants(session)} if found else {}
     refs = benefits.references_of(session, [one.line.redemption_id for one in found])
     people = access.display_names(session, [one.held_by for one in found])
+    waiting = benefits.denials_waiting(session, list(refs))
     return [
         {
             "id": str(one.id),
@@ -103,6 +108,7 @@ def held_lines(session: Session, found: Sequence[finance.HeldView]) -> list[dict
             "words": one.line.words,
             "held_at": one.held_at,
             "held_by": people[one.held_by],
+            "denial_open": one.line.redemption_id in waiting,
         }
         for one in found
     ]
@@ -137,4 +143,5 @@ def _page(principal: Principal, wrong: dict[str, str]) -> str:
         wrong=wrong,
         given=_given(),
         found=request.form.get("found", ""),
+        ticked=request.form.getlist("held"),
     )

@@ -1,5 +1,7 @@
 """暂缓结算: finance keeps a sale out of settlement by its receipt's number and lets it go with a word of what was found."""
 
+import uuid
+
 import pytest
 
 from cardnet.access import services as access
@@ -11,6 +13,8 @@ from cardnet.kernel.db import transaction
 from cardnet.membership import services as membership
 from tests.make.issuance import make_officer
 from tests.make.web import enter, submit, words_of
+
+RELEASE = "/finance/held/release"
 
 
 @pytest.fixture
@@ -41,12 +45,28 @@ def test_a_sale_is_kept_back_by_its_number_and_let_go_with_a_word(shop, maker):
     with transaction() as session:
         ((one,), total) = finance.held_page(session, 30, 0)
     assert (total, one.line.net_fen) == (1, 10_000)
-    address = f"/finance/held/{one.id}/release"
-    wordless = submit(maker, address, {"found": " "})
+    assert "请先勾选" in submit(maker, RELEASE, {"found": "小票齐全"}).text
+    wordless = submit(maker, RELEASE, {"held": str(one.id), "found": " "})
     assert (wordless.status_code, "请写明查清了什么" in wordless.text) == (422, True)
-    assert submit(maker, address, {"found": "小票齐全"}).status_code == 303
+    assert submit(maker, RELEASE, {"held": str(one.id), "found": "小票齐全"}).status_code == 303
     assert "没有暂缓的核销" in maker.get("/finance/held").text
-    assert submit(maker, address, {"found": "小票齐全"}).status_code == 404
+    assert submit(maker, RELEASE, {"held": str(one.id), "found": "小票齐全"}).status_code == 404
+
+
+def test_several_go_with_one_word_and_none_where_one_may_not(shop, maker):
+    for number in range(3):
+        shop.redeem(number, ref=f"R-{number}")
+        assert submit(maker, "/finance/held", form(ref=f"R-{number}")).status_code == 303
+    with transaction() as session:
+        found, _ = finance.held_page(session, 30, 0)
+    every = [str(one.id) for one in found]
+    nobody = submit(maker, RELEASE, {"held": [every[0], str(uuid.uuid4())], "found": "小票齐全"})
+    assert nobody.status_code == 404
+    with transaction() as session:
+        assert finance.held_page(session, 30, 0)[1] == 3
+    assert submit(maker, RELEASE, {"held": every, "found": "小票齐全"}).status_code == 303
+    with transaction() as session:
+        assert finance.held_page(session, 30, 0) == ([], 0)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +102,8 @@ def test_what_a_member_denies_waits_for_the_answer_to_the_member(shop, maker, wo
         person = benefits.redemption(session, sold.id, None).person_id
         benefits.deny_redemption(session, world, DenyRedemption(person, sold.id, "那天在上班", None))
         ((one,), _) = finance.held_page(session, 30, 0)
-    waits = submit(maker, f"/finance/held/{one.id}/release", {"found": "小票齐全"})
+    assert "先答复会员" in maker.get("/finance/held").text
+    waits = submit(maker, RELEASE, {"held": str(one.id), "found": "小票齐全"})
     assert (waits.status_code, "还没有答复" in waits.text) == (409, True)
     with transaction() as session:
         assert finance.held_page(session, 30, 0)[1] == 1

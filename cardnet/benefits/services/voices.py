@@ -1,12 +1,12 @@
 """What members say: how content they are with the year, and that a use was not theirs."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -280,10 +280,14 @@ def denial_to_hold(session: Session, denial_id: uuid.UUID, path: str) -> DenialV
     return denial(session, denial_id, path)
 
 
-def denial_waits(session: Session, redemption_id: uuid.UUID) -> bool:
-    """Whether its member has said that it was not theirs, and nobody has answered."""
-    live = _live(session, redemption_id)
-    return live is not None and live.outcome is None
+def denials_waiting(session: Session, redemption_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Which of these their members have said were not theirs, and nobody has answered."""
+    waits = (
+        Denial.redemption_id == func.any(list(redemption_ids)),
+        Denial.taken_back_at.is_(None),
+        Denial.outcome.is_(None),
+    )
+    return set(session.scalars(select(Denial.redemption_id).where(*waits)))
 
 
 def _live(session: Session, redemption_id: uuid.UUID) -> Denial | None:

@@ -111,7 +111,7 @@ def release(session: Session, world: World, command: Release) -> None:
     )
     if redemption_id is None:
         raise NotFound("not_held_back", "这一笔没有暂缓结算，请刷新后再看。")
-    if benefits.denial_waits(session, redemption_id):
+    if benefits.denials_waiting(session, [redemption_id]):
         raise Conflict("denial_open", "会员反映这一笔“不是我”，还没有答复；请先在“不是我”里查实、答复。")
     _record(session, world, "release", redemption_id, command.actor_id, {"words": words})
 

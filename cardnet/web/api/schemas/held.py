@@ -9,7 +9,10 @@ from cardnet.web.finance_held import BY_HAND
 
 
 class HeldLine(Open):
-    """A movement that is kept out of settlement. `words` are for the merchant; `merchant_ref` is its own number of it."""
+    """A movement that is kept out of settlement. `words` are for the merchant; `merchant_ref` is its own number of it.
+
+    `denial_open`: its member says it was not theirs and waits for an answer; until then it is not let go.
+    """
 
     id = said(fields.UUID)
     merchant_code = said()
@@ -23,6 +26,7 @@ class HeldLine(Open):
     words = said()
     held_at = said(Moment)
     held_by = said()
+    denial_open = said(fields.Boolean)
 
 
 HeldLines = listing("HeldLines", HeldLine)
