@@ -57,6 +57,20 @@ def test_a_return_is_corrected_and_comes_again(office, programs):
     assert [one["row"] for one in again] == [2]
 
 
+def test_a_program_decides_about_the_applications_it_names_in_any_round(office, programs):
+    office.give_unit("B1", 3)
+    sent_in(office, programs, 1, 2, 3)
+    listed = {row["row"]: row["application_id"] for row in said(programs["A1"].get("/review"))["items"]}
+    back = {"verdict": "return", "applications": [listed[2]], "reasons": ["R04"], "words": "请更正手机号码"}
+    assert said(programs["A1"].post("/review", back))["rows"] == 1
+    assert said(programs["A1"].post("/review", {"verdict": "approve", "applications": [listed[1]]}))["rows"] == 1
+    batch = said(programs["U1"].get("/batches"))["items"][0]["id"]
+    said(programs["U1"].post(f"/batches/{batch}/rows/2/correct", {"phone": "13800138002"}))
+    assert said(programs["A1"].post("/review", {"verdict": "approve", "applications": [listed[2]]}))["rows"] == 1
+    left = said(programs["A1"].get("/review"))["items"]
+    assert [row["row"] for row in left] == [3]
+
+
 def test_what_a_check_found_is_said_in_the_language_asked_for(programs):
     lines = [make_membership.roster_line(0), make_membership.roster_line(1, phone="123")]
     content = make_membership.csv_file(make_membership.roster_cells(lines))

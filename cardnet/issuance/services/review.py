@@ -50,11 +50,13 @@ class Review:
 
 @dataclass(frozen=True)
 class ReviewOpen:
-    """The same for applications of any batch: those `chosen` (application → round seen), or all under a path."""
+    """The same for applications of any batch: those `chosen` (application → round seen, None where nobody looked), or
+    all under a path.
+    """
 
     officer: Principal
     verdict: Verdict
-    chosen: Mapping[uuid.UUID, int] | None = None
+    chosen: Mapping[uuid.UUID, int | None] | None = None
     under: str | None = None
     reasons: tuple[str, ...] = ()
     words: str = ""
@@ -111,7 +113,7 @@ def review_open(session: Session, world: World, command: ReviewOpen) -> ReviewRe
 
 
 def _decide(
-    session: Session, world: World, command: Review | ReviewOpen, asked: Asked, seen: Mapping[Any, int]
+    session: Session, world: World, command: Review | ReviewOpen, asked: Asked, seen: Mapping[Any, int | None]
 ) -> ReviewReceipt:
     at = world.now()
     officer = command.officer
@@ -197,12 +199,12 @@ def _standing_before(
     return tuple(_Row(*row) for row in session.execute(_GATHER, given).all())
 
 
-def _must_be_what_was_seen(standing: tuple[_Row, ...], asked: Asked, seen: Mapping[Any, int]) -> None:
+def _must_be_what_was_seen(standing: tuple[_Row, ...], asked: Asked, seen: Mapping[Any, int | None]) -> None:
     """A row that was returned and sent again since the officer looked is not the row they decide about."""
     changed = [
         row
         for row in standing
-        if (key := row.row if asked.batch_id else row.id) is not None and seen.get(key, row.round) != row.round
+        if (round_seen := seen.get(row.row if asked.batch_id else row.id)) is not None and round_seen != row.round
     ]
     if changed:
         raise Conflict(

@@ -63,7 +63,7 @@ def review_open(asked: Asked) -> issuance.ReviewReceipt:
     command = issuance.ReviewOpen(
         asked.officer,
         Verdict(body["verdict"]),
-        None if chosen is None else dict.fromkeys(chosen, 0),
+        None if chosen is None else dict.fromkeys(chosen),
         unit.path if unit else None,
         tuple(body["reasons"]),
         body["words"],
