@@ -10,10 +10,25 @@ what is still to be done. What a person watches meanwhile (`kernel.progress`) is
 from typing import Any
 
 import procrastinate
+from procrastinate.connector import BaseConnector
 from procrastinate.exceptions import AlreadyEnqueued
 from sqlalchemy.orm import Session
 
-jobs = procrastinate.App(connector=procrastinate.PsycopgConnector())
+
+class _Connector(procrastinate.PsycopgConnector):
+    """The worker waits for jobs on connections of its own; whoever defers one gives the connection of a session.
+
+    The library's connector, once open, would defer on that connection as if it were one of its own.
+    """
+
+    def get_sync_connector(self) -> BaseConnector:
+        """The one that takes the connection it is given; it never opens another."""
+        return _DEFERRING
+
+
+_DEFERRING = procrastinate.SyncPsycopgConnector()
+
+jobs = procrastinate.App(connector=_Connector())
 
 AT_ONCE = 2
 """Tasks a worker runs side by side: a long roster must not keep expired holds waiting."""
@@ -33,7 +48,10 @@ def defer(session: Session, task: str, once: str, **arguments: Any) -> bool:
     return True
 
 
-def run_worker(database_url: str) -> None:
-    """Run jobs until the process is told to stop. `database_url` is in libpq's form."""
-    with jobs.replace_connector(procrastinate.PsycopgConnector(conninfo=database_url)) as app:
-        app.run_worker(concurrency=AT_ONCE)
+def run_worker(database_url: str, *, wait: bool = True) -> None:
+    """Run jobs until the process is told to stop, or, without `wait`, until none is left to do.
+
+    `database_url` is in libpq's form.
+    """
+    with jobs.replace_connector(_Connector(conninfo=database_url)) as app:
+        app.run_worker(concurrency=AT_ONCE, wait=wait, install_signal_handlers=wait)
