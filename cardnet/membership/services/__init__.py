@@ -36,6 +36,7 @@ from cardnet.membership.services.merging import (
     merge_people,
     suspected_duplicates,
 )
+from cardnet.membership.services.mistakes import Mistakes
 from cardnet.membership.services.organisations import (
     ImportOrganisations,
     import_organisations,
@@ -174,6 +175,7 @@ __all__ = [
     "KeepTagOriginal",
     "LateTransfer",
     "MergePeople",
+    "Mistakes",
     "MoveLine",
     "MoveUnion",
     "MovedUnion",

@@ -105,6 +105,7 @@ def _told(kept: benefits.KeptIssue) -> dict[str, Any]:
         "addressees": [{"code": code, "name": name} for code, name in sent["addressees"]],
         "levels": kept.issue.levels,
         "mondays": kept.issue.mondays,
+        "changes": kept.issue.changes or (),
         "activations": [{"path": path, "weeks": weeks} for path, weeks in kept.issue.weeks.items()],
     }
 
