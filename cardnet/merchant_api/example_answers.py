@@ -179,10 +179,15 @@ ROOTS: dict[str, Any] = {
         }
     ]
 }
+_CERTIFICATE = (
+    "0oRHogEnBEIBF6BYPaMCaU0xMDAxL1QwMQYaawD7IAihAaMBASAGIVggO2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ilY"
+    "QDFn62Vh7N62htytezvlaDYndj-GkeJsLYu5ec9FpoKir1cX6704Kg6G7EaSp3KqEevWphDcT0RrdYyNkMwsDgs"
+)
 _ENDING = {"key_id": "Gp6TJAba80jYyN2F9v8V2X", "ends_at": "2026-11-28T10:00:01+08:00"}
 ENROLLED: dict[str, Any] = {
     "token": "cnt_ED0A7hlC0WtvyEsC66grWdcleFPouJw6m_cWaq9WLx4",
     "key_id": "lqQVNlL-uzkEePtEo-ROy7",
+    "certificate": _CERTIFICATE,
     "replaces": _ENDING,
     **_WHO,
     "server_time": _NOW,
@@ -190,6 +195,7 @@ ENROLLED: dict[str, Any] = {
 NEW_KEY: dict[str, Any] = {
     "key_id": "lqQVNlL-uzkEePtEo-ROy7",
     "algorithm": "ed25519",
+    "certificate": _CERTIFICATE,
     "replaces": _ENDING,
     "server_time": _NOW,
 }

@@ -173,6 +173,10 @@ MEMBERS: dict[str, Meaning] = {
     "cycle": _M("`daily`, `weekly` or `monthly`.", "`daily` 日结，`weekly` 周结，`monthly` 月结。"),
     "ends_on": _M("The last day of the cycle.", "周期的最后一天。"),
     "last_terminal_seq": _M("The highest number of its offline records we have.", "我们收到的最大离线序号。"),
+    "certificate": _M(
+        "The union's statement that this key is this terminal's: COSE, base64url, under the pack's `terminal-ca` key.",
+        "工会证明这个密钥属于这台终端的声明：COSE，base64url，由信任包的 `terminal-ca` 密钥签名。",
+    ),
     "last_record_hash": _M(
         "The SHA-256 of that record: the `prev_hash` of the next.", "那条记录的 SHA-256，下一条的 `prev_hash` 就写它。"
     ),
