@@ -142,7 +142,7 @@ _ANSWERS = {
 
 WORDS = ApiWords(
     title="cardnet 商户接口",
-    description="金额为整数分，时间为带时区的 RFC 3339，编号为 UUIDv7。字段只增加、不改变：不认识的请忽略。",
+    description="金额为整数分，时间为带时区的 RFC 3339，编号为 UUIDv7。字段只增加、不改变：不认识的请忽略。请求带 `Accept-Signature`（标签 `cardnet-receipt-v1`）时，回答由信任包里的回执密钥签名（见指南）。",
     tags={
         "redeem": "试算、核销、预留",
         "undo": "撤销、退款",
