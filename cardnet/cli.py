@@ -6,11 +6,14 @@
 
 import contextlib
 import enum
+import gettext
 import importlib
 import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 import psycopg
@@ -47,13 +50,21 @@ from cardnet.migrations import schema
 from cardnet.web import cli as web_cli
 from cardnet.wiring import current_settings, current_world
 
+_USAGE = Path(__file__).parent / "usage"
 _WITHOUT_APP = {"demo", "demo-data", "serve", "upgrade"}
 _OLDEST_POSTGRESQL = 15
 _CARDS_SHOWN = 5
 
 
 class CardnetGroup(click.Group):
-    """Runs a command inside the app and turns an error into one sentence and exit code 1."""
+    """Runs a command inside the app and turns an error into one sentence and exit code 1; speaks Chinese throughout."""
+
+    def main(self, *words: Any, **more: Any) -> Any:
+        # click asks gettext's own domain for its words, in the language of the environment.
+        gettext.bindtextdomain(gettext.textdomain(), str(_USAGE))
+        os.environ["LANGUAGE"] = "zh"
+        _name_parts_in_chinese(self)
+        return super().main(*words, **more)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -317,6 +328,17 @@ def _check_version(url: str) -> None:
 def _unreachable(error: OperationalError) -> InvalidInput:
     reason = str(error.orig).strip().splitlines()[0]
     return InvalidInput("database_unreachable", f"数据库连不上，请检查 CARDNET_DATABASE_URL：{reason}")
+
+
+def _name_parts_in_chinese(command: click.Command) -> None:
+    """What stands for the parts of a command in its `用法：` line, and for paths, named before there was a language."""
+    command.options_metavar = "[选项]"
+    for path in (option.type for option in command.params if isinstance(option.type, click.Path)):
+        path.name = gettext.gettext(path.name)
+    if isinstance(command, click.Group):
+        command.subcommand_metavar = "命令 [参数] ..."
+        for one in command.commands.values():
+            _name_parts_in_chinese(one)
 
 
 def _refuse(error: CardnetError) -> None:
