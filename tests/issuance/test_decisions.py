@@ -115,17 +115,18 @@ def test_what_cannot_be_decided(office):
 def test_the_pages_tell_every_mistake_at_once_and_what_holds(office, client, session, world):
     enter(client, make_session(session, world, office["C1"]))
     wrong = submit(
-        client, "/console/cards/settings/life", {"kind": "own", "years": "viele", "ends": "", "life_reason": ""}
+        client, "/console/cards/settings/life", {"kind": "own", "years": "viele", "ends": "year_end", "life_reason": ""}
     )
     assert wrong.status_code == 422
-    for sentence in ("请写几年", "请选择哪一天到期", "请写明为什么修改"):
+    for sentence in ("请写 1 到 20 年", "请写明为什么修改"):
         assert sentence in wrong.text
     given = {"kind": "external", "years": "99", "ends": "same_day", "life_reason": "云工〔2026〕20号"}
+    assert "请选择哪一天到期" in submit(client, "/console/cards/settings/life", {**given, "ends": ""}).text
     assert "1 到 20 年" in submit(client, "/console/cards/settings/life", given).text
     done = submit(client, "/console/cards/settings/life", {**given, "years": "2"}, follow_redirects=True)
     assert "从启用那天起满 2 年" in done.text and "用到第 5 年的 12 月 31 日" in done.text
     wrong = submit(client, "/console/review-settings/transfers", {"transfer_days": "", "transfer_reason": ""})
-    assert wrong.status_code == 422 and "请写工作日数" in wrong.text and "请写明为什么修改" in wrong.text
+    assert wrong.status_code == 422 and "请写 1 到 60 个工作日" in wrong.text and "请写明为什么修改" in wrong.text
     given = {"transfer_days": "7", "transfer_reason": "云工〔2026〕19号"}
     done = submit(client, "/console/review-settings/transfers", given, follow_redirects=True)
     assert "7 个工作日" in done.text and "云工〔2026〕19号" in done.text

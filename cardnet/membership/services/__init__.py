@@ -36,6 +36,7 @@ from cardnet.membership.services.merging import (
     merge_people,
     suspected_duplicates,
 )
+from cardnet.membership.services.mistakes import Mistakes
 from cardnet.membership.services.organisations import (
     ImportOrganisations,
     import_organisations,
@@ -64,7 +65,7 @@ from cardnet.membership.services.phone_codes import (
     verified_phone,
 )
 from cardnet.membership.services.phones import ChangePhone, change_phone, phone_typed
-from cardnet.membership.services.places import places, stored_under
+from cardnet.membership.services.places import heirs, places, stored_under
 from cardnet.membership.services.register import (
     ImportRegister,
     RegisterImported,
@@ -174,6 +175,7 @@ __all__ = [
     "KeepTagOriginal",
     "LateTransfer",
     "MergePeople",
+    "Mistakes",
     "MoveLine",
     "MoveUnion",
     "MovedUnion",
@@ -223,6 +225,7 @@ __all__ = [
     "files_of",
     "find_people",
     "give_tag",
+    "heirs",
     "ids_of_person",
     "import_organisations",
     "import_register",

@@ -42,9 +42,11 @@ def transfer_term(session: Session) -> TransferTermView:
 
 def set_transfer_term(session: Session, world: World, command: SetTransferTerm) -> TransferTermView:
     """Decide. Raises InvalidInput("term_invalid", "reason_missing"), NotAllowed("role_missing")."""
+    wrong = None
     if not 1 <= command.working_days <= MOST_TRANSFER_DAYS:
-        raise InvalidInput("term_invalid", f"原单位答复的时限请写 1 到 {MOST_TRANSFER_DAYS} 个工作日。")
-    decide(session, world, _SETTING, Decision({"working_days": command.working_days}, command.reason, command.officer))
+        wrong = InvalidInput("term_invalid", f"原单位答复的时限请写 1 到 {MOST_TRANSFER_DAYS} 个工作日。")
+    decision = Decision({"working_days": command.working_days}, command.reason, command.officer, wrong)
+    decide(session, world, _SETTING, decision)
     return transfer_term(session)
 
 

@@ -50,14 +50,7 @@ def set_term(principal: Principal) -> ResponseReturnValue:
 @staff_page(Role.DISTRICT_OFFICER)
 def set_transfer_term(principal: Principal) -> ResponseReturnValue:
     """So many working days for an old union to answer a transfer, from now on."""
-    days, reason = whole_number(request.form.get("transfer_days", "")), request.form.get("transfer_reason", "")
-    wrong = {}
-    if days is None:
-        wrong["transfer_days"] = gettext("请写工作日数，例如 5。")
-    if not reason.strip():
-        wrong["transfer_reason"] = gettext("请写明为什么修改，例如会议纪要的文号。")
-    if wrong or days is None:
-        return _page(principal, wrong), 422
+    days, reason = whole_number(request.form.get("transfer_days", "")) or 0, request.form.get("transfer_reason", "")
     try:
         with transaction() as session:
             command = membership.SetTransferTerm(days, reason, principal)
