@@ -39,7 +39,7 @@ from cardnet.issuance.cli_members import members_group
 from cardnet.kernel import maintenance
 from cardnet.kernel.db import libpq_url, owner_engine, transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput
-from cardnet.kernel.jobs import run_worker
+from cardnet.kernel.jobs import failed_lately, run_worker
 from cardnet.kernel.world import clock_started_at, system_world
 from cardnet.membership import cli as membership_cli
 from cardnet.membership import services as membership
@@ -278,8 +278,16 @@ def _findings(settings: Settings) -> list[tuple[str, Found]]:
             f"密钥环 {settings.data / 'keyring.json'}",
             Found.good_if(bool(settings.keyring) or (settings.data / "keyring.json").exists()),
         ),
+        *_task_findings(),
         *_key_findings(settings),
     ]
+
+
+def _task_findings() -> list[tuple[str, Found]]:
+    with transaction() as session:
+        failed = failed_lately(session)
+    named = "、".join(f"{task.rpartition('.')[2]} {times} 次" for task, times in failed.items())
+    return [(f"后台任务一天内失败：{named}，原因见 cardnet worker 的日志", Found.BAD)] if failed else []
 
 
 def _key_findings(settings: Settings) -> list[tuple[str, Found]]:

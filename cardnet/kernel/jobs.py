@@ -12,6 +12,7 @@ from typing import Any
 import procrastinate
 from procrastinate.connector import BaseConnector
 from procrastinate.exceptions import AlreadyEnqueued
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 
@@ -46,6 +47,17 @@ def defer(session: Session, task: str, once: str, **arguments: Any) -> bool:
     except AlreadyEnqueued:
         return False
     return True
+
+
+def failed_lately(session: Session) -> dict[str, int]:
+    """How often which task failed within the last day, by the queue's own clock."""
+    rows = session.execute(
+        text(
+            "select j.task_name, count(*) as times from procrastinate_jobs j join procrastinate_events e on e.job_id = j.id "
+            "where j.status = 'failed' and e.type = 'failed' and e.at > now() - interval '1 day' group by 1 order by 1"
+        )
+    )
+    return {row.task_name: row.times for row in rows}
 
 
 def run_worker(database_url: str, *, wait: bool = True) -> None:
