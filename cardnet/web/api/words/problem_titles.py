@@ -272,6 +272,7 @@ TITLES: dict[str, str] = {
     "reason_required": "A reason is missing.",
     "reason_unknown": "There is no such reason code.",
     "rebind_limit": "The card was bound to new phones too often this month.",
+    "record_unsigned": "The record does not name its terminal's key; it cannot prove itself.",
     "recall_date_past": "Places cannot be recalled on a day that is past.",
     "recall_not_due": "No idle places below this union are due.",
     "receipt_stands": "Somebody has signed; the receipt stands.",
