@@ -165,6 +165,7 @@ def test_years_later_the_file_proves_the_record_by_the_roots_alone(shop, session
     assert (found.merchant, found.terminal, found.merchant_ref, found.faults) == ("M1001", "T01", "OFF-1", ())
     # A key stopped after the sale does not unmake it; one stopped before does.
     revoke_key(session, world, RevokeKey(sold.key_id))
+    services.certify_terminals(session, world)
     assert evidence.check(services.offline_evidence(session, world, "M1001", "OFF-1"), roots).faults == ()
     session.execute(text("update terminal_key set revoked_at = revoked_at - interval '300 days'"))
     session.execute(text("update terminal_certificate set stopped_at = stopped_at - interval '300 days'"))

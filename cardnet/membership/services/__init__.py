@@ -1,6 +1,7 @@
 """What other packages may ask of membership: unions, people, answers, organisation, register and roster files."""
 
 from cardnet.membership.result_workbook import kept_rows_workbook, result_workbook
+from cardnet.membership.services.calendar_days import DECIDED_DAYS, RecordedDay, decided_days, keep_days, recorded_days
 from cardnet.membership.services.confirmation import (
     Confirm,
     ConfirmationCount,
@@ -152,6 +153,7 @@ from cardnet.membership.services.waiting import (
 )
 
 __all__ = [
+    "DECIDED_DAYS",
     "TIERS_OF_PATHS",
     "AddKin",
     "AnswerOwn",
@@ -184,6 +186,7 @@ __all__ = [
     "PhoneConfirmed",
     "ProposeTransfers",
     "RecordConsent",
+    "RecordedDay",
     "RegisterImported",
     "RenameUnion",
     "SetTransferTerm",
@@ -215,6 +218,7 @@ __all__ = [
     "count_suspected",
     "decide",
     "decided",
+    "decided_days",
     "declare_distinct",
     "document_of",
     "due_people",
@@ -230,6 +234,7 @@ __all__ = [
     "import_organisations",
     "import_register",
     "joiners",
+    "keep_days",
     "keep_tag_original",
     "kept_rows_workbook",
     "key_of",
@@ -266,6 +271,7 @@ __all__ = [
     "places",
     "propose_transfers",
     "record_consent",
+    "recorded_days",
     "refuse_foreign_roles",
     "release_due",
     "rename_union",

@@ -13,13 +13,14 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from cardnet.access import services as access
-from cardnet.access.rules import Principal, Role, in_scope
+from cardnet.access.rules import Principal, in_scope
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
-from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed
+from cardnet.kernel.errors import Conflict, InvalidInput
 from cardnet.kernel.world import World
 from cardnet.membership.models import UnionChange
 from cardnet.membership.rules import UnionAct, UnionNode, code_of, must_stand_below, path_above
+from cardnet.membership.services.decisions import must_be_district
 from cardnet.membership.services.mistakes import Mistakes
 from cardnet.membership.services.unions import (
     must_be_open_union,
@@ -262,8 +263,7 @@ def union_to_change(session: Session, officer: Principal, code: str) -> UnionNod
 
 def must_be_of_the_district(session: Session, officer: Principal) -> None:
     """Raises NotAllowed("role_missing")."""
-    if not officer.has(Role.DISTRICT_OFFICER) or union_of_id(session, officer.union_id).parent_id is not None:
-        raise NotAllowed("role_missing", "工会的更名、划转、并入和撤销由区总工会办理。")
+    must_be_district(session, officer, "工会的更名、划转、并入和撤销由区总工会办理。")
 
 
 def document_of(typed: str) -> str:

@@ -128,7 +128,7 @@ def _page(principal: Principal, wrong: dict[str, str]) -> str:
     with transaction() as session:
         terms = issuance.terms_of(session)
         lines = issuance.freezes(session, world)
-        recorded = [day for year in (this_year, this_year + 1) for day in issuance.recorded_days(session, year)]
+        recorded = [day for year in (this_year, this_year + 1) for day in membership.recorded_days(session, year)]
         transfers = membership.transfer_term(session)
         own = membership.union_of_id(session, principal.union_id)
     return render_template(

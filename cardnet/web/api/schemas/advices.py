@@ -108,6 +108,13 @@ class Evidence(Open):
     reviews = several(Review)
 
 
+class EvidenceQuery(Strict):
+    """Which record: the merchant's code, and the number it gave the sale."""
+
+    merchant = Text(24, required=True)
+    merchant_ref = Text(64, required=True)
+
+
 class CodeUse(Open):
     """Another redemption with the same code; `first`: it was scanned before this one."""
 

@@ -21,6 +21,10 @@ CALLS: dict[str, tuple[str, str]] = {
     # -- 离线补传
     "GET /advices": ("等待核定的离线记录", ""),
     "GET /advices/{id}": ("其中一条，和关于它的一切", ""),
+    "GET /offline-evidence": (
+        "一条离线记录的证据文件",
+        "终端签名的记录、终端的证书和两份信任包，不含姓名。`cardnet evidence check` 只凭根公钥核对它。",
+    ),
     "POST /advices/{id}/accept": ("提议接受，要由另一人同意", ""),
     "POST /advices/{id}/refuse": ("不接受：由商户承担", ""),
     "POST /advices/{id}/confirm": ("同意：按发生的时间入账", ""),
