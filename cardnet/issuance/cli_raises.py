@@ -121,12 +121,11 @@ def decline(batch: str | None, rows: str | None, username: str, *, everybody: bo
 @officer_option
 @json_option
 def move_up(batch: str, row: int, words: str, username: str, *, back: bool, as_json: bool) -> None:
-    """把候补的一个人排到最前。"""
+    """候补的一个人列为优先：排在没有优先的人之前；上年转入的人在他们之间调整，始终先于本年的人。"""
     with acting(username) as desk:
         (application,) = _waiting(desk, batch, str(row))
-        priority = 0 if back else -1
-        command = services.SetPriority(application, priority, words, desk.officer)
-        services.set_priority(desk.session, desk.world, command)
+        command = services.SetPriority(application, 0 if back else -1, words, desk.officer)
+        priority = services.set_priority(desk.session, desk.world, command)
     tell({"application": application, "priority": priority}, "已调整候补次序。", as_json=as_json)
 
 

@@ -130,7 +130,8 @@ def name_problem(name: str) -> str | None:
         return f"姓名超过 {NAME_CHARS} 个字：请只填姓名。"
     if any(ord(sign) in range(0xE000, 0xF900) or ord(sign) >= 0xF0000 for sign in name):
         return "姓名里有造字（别的电脑上显示不出来）：请用输入法重新输入这个字。"
-    wrong = [sign for sign in name if not (unicodedata.category(sign)[0] in "LM" or sign in " ·-'’.")]
+    # 〇 is a number to Unicode, and stands in names.
+    wrong = [sign for sign in name if not (unicodedata.category(sign)[0] in "LM" or sign in " ·-'’.〇")]
     if wrong:
         return f"姓名里有“{wrong[0]}”：请按证件填写，只留文字和间隔号。"
     if not any(unicodedata.category(sign)[0] == "L" for sign in name) or name[0] in "·-.’" or name[-1] in "·-":
@@ -139,6 +140,8 @@ def name_problem(name: str) -> str | None:
 
 
 _PHONE = re.compile(r"1[3-9][0-9]{9}")
+_AS_FLOAT = re.compile(r"(\+?[0-9]+)\.0+")
+"""What a program writes that took the number for a fraction."""
 _PHONE_SIGNS = re.compile(r"[\s\-‐‑‒–—―()_.]")
 
 
@@ -148,6 +151,8 @@ def phone_of(cell: Cell) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     if not (len(text) == 11 and text.isdecimal()):
+        if as_float := _AS_FLOAT.fullmatch(text):
+            text = as_float[1]
         text = _PHONE_SIGNS.sub("", text)
         for code in ("+86", "0086", "86"):
             if text.startswith(code) and len(text) == len(code) + 11:
@@ -187,5 +192,20 @@ def _date(cell: str) -> date | None:
         return None
     try:
         return date(*(int(part) for part in found.groups()))
+    except ValueError:
+        return None
+
+
+_MONTH = re.compile(r"([0-9]{4})(?:\s*[-/年\s]\s*([0-9]{1,2})\s*月?|\s*\.\s*([0-9]{2}|[2-9]))")
+"""With a point, one digit 1 is not read: a spreadsheet writes October, 2018.10, as 2018.1."""
+
+
+def month_of(cell: Cell) -> date | None:
+    """The first day of a month as offices write it: `2018-04`, `2018.04`, `2018年4月`."""
+    found = _MONTH.fullmatch(unicodedata.normalize("NFKC", text_of(cell)))
+    if not found:
+        return None
+    try:
+        return date(int(found[1]), int(found[2] or found[3]), 1)
     except ValueError:
         return None

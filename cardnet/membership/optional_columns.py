@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from cardnet.membership.cleaning import date_of, short, text_of, word_of
+from cardnet.membership.cleaning import date_of, month_of, short, text_of, word_of
 from cardnet.membership.columns import Column
 from cardnet.membership.findings import FindingCode, RowFindings
 from cardnet.membership.rules import Answer, NewTag, TagKind
@@ -68,6 +68,9 @@ def _past_day(sheet: Sheet, row: SheetRow, column: Column, on: date, found: RowF
     if not word_of(cell):
         return None
     day = date_of(cell)
+    if day is None and column is Column.JOINED_ON:
+        # 入会年月 is as old a column as 入会日期; the day of a consent is one day.
+        day = month_of(cell)
     if day is not None and _UNION_FOUNDED <= day <= on:
         return day
     found.add(column, FindingCode.DATE_INVALID, _date_words(column, cell))

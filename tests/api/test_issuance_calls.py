@@ -98,6 +98,27 @@ def test_what_a_check_found_is_said_in_the_language_asked_for(programs):
     assert (answer.headers["Content-Language"], answer.json["title"]) == ("en", title)
 
 
+def test_a_file_refused_as_a_whole_is_a_problem_and_stays_to_be_sent_otherwise(office, programs):
+    office.give_unit("B1", 2)
+    lines = [make_membership.roster_line(0), make_membership.roster_line(1, phone="12")]
+    u1 = programs["U1"]
+    job = said(u1.send_file("/rosters", make_membership.csv_file(make_membership.roster_cells(lines))), 201)
+    path = f"/rosters/{job['id']}"
+    refused = u1.post(f"{path}/submit", {"mode": "all_or_nothing"})
+    assert_problem(refused, 422, "roster_has_errors")
+    assert "有 1 行需要修改" in refused.json["title"]
+    known = said(u1.get(path))
+    assert (known["state"], known["error"], known["batch_id"]) == ("checked", "roster_has_errors", None)
+    assert said(u1.get("/batches"))["items"] == []
+    sent = said(u1.post(f"{path}/submit", {"mode": "valid_rows_only"}))
+    assert (sent["state"], sent["error"]) == ("submitted", None)
+    batch = u1.get(f"/batches/{sent['batch_id']}/result.xlsx", rows="invalid")
+    after = u1.get(f"{path}/result.xlsx", rows="invalid")
+    assert read(after.data).rows == read(batch.data).rows
+    assert [row[18] for row in read(after.data).rows] == ["状态", "需要改正"]
+    assert len(read(u1.get(f"{path}/result.xlsx").data).rows) == 3
+
+
 def test_a_verdict_without_a_reason_is_pointed_at(programs):
     answer = programs["A1"].post("/review", {"verdict": "reject"})
     assert_problem(answer, 422, "invalid_fields")

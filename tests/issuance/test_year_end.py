@@ -133,6 +133,37 @@ def test_holds_move_in_the_order_of_submission_and_who_finds_no_room_stands_firs
     assert office.breaches() == {}
 
 
+def test_who_was_carried_over_is_moved_among_their_own_and_never_behind_the_new_year(office, session, world, clock):
+    clock.set(at(2025, 12, 1))
+    office.give_unit("B1", 3)
+    before = office.submit(office.roster(0, 1, 2)).batch_id
+    begin(office, 2025, date(2025, 12, 31))
+    clock.set(at(2026, 1, 1))
+    close(office, 2025)
+    new = office.submit(office.roster(3, 4)).batch_id
+
+    def line():
+        return services.waiting_list(session, 2026, "/C/").lines
+
+    def move(place, priority):
+        command = services.SetPriority(line()[place - 1].application_id, priority, "困难职工", office["C1"])
+        services.set_priority(session, world, command)
+        return [("old" if one.batch_id == before else "new", one.row) for one in line()]
+
+    assert {one.carried for one in line() if one.batch_id == before} == {True}
+    assert not any(one.preferred for one in line())
+    as_they_came = [("old", 1), ("old", 2), ("old", 3), ("new", 1), ("new", 2)]
+    assert move(1, -1) == as_they_came
+    assert move(3, -1) == [("old", 1), ("old", 3), ("old", 2), ("new", 1), ("new", 2)]
+    assert [one.preferred for one in line()] == [True, True, False, False, False]
+    assert move(2, 0) == as_they_came
+    assert move(5, -9) == [("old", 1), ("old", 2), ("old", 3), ("new", 2), ("new", 1)]
+    assert move(3, 9) == [("old", 1), ("old", 2), ("old", 3), ("new", 2), ("new", 1)]
+    assert [(one.carried, one.preferred) for one in line()[1:4]] == [(True, False), (True, False), (False, True)]
+    assert {one.batch_id for one in line()[3:]} == {new}
+    assert office.breaches() == {}
+
+
 def test_an_offer_moves_with_its_time_and_a_closed_year_takes_nothing(office, session, world, clock):
     clock.set(at(2025, 12, 30))
     office.submit(office.roster(0))

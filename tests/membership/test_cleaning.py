@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardnet.membership.cleaning import date_of, name_of, name_problem, phone_of, text_of, word_of
+from cardnet.membership.cleaning import date_of, month_of, name_of, name_problem, phone_of, text_of, word_of
 
 CELLS = st.text() | st.integers() | st.floats() | st.booleans() | st.dates() | st.datetimes() | st.times()
 
@@ -33,6 +33,8 @@ CELLS = st.text() | st.integers() | st.floats() | st.booleans() | st.dates() | s
         ("O’Brien", "O’Brien"),
         ("㐂子", "㐂子"),
         ("神", "神"),
+        ("𠮷田〇", "𠮷田〇"),
+        ("张 〇", "张〇"),
     ],
 )
 def test_names_are_normalised_but_never_changed_into_another_persons(typed, meant):
@@ -42,7 +44,21 @@ def test_names_are_normalised_but_never_changed_into_another_persons(typed, mean
 
 @pytest.mark.parametrize(
     "name",
-    ["李4", "张三(小)", "张？", "张*", "\ue000明", "123", "-", "·", "张三" * 26, "张三、李四", "=SUM(A1)", "张\ufffd"],
+    [
+        "李4",
+        "张三(小)",
+        "张？",
+        "张*",
+        "\ue000明",
+        "123",
+        "〇",
+        "-",
+        "·",
+        "张三" * 26,
+        "张三、李四",
+        "=SUM(A1)",
+        "张\ufffd",
+    ],
 )
 def test_what_is_no_name_is_said_to_be_none(name):
     assert name_problem(name_of(name))
@@ -62,7 +78,12 @@ def test_what_is_no_name_is_said_to_be_none(name):
         ("(+86)13800138000", "13800138000"),
         ("'13800138000", "13800138000"),
         ("\u202a13800138000\u202c", "13800138000"),
-        ("13800138000.0", ""),
+        ("13800138000.0", "13800138000"),
+        ("'+8613800138000.00", "13800138000"),
+        ("１３８００１３８０００．０", "13800138000"),
+        ("138.0013.8000", "13800138000"),
+        ("1380013800.0", ""),
+        ("13800138000.5", ""),
         ("1390000", ""),
         ("12800138000", ""),
         ("138001380001", ""),
@@ -112,9 +133,37 @@ def test_dates(typed, meant):
     assert date_of(typed) == meant
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("2018-04", date(2018, 4, 1)),
+        ("2018年4月", date(2018, 4, 1)),
+        ("2018 年 04 月", date(2018, 4, 1)),
+        ("２０１８．０４", date(2018, 4, 1)),
+        ("2018/12", date(2018, 12, 1)),
+        (2018.04, date(2018, 4, 1)),
+        (2018.12, date(2018, 12, 1)),
+        # A spreadsheet makes the same number of 2018.1 and 2018.10.
+        ("2018.1", None),
+        (2018.1, None),
+        ("2018年1月", date(2018, 1, 1)),
+        ("2018-13", None),
+        ("2018-00", None),
+        ("0000-01", None),
+        ("2018", None),
+        ("201804", None),
+        ("4月", None),
+        ("", None),
+        (True, None),
+    ],
+)
+def test_months(typed, meant):
+    assert month_of(typed) == meant
+
+
 @given(CELLS)
 def test_no_cell_whatever_raises(cell):
-    for read in (text_of, word_of, name_of, phone_of, date_of):
+    for read in (text_of, word_of, name_of, phone_of, date_of, month_of):
         read(cell)
     name_problem(name_of(cell))
 

@@ -122,6 +122,15 @@ def test_a_number_that_is_no_day_is_a_warning(serial):
     assert codes_of(content) == ["date_invalid"]
 
 
+@pytest.mark.parametrize("typed", ["2018年4月", "2018-04", 2018.04])
+@pytest.mark.parametrize("written", [xlsx_file, csv_file])
+def test_a_column_of_months_gives_their_first_day(typed, written):
+    heading, line = roster_cells([roster_line(1, joined_on=typed)])
+    heading[heading.index("入会日期")] = "入会年月"
+    (row,) = check(read_sheet(written([heading, line])), CONTEXT).rows
+    assert (row.codes, row.person.joined_on) == ((), date(2018, 4, 1))
+
+
 def test_a_password_is_told_for_old_and_new_workbooks():
     for content in (books.locked_xls(CELLS, 0), books.locked_xls(CELLS, 1), b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + "EncryptedPackage".encode("utf-16-le")):  # fmt: skip
         with pytest.raises(InvalidInput, match="file_encrypted") as raised:

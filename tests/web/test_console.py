@@ -141,7 +141,10 @@ def test_a_checked_roster_is_its_uploaders_only_and_gone_after_its_submission(of
     done = submit(client, path + "/submit", {"mode": "valid_rows_only"})
     assert "/console/batches/" in done.headers["Location"]
     assert client.get(path).headers["Location"] == done.headers["Location"]
-    assert client.get(path + "/result.xlsx").status_code == 404
+    sheet = client.get(path + "/result.xlsx?rows=invalid")
+    assert sheet.headers["Location"] == done.headers["Location"] + "/result.xlsx?rows=invalid"
+    assert client.get(sheet.headers["Location"]).data[:2] == b"PK"
+    assert other.get(path + "/result.xlsx").status_code == 404
 
 
 def test_what_is_kept_between_check_and_submission_shows_no_name(office, browser_of, session):

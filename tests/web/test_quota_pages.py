@@ -194,7 +194,16 @@ def test_the_year_is_closed_on_its_page(office, browser_of, clock, session):
     clock.set(datetime(2027, 2, 1, 9, tzinfo=SHANGHAI))
     client = browser_of(office["C1"])
     assert submit(client, "/console/quota/year-end/close?year=2026", {}).status_code == 303
-    assert issuance.waiting_list(session, 2027, "/C/").total == 1
+    (carried,) = issuance.waiting_list(session, 2027, "/C/").lines
+    page = "/console/quota/waiting?year=2027"
+    assert "上年转入" in client.get(page).text
+    assert "列为优先" in client.get(page).text
+    form = {"application": str(carried.application_id), "words": "困难职工"}
+    for act, priority, next_act in (("first", -101, "取消优先"), ("back", -100, "列为优先")):
+        assert submit(client, f"/console/quota/waiting/{act}?year=2027", form).status_code == 303
+        assert [one.priority for one in issuance.waiting_list(session, 2027, "/C/").lines] == [priority]
+        assert "上年转入" in client.get(page).text
+        assert next_act in client.get(page).text
     assert submit(browser_of(office["D1u"]), "/console/quota/year-end/close?year=2026", {}).status_code == 403
     assert office.breaches() == {}
 

@@ -85,8 +85,10 @@ from cardnet.issuance.rules.quota import (
     QuotaKind,
     RaiseState,
     YearState,
+    moved_priority,
     must_add_up,
     plan_spread,
+    was_carried,
 )
 from cardnet.issuance.rules.review import (
     REASON_WORDS,
@@ -169,6 +171,7 @@ __all__ = [
     "last_day_of_card",
     "luhn_digit",
     "may_renew",
+    "moved_priority",
     "must_add_up",
     "next_application_state",
     "next_card_state",
@@ -182,4 +185,5 @@ __all__ = [
     "same_last4",
     "typed_code",
     "typed_number",
+    "was_carried",
 ]

@@ -64,6 +64,19 @@ PRIORITIES = range(-9, 10)
 """What an officer may give: a smaller number goes first, 0 is the ordinary place in line."""
 
 
+def was_carried(priority: int) -> bool:
+    """Whether who stands in line with this priority came from the year before."""
+    return priority <= CARRIED_PRIORITY + PRIORITIES[-1]
+
+
+def moved_priority(priority: int, given: int) -> int:
+    """What somebody's priority becomes when an officer gives `given`: the year they came from stays their own.
+
+    Whoever was carried over is moved among those carried over; nobody of the new year comes before them.
+    """
+    return given + (CARRIED_PRIORITY if was_carried(priority) else 0)
+
+
 def plan_spread(free: int, members: Sequence[int]) -> list[int]:
     """Hand `free` places down by member counts; the parts add up to `free` exactly.
 

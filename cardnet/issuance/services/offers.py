@@ -51,7 +51,10 @@ class Lapsed:
 
 @dataclass(frozen=True)
 class SetPriority:
-    """Move somebody in the line: a smaller number goes first, 0 is the ordinary place. `words` say why."""
+    """Move somebody in the line: a smaller number goes first, 0 is the ordinary place. `words` say why.
+
+    Who was carried over from the year before moves among those carried over, before everybody of the year.
+    """
 
     application_id: uuid.UUID
     priority: int
@@ -73,6 +76,16 @@ class WaitingLine:
     queued_at: datetime
     offer_until: datetime | None
     place: int | None
+
+    @property
+    def carried(self) -> bool:
+        """Whether this person was waiting for a place of the year before."""
+        return rules.was_carried(self.priority)
+
+    @property
+    def preferred(self) -> bool:
+        """Whether an officer put this person before the others they stand with."""
+        return self.priority < rules.moved_priority(self.priority, 0)
 
 
 @dataclass(frozen=True)
@@ -164,8 +177,8 @@ def lapse_overdue(session: Session, world: World) -> Lapsed:
     return Lapsed(sum(held.values()), release_places(session, world, held, None, None))
 
 
-def set_priority(session: Session, world: World, command: SetPriority) -> None:
-    """Move one person in the line; who already has an offer keeps it.
+def set_priority(session: Session, world: World, command: SetPriority) -> int:
+    """Move one person in the line and give the priority they have now; who already has an offer keeps it.
 
     Raises NotFound("application_unknown"), NotAllowed("role_missing", "out_of_scope"), InvalidInput
     ("priority_invalid", "words_missing"), Conflict("not_waiting").
@@ -186,17 +199,19 @@ def set_priority(session: Session, world: World, command: SetPriority) -> None:
         raise NotAllowed("out_of_scope", f"这份申请不在{officer.display_name}的管理范围内。")
     if row.state != ApplicationState.WAITLISTED or row.offer_until is not None:
         raise Conflict("not_waiting", "这份申请已不在排队，请刷新候补名单。")
+    priority = rules.moved_priority(row.priority, command.priority)
     session.execute(
         text("update application set priority = :priority where id = :id"),
-        {"id": command.application_id, "priority": command.priority},
+        {"id": command.application_id, "priority": priority},
     )
     audit.record(
         session, world,
         audit.Act(
             "waiting.priority", "application", str(command.application_id), actor_id=officer.account_id,
-            before={"priority": row.priority}, after={"priority": command.priority, "words": command.words.strip()[:200]},
+            before={"priority": row.priority}, after={"priority": priority, "words": command.words.strip()[:200]},
         ),
     )  # fmt: skip
+    return priority
 
 
 _LIST = text("""

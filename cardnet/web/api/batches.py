@@ -8,15 +8,12 @@ from cardnet.http.calls import Call
 from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import ApplicationState
 from cardnet.issuance.services import desk
-from cardnet.membership import services as membership
 from cardnet.membership.columns import Column
-from cardnet.membership.roster import RowStatus
 from cardnet.membership.rules import EMPLOYMENT_NAMES, ID_TYPE_NAMES
 from cardnet.web.api.edge import Asked, File, serves
-from cardnet.web.api.rosters import XLSX
+from cardnet.web.api.rosters import XLSX, sheet_of_batch
 from cardnet.web.api.schemas import review as wire
 from cardnet.web.auth import OFFICERS
-from cardnet.web.finding_words import in_readers_language
 
 _ID = {"id": "uuid"}
 _ROW = {"id": "uuid", "row": "int(max=9999999)"}
@@ -122,14 +119,7 @@ def batch_history(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A002
              query=wire.RowsQuery, parameters=_ID, roles=OFFICERS, tag="batches"))  # fmt: skip
 def batch_result(asked: Asked, id: uuid.UUID) -> File:  # noqa: A002
     """GET /batches/{id}/result.xlsx."""
-    batch = desk.batch_of(asked.session, asked.officer, id)
-    header, rows = issuance.kept_roster(asked.session, batch.batch_id, asked.officer)
-    kept = (
-        (row.cells, row.shown, row.words, row.codes)
-        for row in rows
-        if asked.query["rows"] == "all" or row.shown == RowStatus.INVALID
-    )
-    return File(membership.kept_rows_workbook(header, kept, in_readers_language), XLSX, "result.xlsx")
+    return sheet_of_batch(asked, id)
 
 
 @serves(

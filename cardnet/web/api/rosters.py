@@ -1,6 +1,7 @@
 """Rosters: send a file, see how far it is and what was found, send it in, get it back with the findings."""
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -10,10 +11,10 @@ from cardnet.issuance import jobs
 from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import RosterMode
 from cardnet.issuance.rules.roster_jobs import RosterJobState
-from cardnet.issuance.services import roster_jobs
+from cardnet.issuance.services import desk, roster_jobs
 from cardnet.issuance.services.roster import batch_of_content
 from cardnet.issuance.services.roster_jobs import AskSubmission, OpenRosterJob, ReportFilter, RosterJobView
-from cardnet.kernel.errors import Conflict
+from cardnet.kernel.errors import Conflict, InvalidInput
 from cardnet.membership import services as membership
 from cardnet.membership.result_workbook import result_workbook
 from cardnet.membership.roster import RowStatus
@@ -74,10 +75,13 @@ def roster_rows(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A002
 
 
 @serves(Call("GET", "/rosters/{id}/result.xlsx", "The sheet as it came, with 状态, 原因 and 代码 beside each row", {200: XLSX},
-             query=wire.RowsQuery, parameters=_ID, roles=OFFICERS, tag="rosters"))  # fmt: skip
+             query=wire.RowsQuery, parameters=_ID, roles=OFFICERS, tag="rosters",
+             notes="Once the file is submitted, the sheet of its batch."))  # fmt: skip
 def roster_result(asked: Asked, id: uuid.UUID) -> File:  # noqa: A002
     """GET /rosters/{id}/result.xlsx."""
     job = _job(asked.session, asked, id)
+    if job.batch_id is not None:
+        return sheet_of_batch(asked, job.batch_id)
     content = roster_jobs.content_of_job(asked.session, asked.world, job.id, asked.officer.account_id)
     command = issuance.CheckRoster(content, job.filename, job.unit_code, asked.officer)
     checked = issuance.check_roster(asked.session, asked.world, command)
@@ -88,7 +92,9 @@ def roster_result(asked: Asked, id: uuid.UUID) -> File:  # noqa: A002
     Call(
         "POST", "/rosters/{id}/submit", "Make applications of the rows that are fit", {200: wire.Roster},
         body=wire.SubmitRequest, parameters=_ID, roles=OFFICERS, tag="rosters",
-        notes="Needs `state` `checked`; a file that is submitted answers its batch again.",
+        notes="Needs `state` `checked`; a file that is submitted answers its batch again. A file that is refused (`all_or_"
+        "nothing` with a mistake in it) stays `checked`: the answer is the problem, of a large file `error` of `GET "
+        "/rosters/{id}`.",
         example={"mode": "valid_rows_only"},
     )
 )  # fmt: skip
@@ -103,7 +109,8 @@ def submit_roster(asked: Asked, id: uuid.UUID) -> dict[str, Any] | Then:  # noqa
     content = roster_jobs.content_of_job(session, asked.world, job.id, officer.account_id)
     command = AskSubmission(job.id, officer, RosterMode(asked.body["mode"]))
     roster_jobs.ask_submission(session, asked.world, command)
-    return _worked_on(asked, job.id, small=len(content) <= jobs.AT_ONCE_BYTES)
+    then = _worked_on(asked, job.id, small=len(content) <= jobs.AT_ONCE_BYTES)
+    return replace(then, read=lambda session: _said(_not_refused(_job(session, asked, job.id))))
 
 
 @serves(Call("POST", "/rosters/{id}/cancel", "Stop the work on a file; nothing of it remains", {200: wire.Roster},
@@ -120,6 +127,15 @@ def roster_template(_asked: Asked) -> File:
     return File(template_workbook(), XLSX, "template.xlsx")
 
 
+def sheet_of_batch(asked: Asked, batch_id: uuid.UUID) -> File:
+    """The sheet of a roster that was sent in, the rows asked for. Raises as `kept_roster`."""
+    batch = desk.batch_of(asked.session, asked.officer, batch_id)
+    header, rows = issuance.kept_roster(asked.session, batch.batch_id, asked.officer)
+    only = _only(asked)
+    kept = ((row.cells, row.shown, row.words, row.codes) for row in rows if only is None or row.shown in only)
+    return File(membership.kept_rows_workbook(header, kept, in_readers_language), XLSX, "result.xlsx")
+
+
 def _worked_on(asked: Asked, job_id: uuid.UUID, *, small: bool) -> Then:
     if not small:
         jobs.hand_over(asked.session, job_id)
@@ -133,6 +149,17 @@ def _worked_on(asked: Asked, job_id: uuid.UUID, *, small: bool) -> Then:
 
 def _job(session: Session, asked: Asked, job_id: uuid.UUID) -> RosterJobView:
     return roster_jobs.job_of(session, current_world(), job_id, asked.officer.account_id)
+
+
+_OVERTAKEN = frozenset({"application_open", "union_closed", "job_failed"})
+
+
+def _not_refused(job: RosterJobView) -> RosterJobView:
+    """The file, which was to be sent in; raises what was found against it, so that nobody takes it for sent."""
+    if job.state is RosterJobState.CHECKED and job.error:
+        refusal = Conflict if job.error in _OVERTAKEN else InvalidInput
+        raise refusal(job.error, job.error_words or "没有提交，请再试一次。")
+    return job
 
 
 def _said(job: RosterJobView) -> dict[str, Any]:

@@ -144,6 +144,8 @@ def result_workbook(principal: Principal, upload_id: str) -> ResponseReturnValue
     """The sheet as it came, with 状态, 原因 and 代码 beside each row: to be corrected and uploaded again."""
     world = current_world()
     job = _job(principal, whole_id(upload_id))
+    if job.batch_id is not None:
+        return redirect(url_for("console.batch_workbook", batch_id=job.batch_id, rows=request.args.get("rows")), 303)
     with transaction() as session:
         content = roster_jobs.content_of_job(session, world, job.id, principal.account_id)
         command = issuance.CheckRoster(content, job.filename, job.unit_code, principal)

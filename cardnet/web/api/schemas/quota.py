@@ -257,7 +257,7 @@ class Answered(Open):
 
 
 class PriorityRequest(Strict):
-    """To the front of the line, or back to its place in time, and why."""
+    """Before those without priority, or back in time, and why; who was carried over stays before all of the year."""
 
     place = Text(5, required=True, validate=validate.OneOf(["first", "back"], error="应为 first 或 back。"))
     words = Text(200, required=True)

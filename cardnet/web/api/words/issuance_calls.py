@@ -181,8 +181,11 @@ CALLS: dict[str, tuple[str, str]] = {
     ),
     "GET /rosters/{id}": ("文件检查到哪里", ""),
     "GET /rosters/{id}/rows": ("检查结果，逐行", ""),
-    "GET /rosters/{id}/result.xlsx": ("原样的表格，每行附“状态”“原因”和“代码”", ""),
-    "POST /rosters/{id}/submit": ("合格的行成为申请", "需要 `state` 为 `checked`；已提交的文件再次回答它的批次。"),
+    "GET /rosters/{id}/result.xlsx": ("原样的表格，每行附“状态”“原因”和“代码”", "提交以后是它那一批的表格。"),
+    "POST /rosters/{id}/submit": (
+        "合格的行成为申请",
+        "需要 `state` 为 `checked`；已提交的文件再次回答它的批次。不能提交的（有错而按 `all_or_nothing`）仍是 `checked`：当场回答问题，大文件的问题在 `GET /rosters/{id}` 的 `error`。",
+    ),
     "POST /rosters/{id}/cancel": ("停止处理一个文件，什么也不留下", ""),
     "GET /roster-template.xlsx": ("空白模板", ""),
     # -- 会员自填

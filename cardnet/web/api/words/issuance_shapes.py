@@ -123,7 +123,7 @@ SHAPES: dict[str, str] = {
     "PrintRequest": "一个单位或整个范围的卡，或这些卡号：没印过的，或全部重印。",
     "PrintRun": "一次打印；其中 `live` 个码仍然有效。",
     "Printing": "等待打印的，和印过的。",
-    "PriorityRequest": "排到最前，或回到原来的次序，为什么。",
+    "PriorityRequest": "列为优先，或回到原来的次序，为什么。上年转入的人始终先于本年的人。",
     "QuotaLine": "一个工会的名额：`held + used + passed_down + free = received`。",
     "Raise": "一份追加申请和结果。`decidable` 表示可以由您决定。",
     "RaiseRequest": "本工会向上级申请追加；区总工会写明决策依据，或填已登记的编号。",
