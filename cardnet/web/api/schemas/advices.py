@@ -78,7 +78,7 @@ class Judged(Open):
 
 
 class Gap(Open):
-    """Something open about the terminal's numbers next to this one: `gap`, `fork` or `chain`."""
+    """Something open about the terminal's numbers next to this one: `gap`, `fork`, `chain` or `unlinked`."""
 
     why = fields.Function(lambda one: one[0], required=True)
     first_seq = fields.Function(lambda one: one[1], required=True)

@@ -37,7 +37,7 @@ SHAPES: dict[str, str] = {
     "Evidence": "关于一条待核定记录的一切：`as_told` 按终端的时钟，`corrected` 按它差多少更正。",
     "FieldFinding": "一个字段的问题；`pointer` 是请求正文里的 JSON pointer。",
     "Founded": "一个项目或资金池（`kind`）和它依据的决策。`doc_ref` 是设立时的文号。",
-    "Gap": "这条记录前后未了结的序号问题：`gap` 缺号、`fork` 分叉或 `chain` 断链。",
+    "Gap": "这条记录前后未了结的序号问题：`gap` 缺号、`fork` 分叉、`chain` 断链或 `unlinked` 没有写明前一条。",
     "HeldAdvice": "一条等待核定的记录。`given_fen` 是终端说它减免了多少，没有说时为 null。",
     "Invitation": "链接里的令牌，只显示这一次：`/invite/{token}`，有效到 `expires_at`。",
     "InviteRequest": "新账号；本人打开链接设置密码和验证器。",
