@@ -18,7 +18,7 @@ ELSEWHERE = {
     "refund_exceeds_captured", "year_not_asked",
 }  # fmt: skip
 RAISED = re.compile(
-    r'\b(?:Conflict|NotFound|InvalidInput|NotAllowed|NotSignedIn|TooManyRequests|Unavailable)\(\s*"(\w+)"'
+    r'\b(?:Conflict|NotFound|InvalidInput|NotAllowed|NotSignedIn|MoreThanLeft|TooManyRequests|Unavailable)\(\s*"(\w+)"'
 )
 
 
