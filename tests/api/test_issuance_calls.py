@@ -145,6 +145,20 @@ def test_places_move_once_under_one_key(office, programs):
     assert said(programs["C1"].post("/quota/grant", body))["received"] == 60
 
 
+def test_places_are_cut_as_they_were_granted(office, programs):
+    c1, body = programs["C1"], {"year": office.year, "document": "云工〔2026〕9号"}
+    said(c1.post("/quota/grant", body | {"count": 30}))
+    office.allocate("C", "D1", 20)
+    assert said(c1.post("/quota/grant", body | {"count": -3}))["received"] == 27
+    assert_problem(c1.post("/quota/grant", body | {"count": -8}), 409, "quota_not_returnable")
+    none = c1.post("/quota/grant", body | {"count": 0})
+    assert_problem(none, 422, "count_invalid")
+    assert "核减填负数" in none.json["title"]
+    assert_problem(programs["D1u"].post("/quota/grant", body | {"count": -1}), 403, "out_of_scope")
+    assert_problem(c1.post("/quota/allocate", body | {"count": -1}), 422, "invalid_fields")
+    assert (office.quota("C").received, office.quota("C").free) == (27, 7)
+
+
 def test_a_key_is_its_accounts_own(office, programs):
     body = {"year": office.year, "count": 3, "document": "云工〔2026〕1号"}
     said(programs["C1"].post("/quota/grant", body, key="0123456789abcdef"))

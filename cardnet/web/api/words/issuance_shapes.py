@@ -64,7 +64,7 @@ SHAPES: dict[str, str] = {
     "Freeze": "审核暂停、期限不走的一段时间。",
     "FreezeRequest": "整天计；今天开始的从现在起；不填末日就一直到解除。",
     "Giver": "现在委托您代办的人。",
-    "GrantRequest": "依据文件给区里的名额。",
+    "GrantRequest": "依据文件给区里的名额；负数收回还没用的。",
     "HandOutRequest": "谁签领了卡：这些 `numbers`，或一批里除 `except_numbers` 以外的。",
     "HandOutSlipsRequest": "这些纸条已交给本人；不填 `notices` 为单位的全部。",
     "Handout": "一次凭签收的发放：名单上多少人，签了多少人。",
