@@ -124,6 +124,27 @@ def test_a_verdict_without_a_reason_is_pointed_at(programs):
     assert [error["pointer"] for error in answer.json["errors"]] == ["/reasons"]
 
 
+def test_an_approval_carries_no_reason_of_refusal(office, programs):
+    office.give_unit("B1", 2)
+    batch = sent_in(office, programs, 1, 2)["id"]
+    approve = {"verdict": "approve", "reasons": ["R04"]}
+    for path, body in ((f"/batches/{batch}/review", approve | {"rows": [2]}), ("/review", approve)):
+        answer = programs["A1"].post(path, body)
+        assert_problem(answer, 422, "invalid_fields")
+        assert [error["pointer"] for error in answer.json["errors"]] == ["/reasons"]
+    assert said(programs["A1"].get("/review"))["total"] == 2
+    assert said(programs["A1"].post(f"/batches/{batch}/review", {"verdict": "approve", "rows": [2]}))["rows"] == 1
+
+
+def test_a_day_is_free_or_worked_and_not_both(programs):
+    body = {"free": ["2028-03-06", "2028-03-07"], "worked": ["2028-03-07"], "document": "国办发明电〔2027〕9号"}
+    answer = programs["C1"].post("/calendar-days", body)
+    assert_problem(answer, 422, "days_contradict")
+    assert [error["pointer"] for error in answer.json["errors"]] == ["/worked"]
+    assert "2028-03-07" in answer.json["title"]
+    assert said(programs["C1"].post("/calendar-days", body | {"worked": ["2028-03-04"]})) == {"moved": 0}
+
+
 def test_the_same_file_sent_twice_makes_one_batch(office, programs):
     office.give_unit("B1", 2)
     batch = sent_in(office, programs, 1, 2)

@@ -50,7 +50,7 @@ SHAPES: dict[str, str] = {
     "CorrectRequest": "退回的一行的值；不填的不变。用表格里的说法（居民身份证、合同）。",
     "Corrected": "开始了第几轮，现在轮到谁。",
     "Counts": "一个工会和下级的进度，单位为人。",
-    "DaysRequest": "按通知登记的日历日期。",
+    "DaysRequest": "按通知登记的日历日期，同一天只写一处。",
     "Delegation": "谁代谁办，从何时（含）到何时（不含）。",
     "DelegationRequest": "`deputy` 从首日到末日（都是整天）代 `giver`（不填为您本人）办理。",
     "DocumentRequest": "在证件上看到的正确类型和号码；`evidence` 写明看了什么、留存在哪里。",
