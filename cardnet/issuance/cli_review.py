@@ -9,7 +9,7 @@ import click
 from cardnet.access.services import principal_of_username
 from cardnet.issuance import services
 from cardnet.issuance.cli_parts import batch_id, batch_option, json_option, officer_option, say, typed_rows
-from cardnet.issuance.rules import APPLICATION_WORDS, REASON_WORDS, ReviewReason, Verdict
+from cardnet.issuance.rules import APPLICATION_WORDS, REASON_WORDS, ReviewReason, Verdict, decided_days
 from cardnet.kernel.calendar import SHANGHAI, published_through, start_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import InvalidInput, NotFound
@@ -180,9 +180,9 @@ def lift(freeze_id: str, *, as_json: bool) -> None:
 @json_option
 def days(free: tuple[str, ...], worked: tuple[str, ...], document: str, *, as_json: bool) -> None:
     """录入新一年的放假和调休，未到期的申请随之重算。"""
-    decided = {day: False for text in free for day in _days(text)} | {
-        day: True for text in worked for day in _days(text)
-    }
+    decided = decided_days(
+        (day for text in free for day in _days(text)), (day for text in worked for day in _days(text))
+    )
     with transaction() as session:
         moved = services.record_days(session, current_world(), services.RecordDays(decided, document))
     _done({"days": len(decided), "moved": moved}, f"已录入 {len(decided)} 天，{moved} 份申请的期限随之调整。", as_json=as_json)  # fmt: skip

@@ -125,6 +125,27 @@ def test_a_verdict_without_a_reason_is_pointed_at(programs):
     assert [error["pointer"] for error in answer.json["errors"]] == ["/reasons"]
 
 
+def test_an_approval_carries_no_reason_of_refusal(office, programs):
+    office.give_unit("B1", 2)
+    batch = sent_in(office, programs, 1, 2)["id"]
+    approve = {"verdict": "approve", "reasons": ["R04"]}
+    for path, body in ((f"/batches/{batch}/review", approve | {"rows": [2]}), ("/review", approve)):
+        answer = programs["A1"].post(path, body)
+        assert_problem(answer, 422, "invalid_fields")
+        assert [error["pointer"] for error in answer.json["errors"]] == ["/reasons"]
+    assert said(programs["A1"].get("/review"))["total"] == 2
+    assert said(programs["A1"].post(f"/batches/{batch}/review", {"verdict": "approve", "rows": [2]}))["rows"] == 1
+
+
+def test_a_day_is_free_or_worked_and_not_both(programs):
+    body = {"free": ["2028-03-06", "2028-03-07"], "worked": ["2028-03-07"], "document": "国办发明电〔2027〕9号"}
+    answer = programs["C1"].post("/calendar-days", body)
+    assert_problem(answer, 422, "days_contradict")
+    assert [error["pointer"] for error in answer.json["errors"]] == ["/worked"]
+    assert "2028-03-07" in answer.json["title"]
+    assert said(programs["C1"].post("/calendar-days", body | {"worked": ["2028-03-04"]})) == {"moved": 0}
+
+
 def test_the_same_file_sent_twice_makes_one_batch(office, programs):
     office.give_unit("B1", 2)
     batch = sent_in(office, programs, 1, 2)
@@ -144,6 +165,20 @@ def test_places_move_once_under_one_key(office, programs):
     assert office.quota("C").received == 30
     assert_problem(programs["C1"].post("/quota/grant", body | {"count": 31}, key=key), 422, "idempotency_key_reused")
     assert said(programs["C1"].post("/quota/grant", body))["received"] == 60
+
+
+def test_places_are_cut_as_they_were_granted(office, programs):
+    c1, body = programs["C1"], {"year": office.year, "document": "云工〔2026〕9号"}
+    said(c1.post("/quota/grant", body | {"count": 30}))
+    office.allocate("C", "D1", 20)
+    assert said(c1.post("/quota/grant", body | {"count": -3}))["received"] == 27
+    assert_problem(c1.post("/quota/grant", body | {"count": -8}), 409, "quota_not_returnable")
+    none = c1.post("/quota/grant", body | {"count": 0})
+    assert_problem(none, 422, "count_invalid")
+    assert "核减填负数" in none.json["title"]
+    assert_problem(programs["D1u"].post("/quota/grant", body | {"count": -1}), 403, "out_of_scope")
+    assert_problem(c1.post("/quota/allocate", body | {"count": -1}), 422, "invalid_fields")
+    assert (office.quota("C").received, office.quota("C").free) == (27, 7)
 
 
 def test_a_key_is_its_accounts_own(office, programs):

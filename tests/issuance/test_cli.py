@@ -137,6 +137,11 @@ REFUSALS = [
     (("applications", "approve", "--batch", "BATCH", "--as", "A1", "--rows", "1,x"), "rows_invalid"),
     (("applications", "return", "--batch", "BATCH", "--as", "A1"), "reason_missing"),
     (("applications", "reject", "--batch", "BATCH", "--as", "A1", "--reason", "R99"), "reason_unknown"),
+    (("applications", "approve", "--batch", "BATCH", "--as", "A1", "--reason", "R04"), "reason_not_asked"),
+    (
+        ("review", "days", "--free", "2028-03-06..2028-03-08", "--worked", "2028-03-07", "--document", "x"),
+        "days_contradict",
+    ),
     (("cards", "issue", "--batch", "BATCH", "--as", "C1"), "nothing_to_issue"),
     (("cards", "issue", "--batch", "BATCH", "--as", "A1"), "role_missing"),
     (("quota", "allocate", "--from", "C", "--to", "D1", "--count", "999"), "quota_short"),

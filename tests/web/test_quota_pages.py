@@ -126,6 +126,27 @@ def test_a_union_is_named_by_code_or_by_name(office, browser_of, giver):
     assert "没有找到“没有的工会”" in wrong.text
 
 
+def test_the_district_cuts_what_nobody_uses_on_a_document(office, browser_of):
+    office.give_unit("B1", 3)
+    office.grant(4)
+    client, before = browser_of(office["C1"]), office.quota("C").received
+    form = {"act": "cut", "year": str(office.year), "count": "5", "document": "云工〔2026〕9号"}
+    too_many = submit(client, "/console/quota/cut", form)
+    assert too_many.status_code == 409
+    assert "要核减的名额超过尚未使用的名额" in too_many.text
+    assert 'id="count-error"' in too_many.text
+    assert submit(client, "/console/quota/cut", {**form, "count": "0"}).status_code == 422
+    assert submit(client, "/console/quota/cut", {**form, "document": ""}).status_code == 422
+    assert submit(client, "/console/quota/cut", {**form, "count": "4"}).status_code == 303
+    assert "已核减" in client.get("/console/quota").text
+    assert (office.quota("C").received, office.quota("C").free) == (before - 4, 0)
+    assert "核减" in client.get("/console/quota").text
+    township = browser_of(office["D1u"])
+    assert submit(township, "/console/quota/cut", {**form, "count": "1"}).status_code == 403
+    assert "核减" not in township.get("/console/quota").text
+    assert office.breaches() == {}
+
+
 def test_somebody_is_moved_to_the_front_with_a_reason(office, browser_of, session):
     office.submit(office.roster(0, 1))
     client = browser_of(office["D1u"])

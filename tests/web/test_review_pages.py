@@ -170,6 +170,10 @@ def test_the_district_sets_terms_freezes_and_days_and_everybody_reads_them(offic
     assert submit(district, "/console/review-settings/days", days).status_code == 303
     assert "国办发明电〔2026〕9号" in district.get("/console/review-settings").text
     assert submit(district, "/console/review-settings/days", days | {"free": "2027-02-30"}).status_code == 422
+    both = submit(district, "/console/review-settings/days", days | {"free": "2027-02-08", "worked": "2027-02-08"})
+    assert both.status_code == 422
+    assert "2027-02-08 既写成放假又写成上班" in both.text
+    assert 'href="#worked"' in both.text
     assert submit(unit, "/console/review-settings/days", days).status_code == 403
 
 

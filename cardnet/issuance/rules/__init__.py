@@ -96,6 +96,7 @@ from cardnet.issuance.rules.review import (
     REVIEW_WORKING_DAYS,
     ReviewReason,
     Verdict,
+    decided_days,
     reasons_of,
     review_route,
 )
@@ -164,6 +165,7 @@ __all__ = [
     "binding_statement",
     "card_number",
     "card_states_before",
+    "decided_days",
     "first_day_of_renewal",
     "free_place",
     "is_card_number",

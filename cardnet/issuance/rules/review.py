@@ -1,9 +1,10 @@
 """Review: verdicts, reasons R01 to R13, and whose turn it is."""
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 
-from cardnet.kernel.errors import InvalidInput
+from cardnet.kernel.errors import FieldError, InvalidInput
 
 
 class Verdict(enum.StrEnum):
@@ -50,13 +51,28 @@ REASON_WORDS: Mapping[ReviewReason, str] = {
 
 
 def reasons_of(codes: Sequence[str], verdict: Verdict) -> tuple[ReviewReason, ...]:
-    """The reasons named. Raises InvalidInput when one is unknown, or when a return or rejection names none."""
+    """The reasons named.
+
+    Raises InvalidInput when one is unknown, when a return or rejection names none or an approval names one.
+    """
     unknown = [code for code in codes if code not in ReviewReason.__members__]
     if unknown:
         raise InvalidInput("reason_unknown", f"没有原因代码 {'、'.join(unknown)}，请用 R01 至 R13。")
     if verdict is not Verdict.APPROVE and not codes:
         raise InvalidInput("reason_missing", "退回或不予通过须写明原因代码（R01 至 R13）。")
+    if verdict is Verdict.APPROVE and codes:
+        said = "通过不带原因代码：请去掉原因，或改为退回、不予通过。"
+        raise InvalidInput("reason_not_asked", said, [FieldError("/reasons", said)])
     return tuple(ReviewReason(code) for code in codes)
+
+
+def decided_days(free: Iterable[date], worked: Iterable[date]) -> dict[date, bool]:
+    """Day → worked, as a notice lists them. Raises InvalidInput("days_contradict") when a day stands in both lists."""
+    free, worked = set(free), set(worked)
+    if both := sorted(free & worked):
+        said = f"{'、'.join(map(str, both[:3]))}{'等' if both[3:] else ''} 既写成放假又写成上班，请只留一处。"
+        raise InvalidInput("days_contradict", said, [FieldError("/worked", said)])
+    return dict.fromkeys(free, False) | dict.fromkeys(worked, True)
 
 
 def review_route(path: str) -> tuple[str, ...]:

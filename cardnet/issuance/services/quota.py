@@ -97,7 +97,7 @@ def grant_quota(session: Session, world: World, command: GrantQuota) -> QuotaLin
 def grant_approved(session: Session, world: World, command: GrantQuota) -> QuotaLine:
     """The same where somebody else has found that this officer may: a raise was decided."""
     if command.count == 0 or abs(command.count) > MOST:
-        raise _count_invalid()
+        raise InvalidInput("count_invalid", f"名额数须是不为 0 的整数，最多 {MOST:,}：核定填正数，核减填负数。")
     if not command.document.strip():
         raise InvalidInput("document_missing", "请写明决策依据文号（--document）。")
     root = root_union(session)
@@ -215,10 +215,6 @@ def use_quota(session: Session, world: World, command: UseQuota) -> QuotaLine:
 MOST = 10_000_000
 
 
-def _count_invalid() -> InvalidInput:
-    return InvalidInput("count_invalid", f"名额数须是 1 至 {MOST:,} 的整数。")
-
-
 def offer_free(session: Session, world: World, year: int, kind: QuotaKind, union_ids: Collection[uuid.UUID]) -> None:
     """What came free goes to who waits; only new cards have a waiting list."""
     if kind is QuotaKind.NEW_CARD:
@@ -228,7 +224,7 @@ def offer_free(session: Session, world: World, year: int, kind: QuotaKind, union
 def check_count(count: int) -> None:
     """Raises InvalidInput("count_invalid")."""
     if not 0 < count <= MOST:
-        raise _count_invalid()
+        raise InvalidInput("count_invalid", f"名额数须是 1 至 {MOST:,} 的整数。")
 
 
 def root_union(session: Session) -> UnionNode:

@@ -7,7 +7,7 @@ from typing import Any
 from cardnet.access.rules import Role
 from cardnet.http.calls import Call
 from cardnet.issuance import services as issuance
-from cardnet.issuance.rules import Verdict
+from cardnet.issuance.rules import Verdict, decided_days
 from cardnet.issuance.services import desk
 from cardnet.kernel.calendar import day_of, end_of, start_of
 from cardnet.membership.rules import Tier
@@ -180,6 +180,6 @@ def lift_freeze(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A002
 def record_days(asked: Asked) -> dict[str, Any]:
     """POST /calendar-days."""
     body = asked.body
-    days = dict.fromkeys(body["free"], False) | dict.fromkeys(body["worked"], True)
+    days = decided_days(body["free"], body["worked"])
     command = issuance.RecordDays(days, body["document"], asked.officer)
     return {"moved": issuance.record_days(asked.session, asked.world, command)}

@@ -138,6 +138,18 @@ def _grant(session: Session, world: World, officer: Principal, asked: _Asked) ->
     )
 
 
+def _cut(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
+    issuance.grant_quota(
+        session, world, issuance.GrantQuota(asked.year, -asked.count, asked.document, officer, asked.kind)
+    )
+    return gettext(
+        "已核减 %(year)d 年名额 %(count)d 个，依据 %(document)s。",
+        year=asked.year,
+        count=asked.count,
+        document=asked.document,
+    )
+
+
 def _allocate(session: Session, world: World, officer: Principal, asked: _Asked) -> str:
     line = issuance.allocate_quota(
         session, world, issuance.MoveQuota(asked.year, asked.giver, asked.taker, asked.count, officer, asked.kind)
@@ -188,6 +200,7 @@ def _use(session: Session, world: World, officer: Principal, asked: _Asked) -> s
 
 _ACTS: dict[str, Callable[[Session, World, Principal, _Asked], str]] = {
     "grant": _grant,
+    "cut": _cut,
     "allocate": _allocate,
     "transfer": _transfer,
     "return": _return,
@@ -198,6 +211,7 @@ _ACTS: dict[str, Callable[[Session, World, Principal, _Asked], str]] = {
 }
 _NEEDS = {
     "grant": ("count", "document"),
+    "cut": ("count", "document"),
     "allocate": ("giver", "taker", "count"),
     "transfer": ("giver", "taker", "count"),
     "return": ("giver", "count"),

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from cardnet.access.rules import Principal, Role
 from cardnet.issuance import services as issuance
+from cardnet.issuance.rules import decided_days
 from cardnet.kernel.calendar import day_of, end_of, published_through, start_of
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError
@@ -111,8 +112,8 @@ def record_days(principal: Principal) -> ResponseReturnValue:
         return _page(principal, {"free": gettext("日期请写成 2027-02-08，多个用空格隔开。")}), 422
     if worked is None:
         return _page(principal, {"worked": gettext("日期请写成 2027-02-08，多个用空格隔开。")}), 422
-    days = dict.fromkeys(free, False) | dict.fromkeys(worked, True)
     try:
+        days = decided_days(free, worked)
         with transaction() as session:
             command = issuance.RecordDays(days, request.form.get("document", ""), principal)
             moved = issuance.record_days(session, current_world(), command)

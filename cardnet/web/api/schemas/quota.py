@@ -86,9 +86,9 @@ class _YearRequest(Strict):
 
 
 class GrantRequest(_YearRequest):
-    """Places for the district, on a decision."""
+    """Places for the district, on a decision; a negative count takes back what is free."""
 
-    count = Whole(1, MOST_PLACES, required=True)
+    count = Whole(-MOST_PLACES, MOST_PLACES, required=True)
     document = Text(100, required=True)
 
 

@@ -204,6 +204,8 @@ class _VerdictRequest(Strict):
     def _reasons_for_a_no(self, body: dict[str, Any], **_more: Any) -> None:
         if body["verdict"] != Verdict.APPROVE and not body["reasons"]:
             raise ValidationError("退回或不予通过时，请至少选一个原因。", "reasons")
+        if body["verdict"] == Verdict.APPROVE and body["reasons"]:
+            raise ValidationError("通过不带原因代码：请去掉原因，或改为退回、不予通过。", "reasons")
 
 
 class BatchReviewRequest(_VerdictRequest):
@@ -430,7 +432,7 @@ class FreezeRequest(Strict):
 
 
 class DaysRequest(Strict):
-    """Days of the calendar as the notice has them."""
+    """Days of the calendar as the notice has them; no day stands in both lists."""
 
     free = fields.List(Day(), load_default=(), validate=validate.Length(max=120))
     worked = fields.List(Day(), load_default=(), validate=validate.Length(max=120))
