@@ -173,7 +173,7 @@ def test_the_district_decides_many_at_once_and_sets_the_clock(
     page.get_by_role("button", name="修改基层工会的时限").click()
     expect(page.get_by_role("status")).to_contain_text("办理时限已修改")
     page.get_by_label("到哪一天（含，可不填）").fill("2026-11-26")
-    page.get_by_label("原因").fill("年终结转")
+    page.locator("#reason").fill("年终结转")
     page.get_by_role("button", name="冻结审核").click()
     page.get_by_label("放假的日子").fill("2027-01-01 2027-02-05")
     page.get_by_label("通知文号").fill("国办发明电〔2026〕9号")
