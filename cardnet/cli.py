@@ -5,11 +5,15 @@
 """
 
 import contextlib
+import enum
+import gettext
 import importlib
 import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 import psycopg
@@ -35,23 +39,32 @@ from cardnet.issuance.cli_members import members_group
 from cardnet.kernel import maintenance
 from cardnet.kernel.db import libpq_url, owner_engine, transaction
 from cardnet.kernel.errors import CardnetError, InvalidInput
-from cardnet.kernel.jobs import run_worker
+from cardnet.kernel.jobs import failed_lately, run_worker
 from cardnet.kernel.world import clock_started_at, system_world
 from cardnet.membership import cli as membership_cli
 from cardnet.membership import services as membership
 from cardnet.membership.cli_accounts import ACCOUNT_COMMANDS
+from cardnet.merchant_api import cli as merchant_api_cli
 from cardnet.merchants import cli as merchants_cli
 from cardnet.migrations import schema
 from cardnet.web import cli as web_cli
 from cardnet.wiring import current_settings, current_world
 
+_USAGE = Path(__file__).parent / "usage"
 _WITHOUT_APP = {"demo", "demo-data", "serve", "upgrade"}
 _OLDEST_POSTGRESQL = 15
 _CARDS_SHOWN = 5
 
 
 class CardnetGroup(click.Group):
-    """Runs a command inside the app and turns an error into one sentence and exit code 1."""
+    """Runs a command inside the app and turns an error into one sentence and exit code 1; speaks Chinese throughout."""
+
+    def main(self, *words: Any, **more: Any) -> Any:
+        # click asks gettext's own domain for its words, in the language of the environment.
+        gettext.bindtextdomain(gettext.textdomain(), str(_USAGE))
+        os.environ["LANGUAGE"] = "zh"
+        _name_parts_in_chinese(self)
+        return super().main(*words, **more)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -77,7 +90,7 @@ class CardnetGroup(click.Group):
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """云间 cardnet：会员服务卡与普惠服务网络。"""
-    if credential_cli.works_offline(sys.argv):
+    if credential_cli.works_offline(sys.argv) or merchant_api_cli.works_offline(sys.argv):
         return
     if "--help" not in sys.argv and ctx.invoked_subcommand not in _WITHOUT_APP:
         settings = settings_from(os.environ)
@@ -169,9 +182,9 @@ def doctor() -> None:
     """检查数据库、版本、密钥与页面是否就绪。"""
     settings = current_settings()
     checks = _findings(settings)
-    for sentence, good in checks:
-        click.echo(f"{'✓' if good else '✗'} {sentence}")
-    if not all(good for _, good in checks):
+    for sentence, found in checks:
+        click.echo(f"{found} {sentence}")
+    if any(found is Found.BAD for _, found in checks):
         raise SystemExit(1)
 
 
@@ -238,7 +251,19 @@ def maintenance_status() -> None:
     click.echo(f"维护中，{closed.since.isoformat(timespec='seconds')} 起。{closed.message}" if closed else "正常。")
 
 
-def _findings(settings: Settings) -> list[tuple[str, bool]]:
+class Found(enum.StrEnum):
+    """How a line of `doctor` begins. A `ODD` one is a warning and no fault: a trial may be meant to work like this."""
+
+    GOOD = "✓"
+    ODD = "△"
+    BAD = "✗"
+
+    @classmethod
+    def good_if(cls, true: bool) -> "Found":  # noqa: FBT001 - the finding itself
+        return cls.GOOD if true else cls.BAD
+
+
+def _findings(settings: Settings) -> list[tuple[str, Found]]:
     url = settings.database()
     found, newest = schema.current(url), schema.newest()
     with transaction() as session:
@@ -246,30 +271,37 @@ def _findings(settings: Settings) -> list[tuple[str, bool]]:
         role = session.scalar(text("select current_user"))
     pages = (schema.FOLDER.parent / "web/static/dist").exists()
     return [
-        (f"PostgreSQL {version}，以 {role} 身份访问", True),
-        (f"数据库版本 {found or '空'}，程序版本 {newest}", found == newest),
-        ("手机页面已编译" if pages else "手机页面还没有编译：请运行 make pages", pages),
+        (f"PostgreSQL {version}，以 {role} 身份访问", Found.GOOD),
+        (f"数据库版本 {found or '空'}，程序版本 {newest}", Found.good_if(found == newest)),
+        ("手机页面已编译" if pages else "手机页面还没有编译：请运行 make pages", Found.good_if(pages)),
         (
             f"密钥环 {settings.data / 'keyring.json'}",
-            bool(settings.keyring) or (settings.data / "keyring.json").exists(),
+            Found.good_if(bool(settings.keyring) or (settings.data / "keyring.json").exists()),
         ),
+        *_task_findings(),
         *_key_findings(settings),
     ]
 
 
-def _key_findings(settings: Settings) -> list[tuple[str, bool]]:
+def _task_findings() -> list[tuple[str, Found]]:
+    with transaction() as session:
+        failed = failed_lately(session)
+    named = "、".join(f"{task.rpartition('.')[2]} {times} 次" for task, times in failed.items())
+    return [(f"后台任务一天内失败：{named}，原因见 cardnet worker 的日志", Found.BAD)] if failed else []
+
+
+def _key_findings(settings: Settings) -> list[tuple[str, Found]]:
     """Roots, trust pack and alarms: what the person on call asks first."""
     at = current_world().now()
     with transaction() as session:
         online, changes = credential.are_online(session), credential.unsigned_changes(session, at)
         raised = credential.alarms(session, open_only=True)
     root = f"根密钥在线（{settings.data / ROOT_FILE}）：正式启用前应离线，请做 cardnet keys ceremony"
-    # A warning, not a fault: a demonstration and a trial are meant to work like this.
-    sentences = [("△ " + root if online else "根密钥离线，由保管人签发信任包", True)]
+    sentences = [(root, Found.ODD) if online else ("根密钥离线，由保管人签发信任包", Found.GOOD)]
     waiting = [] if online else credential_cli.said_of_pack(changes, online=False)
     if raised:
-        sentences.append((f"有 {len(raised)} 条警报待查：cardnet keys alarms", False))
-    return sentences + ([(sentence, False) for sentence in waiting] or [("信任包已签名，与现有密钥一致", True)])
+        sentences.append((f"有 {len(raised)} 条警报待查：cardnet keys alarms", Found.BAD))
+    return sentences + ([(one, Found.BAD) for one in waiting] or [("信任包已签名，与现有密钥一致", Found.GOOD)])
 
 
 @contextlib.contextmanager
@@ -306,6 +338,17 @@ def _unreachable(error: OperationalError) -> InvalidInput:
     return InvalidInput("database_unreachable", f"数据库连不上，请检查 CARDNET_DATABASE_URL：{reason}")
 
 
+def _name_parts_in_chinese(command: click.Command) -> None:
+    """What stands for the parts of a command in its `用法：` line, and for paths, named before there was a language."""
+    command.options_metavar = "[选项]"
+    for path in (option.type for option in command.params if isinstance(option.type, click.Path)):
+        path.name = gettext.gettext(path.name)
+    if isinstance(command, click.Group):
+        command.subcommand_metavar = "命令 [参数] ..."
+        for one in command.commands.values():
+            _name_parts_in_chinese(one)
+
+
 def _refuse(error: CardnetError) -> None:
     if "--json" in sys.argv:
         document = {"error": {**error.detail, "code": error.code, "message": error.message}}
@@ -320,7 +363,16 @@ for _command in ACCOUNT_COMMANDS:
     accounts.add_command(_command)
 for _command in MEMBER_COMMANDS:
     members_group.add_command(_command)
-_PACKAGES = (membership_cli, merchants_cli, credential_cli, issuance_cli, benefits_cli, finance_cli, web_cli)
+_PACKAGES = (
+    membership_cli,
+    merchants_cli,
+    credential_cli,
+    issuance_cli,
+    benefits_cli,
+    finance_cli,
+    merchant_api_cli,
+    web_cli,
+)
 for _command in (command for package in _PACKAGES for command in package.COMMANDS):
     main.add_command(_command)
     if isinstance(_command, click.Group) and _command.name == "cards":

@@ -264,7 +264,9 @@ def test_tasks_trail_and_bulletin(run, office, session, tmp_path):
     assert "确认 2 名会员的会籍" in run("tasks --as U1", plain=True)
     assert run("tasks --as root", code=1) == "role_missing"
     acts = run("trail list --action card. --as root")["acts"]
-    assert [one["action"] for one in acts] == ["card.issue"]
+    assert [(one["action"], one["subject_name"]) for one in acts] == [("card.issue", "名单.csv")]
+    said = run("trail list --action card. --as root", plain=True)
+    assert "名单.csv" in said and acts[0]["subject_id"] not in said
     out = tmp_path / "记录.csv"
     run("trail export --as root --out", out)
     assert "card.issue" in out.read_text("utf-8-sig")

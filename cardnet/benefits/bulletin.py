@@ -57,6 +57,11 @@ class Figures:
         return tuple("—" if one is None else f"{one // 10}.{one % 10}%" for one in tenths)
 
     @property
+    def steps(self) -> tuple[tuple[str, int], ...]:
+        """From members and the plan to use, as page and paper draw them: heading and number."""
+        return tuple((HEADINGS[place], self.row[place]) for place in _STEPS)
+
+    @property
     def row(self) -> tuple[int, ...]:
         """The numbers of a line, in the order of `HEADINGS`."""
         c, a = self.counts, self.answers
@@ -93,7 +98,13 @@ HEADINGS = (
     "激活",
     "用过",
 )
+FIELDS = (
+    "members", "has_card", "in_progress", "no_answer", "declined", "quota", "collected", "submitted", "approved",
+    "issued", "handed_out", "activated", "used",
+)  # fmt: skip
+"""The names of the same for programs, in the same order."""
 RATES = ("完成率", "覆盖率", "激活率", "用卡率")
+_STEPS = (0, *range(HEADINGS.index("计划"), len(HEADINGS)))
 NOTE = (
     "会员＝持卡＋办理中＋未答复＋本人暂不办。完成率＝发卡÷计划，覆盖率＝持卡÷会员，激活率＝激活÷发放，用卡率＝当年用过÷持卡。"
     "按完成率排名；采集＝已提交和本人暂不办的人数，补换的卡不重复计算。"
@@ -161,6 +172,7 @@ class Issue:
     weeks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     sent: Sent | None = None
     sha256: str = ""
+    changes: "tuple[Change, ...] | None" = None
 
     @property
     def first(self) -> Level:
@@ -177,6 +189,38 @@ class Issue:
     def level_of(self, path: str) -> Level | None:
         """The page of the union at `path`, if it has one."""
         return next((level for level in self.levels if level.union.path == path), None)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One number of a correction that was another one before; None where the union did not stand in one of the two.
+
+    `level` is the path of the page it stands on, `union` None for the sum of the whole, `what` one of `HEADINGS`.
+    """
+
+    level: str
+    union: UnionNode | None
+    own: bool
+    what: str
+    before: int | None
+    after: int | None
+
+    @property
+    def name(self) -> str:
+        """As a line of the table says it."""
+        if self.union is None:
+            return "合计"
+        return f"{self.union.name}（本级）" if self.own else self.union.name
+
+    @property
+    def more(self) -> int:
+        """By how much."""
+        return (self.after or 0) - (self.before or 0)
+
+    @property
+    def field(self) -> str:
+        """The name of the number for programs."""
+        return FIELDS[HEADINGS.index(self.what)]
 
 
 @dataclass(frozen=True)

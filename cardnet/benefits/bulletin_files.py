@@ -14,6 +14,7 @@ from cardnet.benefits.bulletin import (
     HEADINGS,
     NOTE,
     RATES,
+    Change,
     Figures,
     Issue,
     Level,
@@ -24,6 +25,8 @@ from cardnet.kernel import calendar, fonts
 from cardnet.kernel.paper import fitting, wrapped
 
 _ALL = (*HEADINGS, *RATES)
+_CHANGED = ("工会编码", "工会", "项目", "原来", "更正后", "增减")
+_UNCHANGED = "数字与原来的一期相同。"
 
 
 def facts_of(issue: Issue) -> tuple[tuple[str, str], ...]:
@@ -67,9 +70,29 @@ def bulletin_workbook(issue: Issue) -> bytes:
         for number, level in enumerate(issue.levels):
             sheet = book.add_worksheet(_sheet_name(level.union.name, names))
             _fill(sheet, issue, level, styles)
+            if not number and issue.changes is not None:
+                _fill_changes(book.add_worksheet(_sheet_name("更正内容", names)), issue.changes, styles)
             if not number and len(issue.levels) > 1:
                 _fill_all(book.add_worksheet(_sheet_name("全部单位", names)), issue, styles)
     return content.getvalue()
+
+
+def _fill_changes(sheet, changes: Sequence[Change], styles) -> None:  # type: ignore[no-untyped-def]
+    """A line a number that is another one now."""
+    for column, word in enumerate(_CHANGED):
+        sheet.write_string(0, column, word, styles["head"])
+    if not changes:
+        sheet.write_string(1, 0, _UNCHANGED)
+    for row, one in enumerate(changes, start=1):
+        sheet.write_string(row, 0, one.union.code if one.union else "")
+        sheet.write_string(row, 1, one.name)
+        sheet.write_string(row, 2, one.what)
+        for column, value in ((3, one.before), (4, one.after), (5, one.more)):
+            if value is not None:
+                sheet.write_number(row, column, value)
+    sheet.set_column(0, 0, 14)
+    sheet.set_column(1, 1, 36)
+    sheet.freeze_panes(1, 0)
 
 
 def _fill_all(sheet, issue: Issue, styles) -> None:  # type: ignore[no-untyped-def]
@@ -179,8 +202,49 @@ def bulletin_pdf(issue: Issue) -> bytes:
             _foot(canvas, issue, pages)
             canvas.showPage()
             first = False
+    if issue.changes is not None:
+        _changes(canvas, issue, issue.changes, pages)
     canvas.save()
     return buffer.getvalue()
+
+
+_CHANGE_ENDS = (32.0, 128.0, 160.0, 195.0, 230.0, 262.0)
+"""Where the columns of the differences end, in mm from the margin; the words begin, the numbers end there."""
+
+
+def _changes(canvas: Canvas, issue: Issue, changes: Sequence[Change], pages: int) -> None:
+    """What a correction says otherwise, on pages of their own behind the others."""
+    rest, left = changes, True
+    while left:
+        pages += 1
+        canvas.setFillColor(_INK)
+        fonts.draw(canvas, _MARGIN, _PAGE[1] - 16 * mm, f"更正内容　{issue.title}", 12)
+        y = float(_PAGE[1] - 24 * mm)
+        room = int((y - _FOOT - 9 * mm) / _STEP)
+        lines, rest = rest[:room], rest[room:]
+        left = bool(rest)
+        canvas.setFillColor(_SOFT)
+        _change(canvas, y, _CHANGED)
+        canvas.setStrokeColor(_LINE)
+        canvas.setFillColor(_INK)
+        if not changes:
+            fonts.draw(canvas, _MARGIN, y - _STEP, _UNCHANGED, _SIZE)
+        for one in lines:
+            y -= _STEP
+            numbers = ("—" if value is None else f"{value:,}" for value in (one.before, one.after))
+            _change(canvas, y, (one.union.code if one.union else "", one.name, one.what, *numbers, f"{one.more:+,}"))
+            canvas.line(_MARGIN, y - _STEP * 0.3, _MARGIN + _CHANGE_ENDS[-1] * mm, y - _STEP * 0.3)
+        _foot(canvas, issue, pages)
+        canvas.showPage()
+
+
+def _change(canvas: Canvas, y: float, cells: Sequence[str]) -> None:
+    begins = (0.0, *_CHANGE_ENDS)
+    for place, text in enumerate(cells):
+        wide = (_CHANGE_ENDS[place] - begins[place] - 2) * mm
+        size = fitting(text, _SIZE, wide)
+        x = _MARGIN + (begins[place] * mm if place < 3 else _CHANGE_ENDS[place] * mm - fonts.width(text, size))
+        fonts.draw(canvas, x, y, text, size)
 
 
 def _head(canvas: Canvas, issue: Issue, level: Level, *, first: bool) -> float:
@@ -220,11 +284,7 @@ def _few(lines: list[str], most: int) -> list[str]:
 
 def _funnel(canvas: Canvas, level: Level, left: float, top: float, wide: float) -> float:
     """Bars from members to use; returns where they end."""
-    c, a = level.total.counts, level.total.answers
-    steps = (
-        ("会员", a.members), ("计划", c.quota), ("采集", c.collected), ("合格", c.submitted), ("通过", c.approved),
-        ("发卡", c.issued), ("发放", c.handed_out), ("激活", c.activated), ("用过", level.total.used),
-    )  # fmt: skip
+    steps = level.total.steps
     most = max(1, *(count for _, count in steps))
     bar = left + float(11 * mm)
     full = wide - float(27 * mm)

@@ -133,6 +133,16 @@ def _show(issue: Issue, out: Path | None, *, as_json: bool) -> None:
                     {"code": line.union.code, "own": line.own, "rank": line.rank, **_numbers(line.figures)}
                     for line in level.lines
                 ],
+                "changes": [
+                    {
+                        "code": one.union.code if one.union else None,
+                        "own": one.own,
+                        "what": one.field,
+                        "before": one.before,
+                        "after": one.after,
+                    }
+                    for one in issue.changes or ()
+                ],
                 "out": str(out) if out else None,
             }
         )
@@ -141,6 +151,8 @@ def _show(issue: Issue, out: Path | None, *, as_json: bool) -> None:
     for name, figures in (("合计", level.total), *((line.name, line.figures) for line in level.lines)):
         told = (*zip(HEADINGS, figures.row, strict=True), *zip(RATES, figures.percents, strict=True))
         click.echo(f"{name}：{'，'.join(f'{word} {value}' for word, value in told)}")
+    for one in issue.changes or ():
+        click.echo(f"更正：{one.name} {one.what} {one.before or 0} → {one.after or 0}")
     if out is not None:
         click.echo(f"通报已写入 {out}")
 

@@ -242,7 +242,7 @@ def said_of_pack(changes: store.PackChanges, *, online: bool) -> list[str]:
 
 _USE = {
     KeyUse.CARD: "发卡", KeyUse.PRINT: "印卡", KeyUse.STATUS: "状态表", KeyUse.SETTLEMENT: "结算单",
-    KeyUse.OFFERS: "离线优惠", KeyUse.ROOT: "根密钥",
+    KeyUse.OFFERS: "离线优惠", KeyUse.TERMINAL_CA: "终端认证", KeyUse.RECEIPT: "回执", KeyUse.ROOT: "根密钥",
 }  # fmt: skip
 
 

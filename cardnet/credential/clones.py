@@ -11,7 +11,11 @@ CHALLENGE_SLACK = 1_300
 
 @dataclass(frozen=True, slots=True)
 class SeenCode:
-    """One code of a card index as it was shown: when it says it was made, and its number."""
+    """One code of a card index as it was shown: when it says it was made, and its number.
+
+    `challenged`: its phone's clock may have been as far off as with a challenge, since four digits answered for it or it
+    was taken, or turned away, by the limits of paper.
+    """
 
     proof_id: bytes
     issued_at: int
@@ -21,6 +25,11 @@ class SeenCode:
     def counter(self) -> int:
         """The phone's own number of the code."""
         return int.from_bytes(self.proof_id[:4], "big")
+
+
+def far_off(issued_at: int, shown_at: int) -> bool:
+    """Whether a code was shown at a time that no ordinary window lets through: nothing is known of that phone's clock."""
+    return abs(shown_at - issued_at) > CLOCK_SLACK // 2
 
 
 def copied(codes: Iterable[SeenCode]) -> SeenCode | None:

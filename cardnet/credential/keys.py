@@ -15,6 +15,7 @@ class KeyUse(enum.StrEnum):
     """What a key signs; a key has exactly one use, so that no statement can pass for another kind.
 
     `offers`: what an offline till may give at a merchant, which changes with the programs and is no matter for a root.
+    `terminal-ca`: which key is which terminal's. `receipt`: an answer of the merchant API, for whoever asked for proof.
     """
 
     CARD = "card"
@@ -22,6 +23,8 @@ class KeyUse(enum.StrEnum):
     STATUS = "status"
     SETTLEMENT = "settlement"
     OFFERS = "offers"
+    TERMINAL_CA = "terminal-ca"
+    RECEIPT = "receipt"
     ROOT = "root"
 
 

@@ -16,7 +16,7 @@ from cardnet.credential.keys import Alg, IssuerKey, KeyState, KeyUse, SigningKey
 LIFE_SECONDS = 30 * 86_400
 
 _EXP, _IAT = 4, 6
-_SEQ, _KEYS, _POLICY, _STATUS_URIS = -70002, -70003, -70004, -70005
+_SEQ, _KEYS, _POLICY, _STATUS_URIS, _STOPPED = -70002, -70003, -70004, -70005, -70006
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,13 @@ class TrustPack:
     keys: Mapping[bytes, IssuerKey]
     policy: Policy = field(default_factory=Policy)
     status_uris: tuple[str, ...] = ()
+    stopped: Mapping[str, int] = field(default_factory=dict)
+    """Keys of terminals (`keyid`) that count no more, and since when."""
 
 
 def encode_pack(pack: TrustPack) -> bytes:
     """The bytes a root signs: what `cardnet keys sign-pack` carries to the offline machine."""
-    claims = {
+    claims: dict[int, Any] = {
         _EXP: pack.expires_at,
         _IAT: pack.issued_at,
         _SEQ: pack.seq,
@@ -82,6 +84,8 @@ def encode_pack(pack: TrustPack) -> bytes:
         _POLICY: asdict(pack.policy),
         _STATUS_URIS: list(pack.status_uris),
     }
+    if pack.stopped:
+        claims[_STOPPED] = dict(pack.stopped)
     return cbor2.dumps(claims, canonical=True)
 
 
@@ -139,7 +143,8 @@ def _pack_of(claims: Any) -> TrustPack:
         # A parameter that only a newer verifier knows does not keep an older one from its keys.
         policy = Policy(**{name: _whole(value) for name, value in claims[_POLICY].items() if name in _POLICY_NAMES})
         uris = tuple(claims[_STATUS_URIS])
-        pack = TrustPack(_whole(claims[_SEQ]), _whole(claims[_IAT]), _whole(claims[_EXP]), keys, policy, uris)
+        stopped = {str(key_id): _whole(at) for key_id, at in claims.get(_STOPPED, {}).items()}
+        pack = TrustPack(_whole(claims[_SEQ]), _whole(claims[_IAT]), _whole(claims[_EXP]), keys, policy, uris, stopped)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not a trust pack: {error}") from None
     if len(keys) != len(claims[_KEYS]):

@@ -135,7 +135,7 @@ def reconcile(
     """与商户对账：读入商户的文件，逐笔核对，列出每一处差异。"""
     first_on, last_on = _period(day, first_on, last_on)
     content = path.read_bytes()
-    with _asking_for_force(), transaction() as session:
+    with _saying_the_option(), transaction() as session:
         merchant_id = merchants.merchant_of_code(session, code).id
         actor_id = _actor_in(session, username)
         if again:
@@ -159,16 +159,21 @@ def reconcile(
     _say(json.loads(result))
 
 
+_HINTS = {
+    "file_doubtful": "原来的结果没有变；确认无误的，加 --force 再来一次。",
+    "file_already_imported": "要用现在的明细重新核对，加 --again；传错了，用 cardnet reconciliations set-aside 作废那一次。",
+}
+
+
 @contextlib.contextmanager
-def _asking_for_force() -> Iterator[None]:
-    """A file that looks wrong and would take a good result's place is refused, and how to insist is said."""
+def _saying_the_option() -> Iterator[None]:
+    """What is refused here is said with the option that goes on, where a page has a button for it."""
     try:
         yield
     except Conflict as error:
-        if error.code != "file_doubtful":
+        if error.code not in _HINTS:
             raise
-        hint = "原来的结果没有变；确认无误的，加 --force 再来一次。"
-        raise Conflict(error.code, f"{error.message}{hint}", error.detail) from None
+        raise Conflict(error.code, f"{error.message}{_HINTS[error.code]}", error.detail) from None
 
 
 def _say(result: dict[str, Any]) -> None:

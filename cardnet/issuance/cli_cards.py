@@ -32,6 +32,7 @@ from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import NotFound
 from cardnet.membership import services as membership
 from cardnet.membership.cli_parts import SITE
+from cardnet.membership.services import notices
 from cardnet.wiring import current_world
 
 
@@ -149,7 +150,7 @@ def make_letters(
         command = services.MakeLetters(officer, batch_id(batch) if batch else None, path, numbers or None)
         letters = services.make_letters(session, current_world(), command)
         # Before the commit: letters that could not be written must not make the earlier slips void.
-        unfinished.write_bytes(letter_sheets(letters, site))
+        unfinished.write_bytes(letter_sheets(letters, site, notices.help_phone(session)))
     tell({"letters": len(letters), "file": str(out)}, f"已生成 {len(letters)} 张激活单：{out}", as_json=as_json)
 
 
@@ -160,9 +161,9 @@ def make_letters(
 def make_poster(unit: str, site: str, out: Path) -> None:
     """一个单位的激活海报（A4）。"""
     with transaction() as session:
-        name = membership.union_of_code(session, unit).name
+        name, phone = membership.union_of_code(session, unit).name, notices.help_phone(session)
     with written_whole(out) as unfinished:
-        unfinished.write_bytes(poster(name, site))
+        unfinished.write_bytes(poster(name, site, phone))
     click.echo(f"海报已写入 {out}")
 
 

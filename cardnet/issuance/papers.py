@@ -29,9 +29,6 @@ from cardnet.kernel.paper import (
     wrapped,
 )
 
-HELP_PHONE = "12351"
-"""职工服务热线: one number for every union in the country."""
-
 # ---- letters: eight to a sheet, A7 each ----
 
 _EDGE = 8 * mm
@@ -61,12 +58,12 @@ class Addressed(Protocol):
     def union_name(self) -> str: ...
 
 
-def letter_sheets(letters: Iterable[Addressed], site: str) -> bytes:
-    """Code letters, eight to an A4 sheet along its halves and quarters, in the order given."""
-    return eighths("激活单", letters, lambda canvas, letter: _draw_letter(canvas, letter, site))
+def letter_sheets(letters: Iterable[Addressed], site: str, phone: str) -> bytes:
+    """Code letters, eight to an A4 sheet along its halves and quarters, in the order given; `phone` is whom to ask."""
+    return eighths("激活单", letters, lambda canvas, letter: _draw_letter(canvas, letter, site, phone))
 
 
-def _draw_letter(canvas: Canvas, letter: Addressed, site: str) -> None:
+def _draw_letter(canvas: Canvas, letter: Addressed, site: str, phone: str) -> None:
     text_width = EIGHTH_WIDE - 2 * _EDGE - _LETTER_QR - 4 * mm
     canvas.setFillColor(RED)
     fonts.draw(canvas, _EDGE, EIGHTH_HIGH - 13 * mm, "工会会员服务卡 · 激活单", 10)
@@ -90,7 +87,7 @@ def _draw_letter(canvas: Canvas, letter: Addressed, site: str) -> None:
     canvas.setFillColor(SOFT)
     fonts.draw(canvas, left, EIGHTH_HIGH - 51.5 * mm, "用手机扫一扫", 7)
     fonts.draw(canvas, _EDGE, 12 * mm, "扫码后只需输入证件号码后四位。不要把激活码告诉别人。", 7.5)
-    fonts.draw(canvas, _EDGE, 8 * mm, f"丢了激活单请找所在工会补打，旧码即作废。咨询 {HELP_PHONE}", 7.5)
+    fonts.draw(canvas, _EDGE, 8 * mm, f"丢了激活单请找所在工会补打，旧码即作废。咨询 {phone}", 7.5)
 
 
 # ---- the poster of a unit ----
@@ -103,8 +100,8 @@ _STEPS = (
 )
 
 
-def poster(union_name: str, site: str) -> bytes:
-    """One A4 sheet for the wall: where to activate, in three steps. It carries nobody's number or code."""
+def poster(union_name: str, site: str, phone: str) -> bytes:
+    """One A4 sheet for the wall: where to activate, in three steps, and whom to ask. It carries nobody's number or code."""
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=A4, pageCompression=1, invariant=1)
     canvas.setTitle("激活海报")
@@ -117,9 +114,7 @@ def poster(union_name: str, site: str) -> bytes:
     centred(canvas, high - 187 * mm, "微信、支付宝或手机相机扫一扫", 14, wide)
     draw_steps(canvas, _STEPS, high - 206 * mm)
     canvas.setFillColor(SOFT)
-    centred(
-        canvas, 18 * mm, f"没有激活单或遇到问题，请找本单位工会，或拨打职工服务热线 {HELP_PHONE}", 12, wide - 20 * mm
-    )
+    centred(canvas, 18 * mm, f"没有激活单或遇到问题，请找本单位工会，或拨打服务热线 {phone}", 12, wide - 20 * mm)
     canvas.save()
     return buffer.getvalue()
 

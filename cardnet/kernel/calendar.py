@@ -57,12 +57,12 @@ def is_working_day(day: date, decided: Mapping[date, bool] | None = None) -> boo
         return day.weekday() < 5 and (day.month, day.day) not in _FIXED
 
 
-def working_deadline(start: datetime, days: int) -> datetime:
+def working_deadline(start: datetime, days: int, decided: Mapping[date, bool] | None = None) -> datetime:
     """The same local time on the `days`-th working day after the start date, even when the start is a holiday."""
     begun = local(start)
     day = begun.date()
     left = days
     while left:
         day += timedelta(days=1)
-        left -= is_working_day(day)
+        left -= is_working_day(day, decided)
     return datetime.combine(day, begun.timetz()).astimezone(UTC)

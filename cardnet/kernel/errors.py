@@ -46,6 +46,12 @@ class InvalidInput(CardnetError):
         self.errors = tuple(errors)
 
 
+class MoreThanLeft(InvalidInput):
+    """More is asked for than there is, and that answer is kept: ask for less, under a key of its own."""
+
+    retry = "new_key"
+
+
 class NotSignedIn(CardnetError):
     """Authenticate, then send it again."""
 

@@ -10,10 +10,26 @@ what is still to be done. What a person watches meanwhile (`kernel.progress`) is
 from typing import Any
 
 import procrastinate
+from procrastinate.connector import BaseConnector
 from procrastinate.exceptions import AlreadyEnqueued
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-jobs = procrastinate.App(connector=procrastinate.PsycopgConnector())
+
+class _Connector(procrastinate.PsycopgConnector):
+    """The worker waits for jobs on connections of its own; whoever defers one gives the connection of a session.
+
+    The library's connector, once open, would defer on that connection as if it were one of its own.
+    """
+
+    def get_sync_connector(self) -> BaseConnector:
+        """The one that takes the connection it is given; it never opens another."""
+        return _DEFERRING
+
+
+_DEFERRING = procrastinate.SyncPsycopgConnector()
+
+jobs = procrastinate.App(connector=_Connector())
 
 AT_ONCE = 2
 """Tasks a worker runs side by side: a long roster must not keep expired holds waiting."""
@@ -33,7 +49,21 @@ def defer(session: Session, task: str, once: str, **arguments: Any) -> bool:
     return True
 
 
-def run_worker(database_url: str) -> None:
-    """Run jobs until the process is told to stop. `database_url` is in libpq's form."""
-    with jobs.replace_connector(procrastinate.PsycopgConnector(conninfo=database_url)) as app:
-        app.run_worker(concurrency=AT_ONCE)
+def failed_lately(session: Session) -> dict[str, int]:
+    """How often which task failed within the last day, by the queue's own clock."""
+    rows = session.execute(
+        text(
+            "select j.task_name, count(*) as times from procrastinate_jobs j join procrastinate_events e on e.job_id = j.id "
+            "where j.status = 'failed' and e.type = 'failed' and e.at > now() - interval '1 day' group by 1 order by 1"
+        )
+    )
+    return {row.task_name: row.times for row in rows}
+
+
+def run_worker(database_url: str, *, wait: bool = True) -> None:
+    """Run jobs until the process is told to stop, or, without `wait`, until none is left to do.
+
+    `database_url` is in libpq's form.
+    """
+    with jobs.replace_connector(_Connector(conninfo=database_url)) as app:
+        app.run_worker(concurrency=AT_ONCE, wait=wait, install_signal_handlers=wait)

@@ -262,6 +262,18 @@ class TransferProposal(Base):
     effective_on: Mapped[date | None]
 
 
+class CalendarDay(Base):
+    """One day an officer recorded as worked or free, with the notice that says so; it overrules the built-in table."""
+
+    __tablename__ = "calendar_day"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    works: Mapped[bool]
+    document: Mapped[str]
+    set_by: Mapped[uuid.UUID | None]
+    set_at: Mapped[datetime]
+
+
 class TransferTerm(Base):
     """How many working days an old union has to answer: one row, or none while nobody has decided and it is five."""
 

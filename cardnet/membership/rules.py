@@ -2,7 +2,7 @@
 
 import enum
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, Self, TypeVar
@@ -292,6 +292,18 @@ def resident_check_digit(body: str) -> str:
 def code_of(path: str) -> str:
     """The code of the union a path leads to."""
     return path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def path_before(path: str, moves: Iterable[str]) -> str:
+    """Where a union stood before these moves, the newest first: each is the path its union had until then.
+
+    Codes never change, so whatever stands at or below a moved union has that union's code in its path.
+    """
+    for old in moves:
+        _, mark, rest = path.partition(f"/{code_of(old)}/")
+        if mark:
+            path = old + rest
+    return path
 
 
 def path_above(path: str) -> str:

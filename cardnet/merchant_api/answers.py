@@ -6,6 +6,7 @@ from typing import Any
 
 from cardnet.benefits.reasons import Reason
 from cardnet.benefits.services import RedemptionRecord, RefundRecord
+from cardnet.finance.services import SettlementStep, SettlementView
 from cardnet.http.speech import ENGLISH, asked_language
 from cardnet.http.wire import moment
 from cardnet.kernel.sequence import NumberedEvent
@@ -34,6 +35,31 @@ def found(record: RedemptionRecord, now: datetime) -> dict[str, Any]:
         "refunded_fen": record.refunded_fen,
         "refunded_union_fen": record.refunded_union_fen,
     }
+
+
+def settlement(view: SettlementView) -> dict[str, Any]:
+    """A settlement without its lines."""
+    totals = view.totals
+    return {
+        "id": str(view.id),
+        "number": view.number,
+        "first_on": view.first_on.isoformat(),
+        "last_on": view.last_on.isoformat(),
+        "state": view.state.value,
+        "line_count": totals.lines,
+        "captured_fen": totals.captured_fen,
+        "reversed_fen": totals.reversed_fen,
+        "refunded_fen": totals.refunded_fen,
+        "net_fen": totals.net_fen,
+        "sealed_at": moment(view.sealed_at),
+        "sha256": view.sha256.hex(),
+        "kid": view.kid.hex(),
+    }
+
+
+def step(one: SettlementStep) -> dict[str, Any]:
+    """Something that happened to a settlement; who it was stays with the union and the merchant's manager."""
+    return {"state": one.state.value, "at": moment(one.at), "words": one.words}
 
 
 def quote(record: RedemptionRecord, token: tuple[str, datetime] | None, now: datetime) -> dict[str, Any]:

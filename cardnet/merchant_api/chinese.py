@@ -41,6 +41,16 @@ _CALLS: dict[str, tuple[str, str]] = {
         "您的核销发生的一切，按提交的先后",
         "旧的在前，每件事只出现一次：手里的游标之前不会再冒出新的。游标和筛选条件是一体的；没有事件的回答也有游标，过一会儿再用它来问。",
     ),
+    "GET /settlements": ("您的结算单，新的在前", ""),
+    "GET /settlements/{id}": (
+        "一张结算单，办到了哪一步",
+        "明细在结算单文件里：`/settlements/{id}.json`（带签名）或 `.csv`。",
+    ),
+    "GET /settlements/{id}.json": (
+        "带签名的结算单",
+        "`signature`（Ed25519）签的是 `statement` 的 RFC 8785 形式，密钥是信任包里编号为 `kid` 的 `settlement` 密钥。",
+    ),
+    "GET /settlements/{id}.csv": ("结算单明细，供表格软件使用", "UTF-8 带 BOM；金额有分和元两列。"),
     "GET /roots": (
         "终端配对时要固定下来的根公钥",
         "只问一次并保存，以后无论哪个回答给出别的都不要接受：用它们打不开的信任包不可使用。下一个根也在其中，换根时不必重新配对。",
@@ -119,6 +129,10 @@ _SHAPES = {
     "Root": "一个根公钥，Ed25519；`kid` 和 `public` 为十六进制，起止时间为 1970 年以来的秒数。",
     "Roots": "验证方要固定的根：现在的和下一个。",
     "Service": "这里可以买、并且有项目给优惠的东西：一个 `service_code`，普通商品为 null。",
+    "Settlement": "一张结算单，以及发生过的事，旧的在前。",
+    "SettlementList": "结算单的一页，新的在前；最后一页的 `next_cursor` 为 null。",
+    "SettlementRow": "一张结算单。`net_fen` 是工会应付的：核销减去撤销和退款；`sha256` 是结算单文件的散列值。",
+    "SettlementStep": "结算单发生过的事；`words` 是商户的异议。",
     "TillDecision": "终端自己给了多少优惠。",
 }
 
@@ -134,6 +148,8 @@ _ANSWERS = {
     "GET /redemptions/by-ref/{merchant_ref}": {"退回过一部分": told.FOUND},
     "POST /advices": {"三条记录": told.ADVICES},
     "GET /events": {"核销，后来退款": told.EVENTS},
+    "GET /settlements": {"一个月": told.SETTLEMENTS},
+    "GET /settlements/{id}": {"待确认": told.SETTLEMENT},
     "GET /roots": {"一个根": told.ROOTS},
     "POST /terminals/enrol": {"换了设备": told.ENROLLED},
     "POST /terminals/keys": {"换了密钥": told.NEW_KEY},
@@ -142,11 +158,12 @@ _ANSWERS = {
 
 WORDS = ApiWords(
     title="cardnet 商户接口",
-    description="金额为整数分，时间为带时区的 RFC 3339，编号为 UUIDv7。字段只增加、不改变：不认识的请忽略。",
+    description="金额为整数分，时间为带时区的 RFC 3339，编号为 UUIDv7。字段只增加、不改变：不认识的请忽略。请求带 `Accept-Signature`（标签 `cardnet-receipt-v1`）时，回答由信任包里的回执密钥签名（见指南）。",
     tags={
         "redeem": "试算、核销、预留",
         "undo": "撤销、退款",
         "look up": "查询",
+        "settle": "结算",
         "offline": "离线",
         "terminals": "终端",
     },

@@ -124,6 +124,25 @@ EVENTS: dict[str, Any] = {
     "more": False,
     "server_time": _NOW,
 }  # fmt: skip
+_SETTLED: dict[str, Any] = {
+    "id": "0199b5d2-11aa-7c33-8e44-3f4a5b6c7d8e",
+    "number": "JS-M1001-20261130",
+    "first_on": "2026-11-01",
+    "last_on": "2026-11-30",
+    "state": "sealed",
+    "line_count": 5,
+    "captured_fen": 30_000,
+    "reversed_fen": 10_000,
+    "refunded_fen": 4_000,
+    "net_fen": 16_000,
+    "sealed_at": "2026-12-01T00:15:04+08:00",
+    "sha256": "d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35",
+    "kid": "0112",
+}
+SETTLEMENTS: dict[str, Any] = {"settlements": [_SETTLED], "next_cursor": None, "server_time": _NOW}
+SETTLEMENT: dict[str, Any] = _SETTLED | {
+    "steps": [{"state": "sealed", "at": "2026-12-01T00:15:04+08:00", "words": None}]
+}
 ADVICES: dict[str, Any] = {
     "results": [
         {
@@ -179,10 +198,15 @@ ROOTS: dict[str, Any] = {
         }
     ]
 }
+_CERTIFICATE = (
+    "0oRHogEnBEIBF6BYPaMCaU0xMDAxL1QwMQYaawD7IAihAaMBASAGIVggO2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ilY"
+    "QDFn62Vh7N62htytezvlaDYndj-GkeJsLYu5ec9FpoKir1cX6704Kg6G7EaSp3KqEevWphDcT0RrdYyNkMwsDgs"
+)
 _ENDING = {"key_id": "Gp6TJAba80jYyN2F9v8V2X", "ends_at": "2026-11-28T10:00:01+08:00"}
 ENROLLED: dict[str, Any] = {
     "token": "cnt_ED0A7hlC0WtvyEsC66grWdcleFPouJw6m_cWaq9WLx4",
     "key_id": "lqQVNlL-uzkEePtEo-ROy7",
+    "certificate": _CERTIFICATE,
     "replaces": _ENDING,
     **_WHO,
     "server_time": _NOW,
@@ -190,6 +214,7 @@ ENROLLED: dict[str, Any] = {
 NEW_KEY: dict[str, Any] = {
     "key_id": "lqQVNlL-uzkEePtEo-ROy7",
     "algorithm": "ed25519",
+    "certificate": _CERTIFICATE,
     "replaces": _ENDING,
     "server_time": _NOW,
 }

@@ -37,6 +37,14 @@ def send_webhooks(timestamp: int = 0) -> None:  # noqa: ARG001 - the queue's own
     send_due(current_world(), Door(inside=current_settings().webhooks_inside))
 
 
+@jobs.periodic(cron="* * * * *")
+@jobs.task(queueing_lock="certify_terminals", pass_context=False)
+def certify_terminals(timestamp: int = 0) -> None:  # noqa: ARG001
+    """Keys of terminals from before there were certificates get theirs; the pack hears which were stopped."""
+    with transaction() as session:
+        services.certify_terminals(session, current_world())
+
+
 @jobs.periodic(cron="20 18 * * *")
 @jobs.task(queueing_lock="forget_old_keys", pass_context=False)
 def forget_old_keys(timestamp: int = 0) -> None:  # noqa: ARG001

@@ -173,9 +173,39 @@ MEMBERS: dict[str, Meaning] = {
     "cycle": _M("`daily`, `weekly` or `monthly`.", "`daily` 日结，`weekly` 周结，`monthly` 月结。"),
     "ends_on": _M("The last day of the cycle.", "周期的最后一天。"),
     "last_terminal_seq": _M("The highest number of its offline records we have.", "我们收到的最大离线序号。"),
+    "certificate": _M(
+        "The union's statement that this key is this terminal's: COSE, base64url, under the pack's `terminal-ca` key.",
+        "工会证明这个密钥属于这台终端的声明：COSE，base64url，由信任包的 `terminal-ca` 密钥签名。",
+    ),
     "last_record_hash": _M(
         "The SHA-256 of that record: the `prev_hash` of the next.", "那条记录的 SHA-256，下一条的 `prev_hash` 就写它。"
     ),
+    # -- settlements
+    "settlements": _M("The settlements.", "结算单。"),
+    "Settlement.id": _M("The settlement's id, a UUIDv7.", "结算单的编号，UUIDv7。"),
+    "SettlementRow.id": _M("The settlement's id, a UUIDv7.", "结算单的编号，UUIDv7。"),
+    "number": _M("The number people write.", "结算单号。"),
+    "first_on": _M("Its first day.", "第一天。"),
+    "last_on": _M("Its last day.", "最后一天。"),
+    "state": _M(
+        "`sealed`, `confirmed`, `invoiced`, `approved`, `paying`, `payout_failed`, `paid`, `returned`, `filed`.",
+        "`sealed` 待确认，`confirmed` 已确认，`invoiced` 已开票，`approved` 已审批，`paying` 付款中，`payout_failed` 付款失败，"
+        "`paid` 已付款，`returned` 银行退回，`filed` 已归档。",
+    ),
+    "line_count": _M("How many lines the statement has.", "结算单有多少行。"),
+    "reversed_fen": _M("What was undone on its day, the union's part.", "当天撤销的，工会承担部分。"),
+    "SettlementRow.captured_fen": _M("What was redeemed, the union's part.", "核销的，工会承担部分。"),
+    "Settlement.captured_fen": _M("What was redeemed, the union's part.", "核销的，工会承担部分。"),
+    "SettlementRow.refunded_fen": _M("What was given back later, the union's part.", "以后退款的，工会承担部分。"),
+    "Settlement.refunded_fen": _M("What was given back later, the union's part.", "以后退款的，工会承担部分。"),
+    "net_fen": _M("What the union pays; below nought it is carried over.", "工会应付的；为负时转入下期。"),
+    "sealed_at": _M("When it was sealed.", "什么时候封存的。"),
+    "sha256": _M("SHA-256 of the statement's RFC 8785 form, in hex.", "结算单 RFC 8785 形式的 SHA-256，十六进制。"),
+    "SettlementRow.kid": _M("The key that signed it.", "签名的密钥。"),
+    "Settlement.kid": _M("The key that signed it.", "签名的密钥。"),
+    "steps": _M("What happened to it.", "发生过的事。"),
+    "SettlementStep.at": _M("When.", "时间。"),
+    "SettlementStep.words": _M("The merchant's objection, if it was one.", "商户的异议，没有时为 null。"),
     # -- offline
     "records": _M("What was sold offline, in its order.", "离线时的销售，按先后。"),
     "sent_at": _M("The device's own clock when it sends, as it shows it.", "设备发送时自己显示的时间。"),

@@ -58,8 +58,9 @@ CATALOGUE = Catalogue(
     with_body=("malformed_request", "payload_too_large", "unsupported_media_type", "invalid_fields", "maintenance"),
     with_key=("idempotency_key_required", "idempotency_key_invalid", "request_in_progress", "idempotency_key_reused"),
     retries={
-        "idempotency_key_reused": "new_key",
-        "refused": "new_key",
+        **dict.fromkeys(
+            ("idempotency_key_reused", "refused", "capture_exceeds_held", "refund_exceeds_captured"), "new_key"
+        ),
         "rate_limited": "after",
         **dict.fromkeys(
             ("request_in_progress", "internal", "busy", "day_closing", "maintenance", "outcome_unknown"), "same_key"

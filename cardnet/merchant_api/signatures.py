@@ -111,7 +111,7 @@ def record_is_signed(algorithm: KeyAlgorithm, public_key: bytes, message: bytes,
 
 
 def _invalid(message: str, **detail: Any) -> NotSignedIn:
-    return NotSignedIn("signature_invalid", message, detail)
+    return NotSignedIn("signature_invalid", message, {name: value for name, value in detail.items() if value})
 
 
 class _Verifier(HTTPMessageVerifier):

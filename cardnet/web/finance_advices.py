@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,7 @@ from cardnet.credential import store
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, NotFound
 from cardnet.kernel.world import World
+from cardnet.merchant_api.services import offline_evidence
 from cardnet.merchants.services import venues_of_terminals
 from cardnet.web import advice_words
 from cardnet.web.auth import staff_page
@@ -66,6 +67,20 @@ def advices(principal: Principal) -> ResponseReturnValue:
 def advice(principal: Principal, advice_id: uuid.UUID) -> ResponseReturnValue:
     """One record: what speaks for it and against it, what accepting would bring, and the decision."""
     return _advice(principal, advice_id, {})
+
+
+@blueprint.get("/advices/<uuid:advice_id>/evidence")
+@staff_page(*READERS)
+def advice_evidence_file(principal: Principal, advice_id: uuid.UUID) -> ResponseReturnValue:  # noqa: ARG001
+    """The record as a file that proves itself."""
+    with transaction() as session:
+        world = current_world()
+        found = benefits.advice_evidence(session, world, advice_id)
+        content = offline_evidence(session, world, found.venue.merchant_code, found.advice.merchant_ref)
+    answer = Response(content, content_type="application/json")
+    answer.headers["Content-Disposition"] = f'attachment; filename="evidence-{advice_id}.json"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @blueprint.post("/advices/<uuid:advice_id>/accept")

@@ -32,9 +32,13 @@ def _refuse_nul() -> None:
 
 def wrong_of(error: CardnetError, fields: Mapping[str, str] | None = None) -> dict[str, str]:
     """The sentences of an error, by field. `fields` maps an error's code to the field it is about."""
+    named = fields or {}
     if isinstance(error, InvalidInput) and error.errors:
-        return {e.pointer.strip("/").split("/")[0]: in_readers_language(e.message) for e in error.errors}
-    return {(fields or {}).get(error.code, ""): in_readers_language(error.message)}
+        return {
+            named.get(e.code) or e.pointer.strip("/").split("/")[0]: in_readers_language(e.message)
+            for e in error.errors
+        }
+    return {named.get(error.code, ""): in_readers_language(error.message)}
 
 
 def whole_number(text: str) -> int | None:

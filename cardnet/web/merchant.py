@@ -30,6 +30,7 @@ from cardnet.web.auth import staff_page
 from cardnet.web.console.merchants_accounts import ACCOUNT_FIELDS, asked_account, given_account
 from cardnet.web.forms import wrong_of
 from cardnet.web.language import gettext
+from cardnet.web.offline import help_phone
 from cardnet.web.paging import Page, asked_page, page_of
 from cardnet.wiring import current_world
 
@@ -45,7 +46,7 @@ _BEFORE_ALL = date(2000, 1, 1)
 
 @blueprint.context_processor
 def _words() -> dict[str, object]:
-    return {"merchant_words": words, "settlement_states": finance_words.SETTLEMENT_STATES}
+    return {"merchant_words": words, "settlement_states": finance_words.SETTLEMENT_STATES, "help_phone": help_phone}
 
 
 def own(session: Session, principal: Principal) -> merchants.MerchantView:

@@ -23,7 +23,7 @@ _DIST = Path(__file__).parent / "static" / "dist"
 
 
 def help_phone() -> str:
-    """Whom everybody may call: the number the topmost union has set with its notices, else 12351."""
+    """Whom everybody may call, as `notices.help_phone` says, for who has no transaction open."""
     with transaction() as session:
         return notices.help_phone(session)
 

@@ -8,13 +8,14 @@ from flask.blueprints import BlueprintSetupState
 from cardnet.http.speech import CHINESE, ENGLISH, Speaker, speaks
 from cardnet.kernel.errors import FieldError
 from cardnet.web import language
+from cardnet.web.offline import help_phone
 from cardnet.web.wallet import blueprint
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 
 WORDS = {
     "activation_refused": "Number, code and the last four do not belong together. Check them and try again.",
-    "activation_locked": "There were too many wrong tries. Ask your union for a new code, or call 12351.",
+    "activation_locked": "There were too many wrong tries. Ask your union for a new code, or call {phone}.",
     "card_number_invalid": "The number is wrong: compare it with the thirteen digits on the card.",
     "binding_unknown": "This phone is not bound to any card.",
     "clock_off": "The clock of this phone is off; connect it and try again.",
@@ -50,19 +51,21 @@ WORDS = {
     "code_over": "The code was used, has run out, or was tried too often; ask for a new one.",
     "invalid_fields": "Something typed is not right; check it and try again.",
     "nothing_used": "Nothing was used here, so there is nothing to look into.",
-    "denial_settled": "The union has looked into this one and answered. Call 12351 if you still have a question.",
+    "denial_settled": "The union has looked into this one and answered. Call {phone} if you still have a question.",
     "year_not_asked": "Only this year and the last one can be answered.",
     "not_found": "There is no such thing; reload the page.",
     "too_many_tries": "Too many tries; wait a while.",
     "rate_limited": "Too many at once; wait a while.",
     "outcome_unknown": "The service cannot be reached just now; try the same again.",
 }
-_REST = "This could not be done. Try again later, or call 12351."
+_REST = "This could not be done. Try again later, or ask your union."
 
 
 def english(code: str, message: str, errors: Sequence[FieldError]) -> tuple[str, list[FieldError]]:
     """A problem's title and findings in English; what nobody foresaw is told in general."""
     title = WORDS.get(code, _REST) if _HAN.search(message) else message
+    if "{phone}" in title:
+        title = title.format(phone=help_phone())
     return title, [FieldError(one.pointer, WORDS["invalid_fields"], one.code) for one in errors]
 
 

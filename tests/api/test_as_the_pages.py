@@ -220,6 +220,7 @@ PAGES: dict[str, tuple[str, ...] | str] = {
     "console.year_end": ("GET /quota/years", "GET /quota/years/{year}/end"),
     "finance.accept_advice": ("POST /advices/{id}/accept",),
     "finance.advice": ("GET /advices/{id}",),
+    "finance.advice_evidence_file": ("GET /offline-evidence",),
     "finance.advices": ("GET /advices",),
     "finance.close_offline_exception": ("POST /offline-exceptions/{id}/close",),
     "finance.confirm_advice": ("POST /advices/{id}/confirm",),

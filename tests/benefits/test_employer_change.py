@@ -35,6 +35,11 @@ def transfer(shop, person_id, effective):
     return issuance.transfer_member(shop.session, shop.world, command)
 
 
+def move(shop, code, parent):
+    command = membership.MoveUnion(code, parent, "云工〔2025〕30号", shop.office["C1"])
+    return services.move_union(shop.session, shop.world, command)
+
+
 def offered(shop, since):
     """D1's own discount, D2's own, the district's health check from a pool, and one for whoever is in D1 or pays a lot."""
     shop.pool("P", 10_000_000, PoolUnit.FEN)
@@ -134,6 +139,31 @@ def test_s19_a_change_entered_late_lists_what_the_old_union_granted(
     assert services.grants_of_old_union(session, path="/C/D1/B2/") == ()
     # Nothing was undone by it.
     assert breaches(session) == {}
+
+
+def test_a_use_is_judged_by_the_place_its_true_union_had_on_that_day(session, world, clock):
+    clock.set(noon(date(2025, 4, 1)))
+    shop = make_shop(session, world)
+    offered(shop, date(2025, 1, 1))
+    member = shop.member()
+    for day in (date(2025, 9, 10), date(2025, 9, 25)):
+        clock.set(noon(day))
+        assert shop.redeem(member, 10_000).discount_fen == 1_000
+        if day.day == 10:
+            clock.set(noon(date(2025, 9, 20)))
+            move(shop, "B9", "D1")
+    clock.set(noon(date(2025, 10, 5)))
+    transfer(shop, member.person_id, date(2025, 9, 1))
+
+    def listed():
+        return [one.service_on for one in services.grants_of_old_union(session, path="/")]
+
+    # On the 25th B9 was below D1 already, whose discount it then was.
+    assert listed() == [date(2025, 9, 10)]
+    for place in ("D2", "D1"):
+        clock.set(noon(date(2025, 11, 10)))
+        move(shop, "B9", place)
+        assert listed() == [date(2025, 9, 10)]
 
 
 def test_what_was_given_back_or_would_have_been_granted_anyway_is_not_listed(session, world, clock):

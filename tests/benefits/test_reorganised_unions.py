@@ -3,6 +3,7 @@
 What was used, answered, printed and told counts where the union, or its successor, stands now.
 """
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -11,7 +12,9 @@ from cardnet.access import services as access
 from cardnet.benefits import services
 from cardnet.benefits.words import Feeling, ProgramKind
 from cardnet.issuance import services as issuance
-from cardnet.kernel.errors import NotFound
+from cardnet.kernel.errors import NotAllowed, NotFound
+from cardnet.ledger import services as ledger
+from cardnet.ledger.rules import PoolUnit
 from cardnet.membership import services as membership
 from cardnet.membership.services import MoveUnion
 from tests.make import membership as make_membership
@@ -69,6 +72,31 @@ def test_a_successor_begins_with_its_own_uses_of_a_limit_per_unit(shop):
     assert [shop.redeem(member, 5_000).refused for member in (one, two, four)] == [False, False, False]
     assert shop.redeem(three, 5_000).refused
     assert breaches(shop.session) == {}
+
+
+def test_a_pool_and_a_program_of_a_merged_union_are_its_successors_to_answer_for(shop, session, world):
+    d1, d2 = shop.office["D1u"], shop.office["D9u"]
+    b1 = shop.office.unions["B1"]
+    places = ledger.MakePool("places", "疗休养人数", PoolUnit.PERSONS, 20, "云工〔2026〕9号", b1.id)
+    ledger.make_pool(session, world, places)
+    mine = services.CreateProgram("picnic", "春游", ProgramKind.DISCOUNT, "云工〔2026〕9号", b1.id, d1)
+    services.create_program(session, world, mine)
+
+    def readers():
+        return [
+            {one.code for one in services.all_founded(session, officer) if one.code in ("places", "picnic")}
+            for officer in (d1, d2)
+        ]
+
+    assert readers() == [{"places", "picnic"}, set()]
+    merge(shop, "B1", "B9")
+    assert readers() == [set(), {"places", "picnic"}]
+    assert services.founded(session, d2, services.SubjectKind.POOL, "places").union.code == "B9"
+    body = rule(fixed(100))
+    draft = services.DraftRule("picnic", body, date(2027, 1, 1), d1)
+    with pytest.raises(NotAllowed):
+        services.draft_rule(session, world, draft)
+    services.draft_rule(session, world, replace(draft, officer=d2))
 
 
 # ---- figures of what was used ----

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from cardnet.benefits.words import ProgramKind
 from cardnet.issuance import services as issuance
-from tests.browser.test_till_journey import answer, make_program, paste, scan_with_wedge
+from tests.browser.counter import answer, make_program, paste, scan_with_wedge
 from tests.make.benefits import health_check, make_shop
 from tests.make.browser import Site, faults_of_access, keep
 from tests.make.issuance import print_cards

@@ -13,7 +13,7 @@ import pytest
 from flask import Response, request
 from playwright.sync_api import Page, Playwright, expect
 
-from tests.browser.test_till_journey import YES, answer, paste
+from tests.browser.counter import YES, answer, paste
 from tests.browser.till import Counter, Customer, Killable, Town, killable, open_town, pair
 from tests.make.browser import PATIENCE, Site
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cardnet.credential.device import DeviceKey
-from tests.browser.test_till_journey import NO, YES, answer, paste
+from tests.browser.counter import NO, YES, answer, paste
 from tests.browser.till import Counter, Customer, Town, open_town, pair
 from tests.make.browser import Site, faults_of_access, keep, picture_of
 from tests.make.phones import read_square

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from cardnet.benefits.words import ProgramKind
 from cardnet.credential.device import DeviceKey, bound_nonce, challenge_nonce
 from cardnet.issuance.services import HandOutCards, hand_out_cards
-from tests.browser.test_till_journey import make_program
+from tests.browser.counter import make_program
 from tests.make.benefits import health_check, make_shop, percent, rule
 from tests.make.browser import ARGS, PATIENCE, PATIENT_PAGE, Site
 from tests.make.issuance import print_cards

@@ -172,7 +172,7 @@ def test_the_key_ring_turns_in_two_steps_and_everything_sealed_before_still_open
     assert "先只用于解读" in run("keys", "rotate", "--vault")
     assert "起用于加密" in run("keys", "rotate", "--vault")
     assert "21" not in run("keys", "rotate")
-    assert "已重新封存 19 把" in run("keys", "reseal")
+    assert "已重新封存 21 把" in run("keys", "reseal")
     ring = json.loads((tmp_path / "data" / "keyring.json").read_text())
     assert (ring["current"], sorted(ring["keys"])) == (2, ["1", "2"])
     assert "新建 4 把" in run("keys", "rotate", "--cards")

@@ -36,7 +36,9 @@ def uses(keys):
 def test_the_keys_of_the_month_are_made_once(session, world):
     made = store.ensure_keys(session, world)
     # 2026-11-21: December begins within 14 days, so its keys are made and published already.
-    assert uses(made) == sorted(["card"] * 8 + ["print"] * 8 + ["status", "settlement", "offers"])
+    assert uses(made) == sorted(
+        ["card"] * 8 + ["print"] * 8 + ["status", "settlement", "offers", "terminal-ca", "receipt"]
+    )
     assert len(store.roots(session)) == 2
     assert store.ensure_keys(session, world) == ()
     assert len({key.kid for key in made}) == len(made)
@@ -53,7 +55,7 @@ def test_every_shard_signs_for_its_own_indexes(session, world):
 def test_private_keys_rest_sealed(session, world):
     key = store.signing_key(session, world, KeyUse.STATUS)
     rows = session.scalars(select(IssuerKeyRow.private_sealed).where(IssuerKeyRow.use != KeyUse.ROOT)).all()
-    assert len(rows) == 19
+    assert len(rows) == 21
     assert all(row is not None and key.private not in row for row in rows)
 
 
@@ -68,7 +70,7 @@ def test_the_month_after_has_other_keys_and_nobody_had_to_make_them(session, wor
     assert years_later.issuer.may_sign_at(int(world.now().timestamp()))
 
 
-@pytest.mark.parametrize("use", [KeyUse.STATUS, KeyUse.SETTLEMENT, KeyUse.OFFERS])
+@pytest.mark.parametrize("use", [KeyUse.STATUS, KeyUse.SETTLEMENT, KeyUse.OFFERS, KeyUse.TERMINAL_CA, KeyUse.RECEIPT])
 def test_a_key_of_every_use_signs_at_every_moment_of_a_year(session, world, clock, use):
     for _ in range(14):
         key = store.signing_key(session, world, use)
@@ -90,7 +92,7 @@ def test_a_key_cannot_be_deleted_or_made_twice(session, world):
 def test_sixteen_processes_make_the_months_keys_once(committing_app, world):
     together(committing_app, 16, lambda session: store.ensure_keys(session, world))
     with committing_app.app_context(), transaction() as session:
-        assert session.scalar(select(func.count(IssuerKeyRow.kid))) == 21
+        assert session.scalar(select(func.count(IssuerKeyRow.kid))) == 23
         assert session.scalar(select(func.count(TrustPackRow.seq))) == 1
 
 

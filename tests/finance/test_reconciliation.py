@@ -175,6 +175,7 @@ def test_the_commands_print_one_document_each(shop, m18, clock, tmp_path, capsys
     assert told["counts"] == {"E01": 1, "E02": 1, "E03": 1, "E06": 1, "E08": 1}
     refused = run_command(monkeypatch, capsys, [*asked, "--json"], code=1)
     assert refused["error"]["code"] == "file_already_imported"
+    assert "--again" in refused["error"]["message"] and "请在那次结果里" not in refused["error"]["message"]
     repeated = run_command(monkeypatch, capsys, [*asked, "--again", "--json"])
     assert {**repeated, "run_id": told["run_id"]} == told
     settled = run_command(monkeypatch, capsys, ["settle", "--day", DAY.isoformat(), "--all", "--json"])

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from click.testing import CliRunner
@@ -115,17 +115,18 @@ def test_what_cannot_be_decided(office):
 def test_the_pages_tell_every_mistake_at_once_and_what_holds(office, client, session, world):
     enter(client, make_session(session, world, office["C1"]))
     wrong = submit(
-        client, "/console/cards/settings/life", {"kind": "own", "years": "viele", "ends": "", "life_reason": ""}
+        client, "/console/cards/settings/life", {"kind": "own", "years": "viele", "ends": "year_end", "life_reason": ""}
     )
     assert wrong.status_code == 422
-    for sentence in ("请写几年", "请选择哪一天到期", "请写明为什么修改"):
+    for sentence in ("请写 1 到 20 年", "请写明为什么修改"):
         assert sentence in wrong.text
     given = {"kind": "external", "years": "99", "ends": "same_day", "life_reason": "云工〔2026〕20号"}
+    assert "请选择哪一天到期" in submit(client, "/console/cards/settings/life", {**given, "ends": ""}).text
     assert "1 到 20 年" in submit(client, "/console/cards/settings/life", given).text
     done = submit(client, "/console/cards/settings/life", {**given, "years": "2"}, follow_redirects=True)
     assert "从启用那天起满 2 年" in done.text and "用到第 5 年的 12 月 31 日" in done.text
     wrong = submit(client, "/console/review-settings/transfers", {"transfer_days": "", "transfer_reason": ""})
-    assert wrong.status_code == 422 and "请写工作日数" in wrong.text and "请写明为什么修改" in wrong.text
+    assert wrong.status_code == 422 and "请写 1 到 60 个工作日" in wrong.text and "请写明为什么修改" in wrong.text
     given = {"transfer_days": "7", "transfer_reason": "云工〔2026〕19号"}
     done = submit(client, "/console/review-settings/transfers", given, follow_redirects=True)
     assert "7 个工作日" in done.text and "云工〔2026〕19号" in done.text
@@ -151,3 +152,34 @@ def test_the_commands_say_and_set(app, office, monkeypatch):
     assert ask("transfers", "term", "--set", "0", "--reason", "x", code=1)["error"]["code"] == "term_invalid"
     assert ask("transfers", "term", "--set", "8", "--reason", "云工〔2026〕19号")["working_days"] == 8
     assert ask("transfers", "term")["reason"] == "云工〔2026〕19号"
+
+
+def test_a_recorded_holiday_gives_the_old_union_its_days(office, session, world, clock):
+    """No table knows the Spring Festival of a year before its notice: silence in it must not count as a release."""
+    first, second = office.issue(0, 1)
+    target = membership.union_of_code(session, "B9")
+
+    def due():
+        return dict(session.execute(text("select person_id, due_at from transfer_proposal")).tuples().all())
+
+    def record(*days, works=False):
+        command = services.RecordDays(dict.fromkeys(days, works), "国办发明电〔2026〕9号", office["C1"])
+        services.record_days(session, world, command)
+        session.expire_all()
+
+    clock.set(datetime(2027, 2, 1, 2, tzinfo=UTC))
+    membership.start_transfer(session, world, membership.StartTransfer(first.person_id, target.id, office["D1u"]))
+    assert due()[first.person_id] == datetime(2027, 2, 8, 2, tzinfo=UTC)
+    record(date(2027, 2, 5), date(2027, 2, 8))
+    assert due()[first.person_id] == datetime(2027, 2, 10, 2, tzinfo=UTC)
+    record(date(2027, 2, 6), works=True)
+    assert due()[first.person_id] == datetime(2027, 2, 9, 2, tzinfo=UTC)
+    # Proposed now, it goes by what is recorded; what is past stays past.
+    membership.start_transfer(session, world, membership.StartTransfer(second.person_id, target.id, office["D1u"]))
+    assert due()[second.person_id] == due()[first.person_id]
+    clock.set(datetime(2027, 2, 9, 3, tzinfo=UTC))
+    before = due()
+    record(date(2027, 2, 9))
+    assert due() == before
+    told = [after["transfers"] for _, after in acts(session, "review.calendar")]
+    assert told == [1, 1, 0]

@@ -81,12 +81,13 @@ def test_letters_are_for_the_own_scope_and_for_cards_that_wait(office, cards, se
 def test_every_square_of_the_letters_fills_in_number_and_code_behind_the_hash(office, session, world):
     cards = office.issue(*range(11))
     letters = services.make_letters(session, world, MakeLetters(office["U1"], path="/C/D1/B1/"))
-    pdf = letter_sheets(letters, "https://card.example.org/")
+    pdf = letter_sheets(letters, "https://card.example.org/", "021-67812351")
     pages = codes_on(pdf, 200)
     assert [len(page) for page in pages] == [8, 3]
     expected = {f"https://card.example.org/wallet#n={one.number}&c={one.code}" for one in letters}
     assert {code.text for page in pages for code in page} == expected
     words = "".join(words_on(pdf))
+    assert words.count("021-67812351") == len(letters)
     for one in letters:
         assert f"{one.code[:4]}-{one.code[4:]}" in words
     assert len(cards) == len(letters)
@@ -106,11 +107,11 @@ def test_a_single_slip_is_made_again_with_its_line_in_the_cards_history(office, 
 
 
 def test_the_poster_leads_to_the_wallet_and_names_its_unit():
-    pdf = poster("松嘉环卫有限公司工会委员会", "https://card.example.org/")
+    pdf = poster("松嘉环卫有限公司工会委员会", "https://card.example.org/", "021-67812351")
     ((code,),) = codes_on(pdf, 100)
     assert code.text == "https://card.example.org/wallet"
     (words,) = words_on(pdf)
-    assert "松嘉环卫有限公司工会委员会" in words and "12351" in words
+    assert "松嘉环卫有限公司工会委员会" in words and "021-67812351" in words
 
 
 # ---- who is missing ----
@@ -235,7 +236,7 @@ def test_colour_runs_over_the_cut_and_marks_say_where_it_is():
 
 def test_letters_are_read_by_any_phone_at_the_size_they_are_printed():
     pdf = letter_sheets(
-        [_Address(f"8{n:012d}", "ABCD2345", "周桂林", "甲工会") for n in range(8)], "https://c.example/"
+        [_Address(f"8{n:012d}", "ABCD2345", "周桂林", "甲工会") for n in range(8)], "https://c.example/", "12351"
     )
     (page,) = codes_on(pdf, 110)
     assert len(page) == 8

@@ -11,6 +11,7 @@ from cardnet.issuance.rules.deadlines import Freeze, due_at
 from cardnet.issuance.services import desk
 from cardnet.kernel.calendar import SHANGHAI, published_through, start_of
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed
+from cardnet.membership import services as membership
 from cardnet.membership.rules import Tier
 from tests.make.issuance import lines_of, make_office
 
@@ -150,7 +151,7 @@ def test_a_year_whose_notice_is_not_known_is_recorded_by_hand_and_open_deadlines
     assert services.record_days(session, world, command) == 1
     (line,) = lines_of(session, batch)
     assert line.due_at == world.now() + timedelta(days=10)
-    assert [day.works for day in services.recorded_days(session, year)] == [True, False, False]
+    assert [day.works for day in membership.recorded_days(session, year)] == [True, False, False]
 
 
 def test_a_deadline_that_has_passed_stays_passed(office, batch, session, world, clock):

@@ -4,7 +4,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
+from cardnet.access.rules import Role
 from cardnet.benefits.invariants import INVARIANTS
+from cardnet.credential import store
+from tests.make.issuance import make_officer
 
 EVENING = datetime(2026, 11, 20, 14, 10, tzinfo=UTC)
 """22:10 in Shanghai on the 20th."""
@@ -23,3 +26,15 @@ def results(answer) -> list[tuple[str, str | None]]:
 def sound(shop):
     for name, (_, query) in INVARIANTS.items():
         assert shop.session.execute(text(query)).all() == [], name
+
+
+def approve(shop, limits) -> None:
+    """Two of finance decide on other limits."""
+    maker, checker = (
+        make_officer(shop.session, shop.world, shop.office.unions["C"], role.value, role)
+        for role in (Role.FINANCE_MAKER, Role.FINANCE_CHECKER)
+    )
+    proposed = store.propose_limits(
+        shop.session, shop.world, store.ProposeLimits(limits, "云工〔2026〕30号", maker.account_id)
+    )
+    store.decide_limits(shop.session, shop.world, store.DecideLimits(proposed.id, True, "同意", checker.account_id))

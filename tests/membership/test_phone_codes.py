@@ -181,7 +181,7 @@ def test_a_code_fits_one_message_and_a_link_three_parts():
         "code": "012345", "minutes": "10", "union": "新桥港货运联合工会委员会", "rows": "38", "days": "7",
         "url": "https://card.example.org/confirm/" + "x" * 43,
     }  # fmt: skip
-    words = {kind: f"【云间区总工会】{direct_sentence(kind, values)}" for kind in DirectKind}
+    words = {kind: f"【云间区总工会】{direct_sentence(kind, '021-67812351', values)}" for kind in DirectKind}
     assert all("012345" in words[kind] for kind in (DirectKind.PHONE_CODE, DirectKind.REBIND_CODE))
     assert max(len(words[kind]) for kind in (DirectKind.PHONE_CODE, DirectKind.REBIND_CODE)) <= 70
     assert len(words[DirectKind.CHAIR_LINK]) <= 3 * 67 and values["url"] in words[DirectKind.CHAIR_LINK]

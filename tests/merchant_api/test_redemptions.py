@@ -263,6 +263,7 @@ def test_capturing_more_than_is_held_is_refused_and_kept(shop, client):
     path, key = f"/redemptions/{held['id']}/capture", new_key()
     first = shop.post(client, path, {"benefit_fen": 10_001}, key)
     problem(first, 422, "capture_exceeds_held")
+    assert first.json["retry"] == "new_key"
     assert shop.post(client, path, {"benefit_fen": 10_001}, key).data == first.data
     assert shop.post(client, path, {"benefit_fen": 10_000}).status_code == 200
 

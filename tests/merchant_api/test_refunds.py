@@ -71,6 +71,7 @@ def test_a_line_cannot_give_back_what_a_sum_has_given_back_already(shop, client,
     refund(shop, client, captured, benefit_fen=9_000)
     answer = refund(shop, client, captured, lines=[{"line_no": 1}])
     assert (answer.json["code"], answer.json["detail"]) == ("refund_exceeds_captured", {"remaining_fen": 1_000})
+    assert answer.json["retry"] == "new_key"
 
 
 @pytest.mark.parametrize(

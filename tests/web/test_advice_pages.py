@@ -1,5 +1,7 @@
 """Pages of finance for offline records: the evidence, two people's decision, and exceptions closed with a word."""
 
+import base64
+import json
 import re
 from datetime import timedelta
 
@@ -8,10 +10,14 @@ import pytest
 from cardnet.access import services as access
 from cardnet.access.rules import Role
 from cardnet.credential import store
+from cardnet.merchant_api import evidence
+from cardnet.merchant_api.signatures import record_bytes
+from cardnet.merchants.services import AddKey, add_key
 from tests.make import access as access_of
-from tests.make.api import make_program, said
+from tests.make.api import assert_problem, make_program, said
 from tests.make.issuance import make_officer
 from tests.make.redemptions import make_shop
+from tests.make.signing import SigningKey
 from tests.make.web import enter, submit, words_of
 
 
@@ -59,6 +65,43 @@ def test_a_held_record_is_shown_with_its_evidence_accepted_by_one_and_confirmed_
     again = submit(checker, f"{address}/confirm")
     assert (again.status_code, "已经有人办理" in words_of(again.text)) == (409, True)
     assert shop.count("redemption where state = 'captured'") == 1
+
+
+def test_a_signed_record_is_taken_away_as_a_file_that_proves_itself(app, desks, session, world):
+    """By the page and by a program alike; one without a key has nothing to prove it by, and is told so."""
+    shop, maker, _ = desks
+    address = re.search(r"/finance/advices/[0-9a-f-]{36}", maker.get("/finance/advices").text)[0]
+    assert "下载证据文件" not in words_of(maker.get(address).text)
+    assert maker.get(f"{address}/evidence").status_code == 409
+    key = SigningKey()
+    add_key(session, world, AddKey(shop.tills["T01"].venue.terminal_id, key.public_text))
+    record = {
+        "terminal_seq": 4,
+        "occurred_at": world.now().isoformat(),
+        "merchant_ref": "OFF-4",
+        "code": shop.phones[0].code(world),
+        "purchase": {"amount_fen": 900, "service_code": "health_check"},
+        "clock_offset_seconds": 300,
+        "key_id": key.key_id,
+    }
+    signature = key.private.sign(record_bytes("M1001", "T01", record))
+    record["signature"] = base64.urlsafe_b64encode(signature).decode().rstrip("=")
+    (told,) = shop.post(app.test_client(), "/advices", {"records": [record]}).json["results"]
+    assert told["outcome"] == "held_for_review", told
+    pages = re.findall(r"/finance/advices/[0-9a-f-]{36}", maker.get("/finance/advices").text)
+    (mine,) = {one for one in pages if "下载证据文件" in words_of(maker.get(one).text)}
+    file = maker.get(f"{mine}/evidence")
+    assert file.headers["Content-Disposition"].startswith("attachment")
+    assert evidence.check(file.text, store.roots(session)).faults == ()
+    program = make_program(
+        app.test_client(),
+        session,
+        world,
+        make_officer(session, world, shop.office.unions["C"], "program", Role.FINANCE_MAKER),
+    )
+    same = program.get("/offline-evidence", merchant="M1001", merchant_ref="OFF-4")
+    assert json.loads(same.data)["record"] == json.loads(file.data)["record"]
+    assert_problem(program.get("/offline-evidence", merchant="M1001", merchant_ref="NONE"), 404, "advice_unknown")
 
 
 def test_a_code_two_shops_took_is_shown_with_the_other_shop_and_its_moment(app, desks, clock, world):

@@ -112,6 +112,7 @@ TABLE: tuple[tuple[str, str, set[Role]], ...] = (
     ("*", "/api/v1", OFFICERS),
     ("*", "/api/v1/accounts", ADMIN),
     ("GET", "/api/v1/advices", MONEY),
+    ("GET", "/api/v1/offline-evidence", MONEY),
     ("POST", "/api/v1/advices", MAKER),
     ("POST", "/api/v1/advices/<uuid:id>/confirm", CHECKERS),
     ("POST", "/api/v1/advices/<uuid:id>/decline", CHECKERS),

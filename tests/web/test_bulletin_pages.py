@@ -5,6 +5,7 @@ import re
 import uuid
 from datetime import date, datetime, timedelta
 
+import pypdfium2
 import pytest
 from python_calamine import CalamineWorkbook
 from sqlalchemy import text
@@ -222,6 +223,52 @@ def test_an_issue_is_sent_once_and_a_correction_names_the_one_before(lived, brow
     listed = words_of(client.get("/console/bulletin/issues").text)
     assert listed.index("（第 1 次更正）") < listed.index("已更正")
     assert "发更正" not in old
+
+
+def test_a_correction_shows_what_it_says_otherwise_on_page_in_workbook_and_on_paper(lived, browser_of, session, world):
+    first = publish(lived, session, world)
+    assert first.issue.changes is None
+    happens_afterwards(lived, session, world)
+    client = browser_of(lived["C1"])
+    ahead = words_of(client.get(f"/console/bulletin/publish?corrects={first.line.id}").text)
+    second = publish(lived, session, world, corrects=first.line.id, reason="方塔街道的计划漏报 2 个。")
+    told = [(one.name, one.own, one.what, one.before, one.after) for one in second.issue.changes]
+    assert told == [
+        ("合计", False, "会员", 8, 11), ("合计", False, "办理中", 2, 5), ("合计", False, "计划", 5, 7),
+        ("方塔街道总工会", False, "会员", 2, 5), ("方塔街道总工会", False, "办理中", 0, 3),
+        ("方塔街道总工会", False, "计划", 0, 2),
+        ("新桥港货运联合工会委员会", False, "会员", 2, 5), ("新桥港货运联合工会委员会", False, "办理中", 0, 3),
+        ("新桥港货运联合工会委员会", False, "计划", 0, 2),
+    ]  # fmt: skip
+    address = f"/console/bulletin/issues/{second.line.id}"
+    for page in (ahead, words_of(client.get(address).text)):
+        assert "更正了哪些数字" in page and "方塔街道总工会 计划 0 2 +2" in page
+        assert "新桥港货运联合工会委员会 计划" not in page, "that stands on the township's page"
+    below = words_of(client.get(f"{address}?under=/C/D2/").text)
+    assert "新桥港货运联合工会委员会 计划 0 2 +2" in below and "合计 计划" not in below
+    assert "这一页的数字与原来的一期相同" in words_of(client.get(f"{address}?under=/C/D1/").text)
+    assert "更正了哪些数字" not in client.get(f"/console/bulletin/issues/{first.line.id}").text
+    book = CalamineWorkbook.from_filelike(io.BytesIO(client.get(f"{address}/bulletin.xlsx").data))
+    rows = book.get_sheet_by_name("更正内容").to_python()
+    assert rows[0] == ["工会编码", "工会", "项目", "原来", "更正后", "增减"]
+    assert ["D2", "方塔街道总工会", "计划", 0, 2, 2] in rows and len(rows) == 10
+    paper = client.get(f"{address}/bulletin.pdf").data
+    with pypdfium2.PdfDocument(paper) as document:
+        last = document[len(document) - 1].get_textpage().get_text_range()
+    assert "更正内容" in last and "+2" in last
+    third = publish(lived, session, world, corrects=second.line.id, reason="只改说明。", words="见附件。")
+    assert third.issue.changes == ()
+    assert "数字与原来的一期相同" in client.get(f"/console/bulletin/issues/{third.line.id}").text
+
+
+def test_page_and_paper_draw_the_same_bars(lived, browser_of):
+    page = browser_of(lived["C1"]).get("/console/bulletin").text
+    bars = re.findall(r'funnel__word">([^<]+)<.*?class="number">([^<]+)<', page)
+    with pypdfium2.PdfDocument(browser_of(lived["C1"]).get("/console/bulletin.pdf").data) as document:
+        paper = document[0].get_textpage().get_text_range()
+    assert [word for word, _ in bars] == ["会员", "计划", "采集", "合格", "通过", "发卡", "发放", "激活", "用过"]
+    drawn = re.findall(r"(会员|计划|采集|合格|通过|发卡|发放|激活|用过)\s+([\d,]+)", paper)
+    assert drawn[:9] == bars
 
 
 def test_whoever_it_was_sent_to_reads_it_and_nobody_else(lived, browser_of, session, world):

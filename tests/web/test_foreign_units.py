@@ -30,7 +30,7 @@ from cardnet.web.api import cards as api_cards
 from tests.make.api import Program, make_program
 from tests.make.issuance import Office, make_office, make_officer
 from tests.make.web import enter, form_token
-from tests.web.test_no_five_hundred import ACTS, FORMS
+from tests.web.filled_forms import ACTS, FORMS
 
 SECRET = "东方既白"
 OWN = ("U1", "D1u")

@@ -54,6 +54,7 @@ def _union(name: str, *others: str) -> Callable[[str], set[str]]:
 _KINDS: dict[str, Callable[[str], set[str]]] = {
     # What can be wrong with a camera is told by the module that the till shares with the officer's phone.
     "camera": _union("CameraTrouble"),
+    "disk": _union("Refusal"),
     "none": _union("NoneBecause"),
     "online": _union("OnlineBecause"),
     # The server is asked about these two, and a replay is told with its time.
@@ -146,3 +147,10 @@ def test_the_number_to_call_is_the_topmost_unions_own_else_the_hotline(
     page = client.get(address).text
     assert 'href="tel:021-67812351"' in page
     assert "12351" not in page.replace("67812351", "")
+
+
+def test_the_hotline_is_written_down_in_one_place() -> None:
+    """Whoever names a number to call asks `notices.help_phone`, so that a district has one number everywhere."""
+    sources = [path for ending in ("py", "html") for path in (ROOT / "cardnet").rglob(f"*.{ending}")]
+    named = [path for path in [*sources, *SOURCES.rglob("*.ts")] if "12351" in path.read_text()]
+    assert [str(path.relative_to(ROOT)) for path in named] == ["cardnet/membership/services/notices/writing.py"]

@@ -126,3 +126,16 @@ def statements_of(session, client, path):
     finally:
         event.remove(engine, "before_cursor_execute", count)
     return len(asked)
+
+
+@pytest.mark.parametrize(
+    "path", ["/overview", "/overview/year-end", "/overview/notice-board", "/overview/untouched", "/console/bulletin"]
+)
+def test_a_year_there_is_nothing_of_is_told_and_leads_nowhere(browser_of, path):
+    client = browser_of(Role.DISTRICT_OFFICER)
+    assert "年的数字，下面是" not in client.get(f"{path}?year=2026").text
+    for unknown in ("2019", "二〇二六", "9" * 400):
+        page = client.get(f"{path}?year={unknown}")
+        assert page.status_code == 200
+        assert f"没有“{unknown[:20]}”年的数字，下面是 2026 年的。" in page.text
+        assert not re.search(rf'href="[^"]*year={unknown}', page.text)

@@ -93,6 +93,28 @@ def test_what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept(browser_of
     assert all(f'value="{typed}"' in answer.text for typed in form.values() if typed)
 
 
+@pytest.mark.parametrize(
+    ("act", "form", "fields"),
+    [
+        ("rename", {"rename_name": "恒", "rename_on": "昨天"}, ("name", "on", "document")),
+        ("rename", {"rename_name": "恒启集团工会", "rename_on": "2031-01-01"}, ("on", "document")),
+        ("move", {"move_parent": ""}, ("parent", "document")),
+        ("move", {"move_parent": "没有的工会"}, ("parent", "document")),
+        ("merge", {}, ("into", "document")),
+    ],
+)
+def test_everything_that_is_wrong_with_a_change_is_told_at_once_and_nothing_is_changed(
+    browser_of, office, session, act, form, fields
+):
+    answer = submit(browser_of("C1"), f"/console/unions/B1?act={act}", form)
+    assert answer.status_code == 422
+    for field in fields:
+        assert f'id="{act}_{field}-error"' in answer.text, field
+    assert answer.text.count("field__error") == len(fields)
+    session.expire_all()
+    assert union(office, "B1") == office.unions["B1"]
+
+
 def test_a_union_that_is_not_empty_says_what_is_left(browser_of):
     answer = submit(browser_of("C1"), "/console/unions/B1?act=close", {"close_document": PAPER})
     assert (answer.status_code, "还有会员 3 人" in answer.text) == (409, True)

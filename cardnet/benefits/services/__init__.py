@@ -11,6 +11,7 @@ from cardnet.benefits.services.advice_gaps import (
     note_gaps,
     reason_of,
 )
+from cardnet.benefits.services.advice_records import RecordAsSent, record_as_sent
 from cardnet.benefits.services.advice_reviews import CHECKERS as REVIEW_CHECKERS
 from cardnet.benefits.services.advice_reviews import MAKERS as REVIEW_MAKERS
 from cardnet.benefits.services.advice_reviews import (
@@ -226,6 +227,7 @@ __all__ = [
     "Purchase",
     "PurchaseLine",
     "Quote",
+    "RecordAsSent",
     "Redeem",
     "RedemptionRecord",
     "RefundRecord",
@@ -313,6 +315,7 @@ __all__ = [
     "publish_bulletin",
     "quote",
     "reason_of",
+    "record_as_sent",
     "redeem",
     "redemption",
     "redemption_of_reference",

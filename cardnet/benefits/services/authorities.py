@@ -164,9 +164,11 @@ DECISION_READERS = (
 
 
 def _subjects(session: Session) -> list[Founded]:
-    unions = {union.id: union for union in membership.unions_under(session, "/")}
+    tree = membership.unions_under(session, "/")
+    # What a merged union owned is its successor's to answer for.
+    unions = membership.heirs(session, {union.id for union in tree})
     # A pool of no union in particular is the whole tree's.
-    root = next((union for union in unions.values() if union.parent_id is None), None)
+    root = next((union for union in tree if union.parent_id is None), None)
     found = [
         Founded(SubjectKind.PROGRAM, p.id, p.code, p.name, p.doc_ref, p.budget_line or "", unions[p.owner_union_id], ())
         for p in programs(session)

@@ -17,6 +17,7 @@ from cardnet.access import services as access
 from cardnet.access.rules import Principal, Role
 from cardnet.benefits import bulletin
 from cardnet.benefits.bulletin import Figures, Issue, Sent
+from cardnet.benefits.bulletin_changes import changes_between
 from cardnet.benefits.models_bulletin import BulletinIssue
 from cardnet.benefits.services.lookups import usage_below
 from cardnet.issuance import services as issuance
@@ -163,7 +164,12 @@ def kept_issue(session: Session, officer: Principal, issue_id: uuid.UUID) -> Kep
     row = session.scalar(select(BulletinIssue).where(BulletinIssue.id == issue_id, _readable(session, officer)))
     if row is None:
         raise _unknown()
-    return KeptIssue(_lines(session, [row])[0], bulletin.issue_from(row.content))
+    issue = bulletin.issue_from(row.content)
+    if row.corrects_id is not None:
+        # Both are fixed: the same correction shows the same differences, whoever was sent the earlier one.
+        before = session.get_one(BulletinIssue, row.corrects_id)
+        issue = replace(issue, changes=changes_between(bulletin.issue_from(before.content), issue))
+    return KeptIssue(_lines(session, [row])[0], issue)
 
 
 def issue_sent(session: Session, path: str, year: int, number: int) -> uuid.UUID | None:

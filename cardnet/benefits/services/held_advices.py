@@ -101,6 +101,8 @@ class Evidence:
     of_card: int
     if_accepted: Judged | None
     reviews: tuple[ReviewView, ...]
+    signed: bool
+    """The terminal's own key signed it: it can be shown to others as it is."""
 
 
 def held_advices(
@@ -174,6 +176,7 @@ def advice_evidence(session: Session, world: World, advice_id: uuid.UUID) -> Evi
         of_card=_of_card(session, row, good),
         if_accepted=tried(session, world, row, venue) if open_case else None,
         reviews=reviews,
+        signed=record.get("key_id") is not None,
     )
 
 

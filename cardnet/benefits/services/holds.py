@@ -23,7 +23,7 @@ from cardnet.benefits.services.lookups import record_of
 from cardnet.benefits.services.records import Capture, RedemptionRecord
 from cardnet.benefits.words import ProgramKind, RedemptionState
 from cardnet.issuance.services import hold_stands, note_printed_use
-from cardnet.kernel.errors import Conflict, FieldError, InvalidInput
+from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, MoreThanLeft
 from cardnet.kernel.money import allocate
 from cardnet.kernel.world import World
 from cardnet.ledger.rules import AccountCode, EntryKind
@@ -43,7 +43,7 @@ def capture_hold(session: Session, world: World, command: Capture) -> Redemption
     """`held → captured`, or `held → expired` when its time is over.
 
     An expired hold is a value (`outcome: expired`), because releasing it must be kept; the edge answers 409
-    `hold_expired`. Raises InvalidInput("capture_exceeds_held", with `held_fen`), ("invalid_fields"),
+    `hold_expired`. Raises MoreThanLeft("capture_exceeds_held", with `held_fen`), InvalidInput("invalid_fields"),
     Conflict("invalid_state", "revoked" where the union does not honour holds of a lost card), NotFound("not_found").
     """
     at = world.now()
@@ -65,7 +65,7 @@ def capture_hold(session: Session, world: World, command: Capture) -> Redemption
         raise InvalidInput("invalid_fields", message, [FieldError("/benefit_fen", message)])
     if wanted > row.held_fen:
         message = "核销金额不能超过预留金额。"
-        raise InvalidInput(
+        raise MoreThanLeft(
             "capture_exceeds_held", message, [FieldError("/benefit_fen", message)], {"held_fen": row.held_fen}
         )
     _capture(session, world, target, wanted)

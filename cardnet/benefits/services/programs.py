@@ -24,7 +24,7 @@ from cardnet.kernel.money import MAX_FEN
 from cardnet.kernel.world import World
 from cardnet.ledger.rules import Account, AccountCode
 from cardnet.ledger.services import ensure_accounts
-from cardnet.membership.services import union_of_id
+from cardnet.membership.services import heirs, union_of_id
 
 AUTHORS = (Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER, Role.ADMIN)
 APPROVERS = (Role.DISTRICT_OFFICER, Role.FINANCE_APPROVER, Role.CHAIR, Role.ADMIN)
@@ -311,7 +311,8 @@ _STATE_WORDS = {"draft": "草稿", "in_review": "待审批", "approved": "已批
 
 
 def _may(session: Session, officer: Principal, roles: Sequence[Role], union_id: uuid.UUID) -> None:
-    if not officer.has(*roles) or not in_scope(officer.scope_path, union_of_id(session, union_id).path):
+    owner = heirs(session, [union_of_id(session, union_id).id])[union_id]
+    if not officer.has(*roles) or not in_scope(officer.scope_path, owner.path):
         raise NotAllowed("scope_denied", "您没有办理这个项目的权限。")
 
 

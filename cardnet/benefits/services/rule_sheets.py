@@ -124,7 +124,7 @@ def _programs_within(
     session: Session, reader: Principal
 ) -> tuple[dict[uuid.UUID, ProgramView], Mapping[uuid.UUID, UnionNode]]:
     programs = [program_view(row) for row in session.scalars(select(Program).order_by(Program.code))]
-    unions = membership.unions_of_ids(session, {one.owner_union_id for one in programs})
+    unions = membership.heirs(session, {one.owner_union_id for one in programs})
     return {one.id: one for one in programs if in_scope(reader.scope_path, unions[one.owner_union_id].path)}, unions
 
 

@@ -24,7 +24,7 @@ from cardnet.benefits.services.expiry import expire
 from cardnet.benefits.services.records import GiveBack, NothingToReverse, RefundRecord, Reverse
 from cardnet.benefits.words import ProgramKind, RedemptionState, RefundKind
 from cardnet.kernel.calendar import day_of
-from cardnet.kernel.errors import Conflict, FieldError, InvalidInput
+from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, MoreThanLeft
 from cardnet.kernel.money import allocate
 from cardnet.kernel.world import World
 from cardnet.ledger.rules import AccountCode, DayState, EntryKind
@@ -65,7 +65,7 @@ def reverse(session: Session, world: World, command: Reverse) -> RefundRecord | 
 def refund(session: Session, world: World, command: GiveBack) -> RefundRecord:
     """Give back `benefit_fen`, the stored shares of `lines`, or all that is left.
 
-    Money is free again at once, the use only when all is refunded. Raises InvalidInput("refund_exceeds_captured", with
+    Money is free again at once, the use only when all is refunded. Raises MoreThanLeft("refund_exceeds_captured", with
     `remaining_fen`), ("invalid_fields"), Conflict("invalid_state"), NotFound("not_found").
     """
     target = locked(session, command.redemption_id, command.venue.merchant_id)
@@ -85,9 +85,9 @@ def refund(session: Session, world: World, command: GiveBack) -> RefundRecord:
     return _undo(session, world, target, command, RefundKind.REFUND, _spread(target, wanted))
 
 
-def _too_much(pointer: str, remaining: int) -> InvalidInput:
+def _too_much(pointer: str, remaining: int) -> MoreThanLeft:
     message = "退款合计不能超过核销金额。"
-    return InvalidInput(
+    return MoreThanLeft(
         "refund_exceeds_captured", message, [FieldError(pointer, message)], {"remaining_fen": remaining}
     )
 

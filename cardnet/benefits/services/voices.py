@@ -18,6 +18,7 @@ from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, NotFound
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
+from cardnet.membership.services import notices
 
 FEWEST_ANSWERS = 10
 """Below this many answers a union hears nothing but that there are too few: a few answers would name who gave them."""
@@ -162,7 +163,7 @@ def deny_redemption(session: Session, world: World, command: DenyRedemption) -> 
         raise Conflict("nothing_used", "这一笔没有使用优惠，不用处理。")
     if live := _live(session, command.redemption_id):
         if live.outcome is not None:
-            raise Conflict("denial_settled", "这一笔工会已经查过并答复，如仍有疑问请拨打 12351。")
+            raise _settled(session)
         return live.id
     key = world.new_id()
     said = insert(Denial).values(
@@ -172,6 +173,11 @@ def deny_redemption(session: Session, world: World, command: DenyRedemption) -> 
     session.execute(said)
     _record(session, world, "deny", command.redemption_id, command.noted_by, {"denial": str(key)})
     return key
+
+
+def _settled(session: Session) -> Conflict:
+    phone = notices.help_phone(session)
+    return Conflict("denial_settled", f"这一笔工会已经查过并答复，如仍有疑问请拨打 {phone}。")
 
 
 def take_back_denial(session: Session, world: World, person_id: uuid.UUID, redemption_id: uuid.UUID) -> None:
@@ -188,7 +194,7 @@ def take_back_denial(session: Session, world: World, person_id: uuid.UUID, redem
     if live is None:
         raise NotFound("not_found", "没有找到这条反映，请刷新后再看。")
     if live.outcome is not None:
-        raise Conflict("denial_settled", "这一笔工会已经查过并答复，如仍有疑问请拨打 12351。")
+        raise _settled(session)
     session.execute(update(Denial).where(Denial.id == live.id).values(taken_back_at=world.now()))
     _record(session, world, "take_back_denial", redemption_id, None, {"denial": str(live.id)})
 

@@ -15,7 +15,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from cardnet.credential import store
-from cardnet.credential.clones import SeenCode
+from cardnet.credential.clones import SeenCode, far_off
 from cardnet.credential.codec import DeviceCode
 from cardnet.credential.pack import TrustPack
 from cardnet.credential.verify import Accepted, Outcome, VerifyContext, Window, normalise, read, verify
@@ -79,7 +79,10 @@ def _judged(pack: TrustPack, row: Row[Any]) -> tuple[store.ShownCode, datetime, 
     code = verify(row.code_text, pack, None, at, context)
     if not isinstance(code, Accepted) and code.outcome not in FORGED:
         return None
-    seen = SeenCode(proof.proof_id, proof.issued_at, proof.nonce is not None) if proof else SeenCode(bytes(8), 0)
+    seen = SeenCode(bytes(8), 0)
+    if proof:
+        loose = proof.nonce is not None or far_off(proof.issued_at, int(row.occurred_at.timestamp()))
+        seen = SeenCode(proof.proof_id, proof.issued_at, loose)
     where = f"{row.merchant_code}/{row.terminal_code}"
     shown = store.ShownCode(credential.claims.index, credential.kid, None, where, seen, row.id)
     return shown, row.received_at, code if isinstance(code, Accepted) else code.outcome

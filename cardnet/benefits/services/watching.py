@@ -32,7 +32,7 @@ _FIRST_LOOK = timedelta(days=30)
 _SHOWN = text("""
     select id, card_index, proof_id, code_text, merchant_code, terminal_code, accepted_at,
            coalesce(reasons @> '[{"code": "not_issued"}]', false) as not_issued,
-           card_index is null as forged, state, event_at, person_id
+           card_index is null as forged, state, event_at, person_id, assurance
       from redemption
      where id > :after and code_text is not null
        and (card_index is not null or reasons @> '[{"code": "bad_signature"}]'
@@ -194,7 +194,8 @@ def _shown(row: Row[Any]) -> store.ShownCode | None:
         return None
     seen = SeenCode(row.proof_id or bytes(8), 0)
     if isinstance(token, DeviceCode):
-        seen = SeenCode(token.proof.proof_id, token.proof.issued_at, token.proof.nonce is not None)
+        loose = token.proof.nonce is not None or row.assurance == "printed"
+        seen = SeenCode(token.proof.proof_id, token.proof.issued_at, loose)
     where = f"{row.merchant_code}/{row.terminal_code}"
     index = credential.claims.index if row.card_index is None else row.card_index
     return store.ShownCode(index, credential.kid, row.id, where, seen)

@@ -5,6 +5,13 @@ from sqlalchemy.orm import Session
 from cardnet.credential.keys import IssuerKey
 from cardnet.credential.store import offline_limits as _offline_limits
 from cardnet.credential.store import packs as _packs
+from cardnet.credential.store.certificates import (
+    TerminalKeyName,
+    certificate_for,
+    certified_keys,
+    certify_keys,
+    note_stopped,
+)
 from cardnet.credential.store.documents import Published
 from cardnet.credential.store.drill import TARGET as DRILL_TARGET
 from cardnet.credential.store.drill import DrillReport, StartDrill, drill_report, start_drill
@@ -44,6 +51,7 @@ from cardnet.credential.store.packs import (
     TakePack,
     key_lines,
     newest_pack,
+    pack_of,
     pack_to_sign,
     take_pack,
     trust_pack,
@@ -122,12 +130,16 @@ __all__ = [
     "ShownCode",
     "StartDrill",
     "TakePack",
+    "TerminalKeyName",
     "Watch",
     "acknowledge_alarm",
     "adopt_roots",
     "alarms",
     "allocate_indexes",
     "are_online",
+    "certificate_for",
+    "certified_keys",
+    "certify_keys",
     "decide_limits",
     "drill_report",
     "ensure_keys",
@@ -137,6 +149,8 @@ __all__ = [
     "limits_history",
     "limits_in_force",
     "note_codes",
+    "note_stopped",
+    "pack_of",
     "pack_to_sign",
     "policy_as_of",
     "policy_in_force",

@@ -26,6 +26,8 @@ PRINT_STOCK = 8
 """Print keys published beforehand. Half of them used, the stock is filled up: few packs are signed for its sake."""
 _STOCK_LIFE = timedelta(days=366)
 
+_YEARLY = (KeyUse.STATUS, KeyUse.SETTLEMENT, KeyUse.OFFERS, KeyUse.TERMINAL_CA, KeyUse.RECEIPT)
+
 _FIRST_KID = 0x0100
 _LOCK = "select pg_advisory_xact_lock(hashtext('cardnet.issuer_key'))"
 PRIVATE = "issuer_key.private"
@@ -53,7 +55,7 @@ class _Due:
 def ensure_keys(session: Session, world: World) -> tuple[IssuerKey, ...]:
     """Make the keys that are missing now or within 14 days, and publish them; returns those made.
 
-    Four card keys of the month, a stock of print keys, a status, a settlement and an offers key of the year. Doing it
+    Four card keys of the month, a stock of print keys, and one of the year for each of `_YEARLY`. Doing it
     again does nothing; two processes at once make each key once. Where the root is offline everything is made 14 days
     earlier and waits for a signature (`packs.unsigned_changes`).
     """
@@ -233,7 +235,7 @@ def _due(at: datetime, until: datetime) -> Iterator[_Due]:
         for shard in range(CARD_SHARDS):
             yield _period(KeyUse.CARD, shard, first, following)
     for year in sorted({today.year, soon.year}):
-        for use in (KeyUse.STATUS, KeyUse.SETTLEMENT, KeyUse.OFFERS):
+        for use in _YEARLY:
             yield _period(use, None, date(year, 1, 1), date(year + 1, 1, 1))
 
 

@@ -30,7 +30,10 @@ class IssuerKeyRow(Base):
             "uq_issuer_key_print_run_id", "print_run_id", unique=True, postgresql_where=text("print_run_id is not null")
         ),
         CheckConstraint("octet_length(kid) = 2", name="kid_two_bytes"),
-        CheckConstraint("use in ('card', 'print', 'status', 'settlement', 'offers', 'root')", name="use_known"),
+        CheckConstraint(
+            "use in ('card', 'print', 'status', 'settlement', 'offers', 'terminal-ca', 'receipt', 'root')",
+            name="use_known",
+        ),
         CheckConstraint("(use = 'card') = (shard is not null) and shard between 0 and 3", name="card_keys_have_shards"),
         CheckConstraint(
             "alg = -8 and octet_length(public) = 32 or alg = -7 and octet_length(public) = 33", name="alg_fits"
@@ -57,6 +60,18 @@ class IssuerKeyRow(Base):
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     print_run_id: Mapped[uuid.UUID | None]
+
+
+class TerminalCertificateRow(Base):
+    """What the terminal CA says of one key of a terminal. `stopped_at`: from then on nothing it signed counts."""
+
+    __tablename__ = "terminal_certificate"
+
+    key_id: Mapped[str] = mapped_column(primary_key=True)
+    kid: Mapped[bytes] = mapped_column(ForeignKey("issuer_key.kid"))
+    content: Mapped[bytes]
+    issued_at: Mapped[datetime]
+    stopped_at: Mapped[datetime | None]
 
 
 class TrustPackRow(Base):

@@ -15,7 +15,7 @@ from cardnet.credential.keys import Alg, IssuerKey, KeyState, KeyUse
 from cardnet.credential.pack import TrustPack
 from cardnet.credential.store import roots
 from cardnet.credential.store.documents import STATUS_URI, Published, published
-from cardnet.credential.store.models import IssuerKeyRow, TrustPackRow
+from cardnet.credential.store.models import IssuerKeyRow, TerminalCertificateRow, TrustPackRow
 from cardnet.credential.store.offline_limits import policy_as_of, policy_in_force
 from cardnet.kernel import audit
 from cardnet.kernel.db import database_of
@@ -57,6 +57,8 @@ class PackChanges:
     aged: bool
     limits: bool = False
     """Finance has decided other offline limits since."""
+    stopped: tuple[str, ...] = ()
+    """Terminals' keys that were stopped since: no reason to call custodians together, the server refuses them anyway."""
 
     @property
     def any(self) -> bool:
@@ -66,7 +68,10 @@ class PackChanges:
 
 def due(session: Session, at: datetime) -> bool:
     """Whether a new pack is due that we could sign ourselves."""
-    return (roots.are_online(session) or not _last_seq(session)) and unsigned_changes(session, at).any
+    if not roots.are_online(session) and _last_seq(session):
+        return False
+    changes = unsigned_changes(session, at)
+    return changes.any or bool(changes.stopped)
 
 
 def unsigned_changes(session: Session, at: datetime) -> PackChanges:
@@ -82,6 +87,7 @@ def unsigned_changes(session: Session, at: datetime) -> PackChanges:
         newest.expires_at if newest and counts else None,
         newest is None or not counts or at - newest.issued_at >= _RENEWED_AFTER,
         last is not None and last.policy != policy_in_force(session),
+        tuple(sorted(_stopped(session).keys() - (last.stopped.keys() if last else ()))),
     )
 
 
@@ -159,6 +165,12 @@ def newest_pack(session: Session) -> Published:
     if newest is None:
         raise Unavailable("no_trust_pack", "还没有签名的信任包：请管理员用 cardnet keys sign-pack 请保管人签名。")
     return published(newest.content)
+
+
+def pack_of(session: Session, at: datetime) -> bytes | None:
+    """The pack that was the newest at an earlier moment; None before the first."""
+    then = select(TrustPackRow.content).where(TrustPackRow.issued_at <= at)
+    return session.scalar(then.order_by(TrustPackRow.seq.desc()).limit(1))
 
 
 def published_kids(session: Session) -> list[bytes]:
@@ -262,7 +274,15 @@ def _next(session: Session, at: datetime) -> TrustPack:
 
 def _pack(session: Session, seq: int, at: datetime, keys: dict[bytes, IssuerKey]) -> TrustPack:
     seconds = int(at.timestamp())
-    return TrustPack(seq, seconds, seconds + pack.LIFE_SECONDS, keys, policy_in_force(session), (STATUS_URI,))
+    policy, stopped = policy_in_force(session), _stopped(session)
+    return TrustPack(seq, seconds, seconds + pack.LIFE_SECONDS, keys, policy, (STATUS_URI,), stopped)
+
+
+def _stopped(session: Session) -> dict[str, int]:
+    """Keys of terminals that were stopped, and when."""
+    query = select(TerminalCertificateRow.key_id, TerminalCertificateRow.stopped_at)
+    rows = session.execute(query.where(TerminalCertificateRow.stopped_at.is_not(None)))
+    return {key_id: int(at.astimezone(UTC).timestamp()) for key_id, at in rows if at}
 
 
 def _keep(session: Session, world: World, signed: TrustPack, content: bytes, by: uuid.UUID | None) -> None:

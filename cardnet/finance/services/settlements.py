@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import ColumnElement, func, insert, select, text
 from sqlalchemy.orm import Session, undefer
 
 from cardnet.benefits import services as benefits
@@ -325,9 +325,16 @@ def reached(
 # -- reading
 
 
-def settlements(session: Session, merchant_id: uuid.UUID | None = None, limit: int = 500) -> tuple[SettlementView, ...]:
-    """The newest settlements first; of one merchant when named."""
-    conditions = [Settlement.merchant_id == merchant_id] if merchant_id else []
+def settlements(
+    session: Session, merchant_id: uuid.UUID | None = None, limit: int = 500, after: uuid.UUID | None = None
+) -> tuple[SettlementView, ...]:
+    """The newest settlements first; of one merchant when named. `after`: those that come after this one in that order."""
+    conditions: list[ColumnElement[bool]] = [Settlement.merchant_id == merchant_id] if merchant_id else []
+    if after is not None:
+        last = select(Settlement.last_on, Settlement.number).where(Settlement.id == after).subquery()
+        earlier = Settlement.last_on < select(last.c.last_on).scalar_subquery()
+        same_day = Settlement.last_on == select(last.c.last_on).scalar_subquery()
+        conditions.append(earlier | same_day & (Settlement.number > select(last.c.number).scalar_subquery()))
     return _views(session, *conditions, limit=limit)
 
 

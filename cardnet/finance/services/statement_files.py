@@ -87,8 +87,7 @@ def already_imported(session: Session, file_id: uuid.UUID, run_id: uuid.UUID | N
     when = local(known.received_at)
     return Conflict(
         "file_already_imported",
-        f"这个文件已在 {when:%Y-%m-%d %H:%M} 以“{known.filename}”上传过，这段日期不能重复上传。"
-        "要重新核对，请在那次结果里选“重新核对”；传错了，请在那次结果里选“作废”。",
+        f"这个文件已在 {when:%Y-%m-%d %H:%M} 以“{known.filename}”上传过，这段日期不能重复上传。",
         {
             "file_id": str(known.id),
             "filename": known.filename,

@@ -21,7 +21,6 @@ from cardnet.issuance.models.cards import (
 from cardnet.issuance.models.handing import Handout, HandoutLine
 from cardnet.issuance.models.quota import Authority, QuotaEntry, QuotaNode, QuotaRaise, QuotaYear
 from cardnet.issuance.models.review import (
-    CalendarDay,
     Delegation,
     ReviewFreeze,
     ReviewTerm,
@@ -38,7 +37,6 @@ __all__ = [
     "Authority",
     "Batch",
     "Binding",
-    "CalendarDay",
     "Card",
     "CardEvent",
     "CardLife",

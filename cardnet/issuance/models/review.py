@@ -1,7 +1,7 @@
 """Tables of review: who stands in for whom, terms and freezes of the clock, corrected rows, a unit's own approval."""
 
 import uuid
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
@@ -72,18 +72,6 @@ class ReviewFreeze(Base):
     set_by: Mapped[uuid.UUID | None]
     set_at: Mapped[datetime]
     lifted_by: Mapped[uuid.UUID | None]
-
-
-class CalendarDay(Base):
-    """One day an officer recorded as worked or free, with the notice that says so; it overrules the built-in table."""
-
-    __tablename__ = "calendar_day"
-
-    day: Mapped[date] = mapped_column(primary_key=True)
-    works: Mapped[bool]
-    document: Mapped[str]
-    set_by: Mapped[uuid.UUID | None]
-    set_at: Mapped[datetime]
 
 
 class RowCorrection(Base):

@@ -73,7 +73,6 @@ from cardnet.issuance.services.deadlines import (
     freezes,
     lift_freeze,
     record_days,
-    recorded_days,
     set_term,
     terms_of,
 )

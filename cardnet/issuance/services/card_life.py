@@ -41,10 +41,11 @@ def card_lives(session: Session) -> tuple[CardLifeView, ...]:
 
 def set_card_life(session: Session, world: World, command: SetCardLife) -> CardLifeView:
     """Decide. Raises InvalidInput("years_invalid", "reason_missing"), NotAllowed("role_missing")."""
+    wrong = None
     if not 1 <= command.years <= rules.MOST_YEARS:
-        raise InvalidInput("years_invalid", f"卡的有效期请写 1 到 {rules.MOST_YEARS} 年。")
+        wrong = InvalidInput("years_invalid", f"卡的有效期请写 1 到 {rules.MOST_YEARS} 年。")
     values = {"years": command.years, "ends": str(command.ends)}
-    decision = membership.Decision(values, command.reason, command.officer)
+    decision = membership.Decision(values, command.reason, command.officer, wrong)
     membership.decide(session, world, _setting(command.kind), decision)
     return _view(session, command.kind)
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from cardnet.access import services as access
 from cardnet.access.rules import Principal
 from cardnet.issuance import rules
-from cardnet.issuance.models import CalendarDay, ReviewFreeze, ReviewTerm
+from cardnet.issuance.models import ReviewFreeze, ReviewTerm
 from cardnet.issuance.rules.applications import ApplicationAction
 from cardnet.issuance.rules.deadlines import Freeze, due_at
 from cardnet.kernel import audit, calendar
@@ -79,15 +79,6 @@ class FreezeLine:
 
 
 @dataclass(frozen=True)
-class RecordedDay:
-    """One day of the calendar that was recorded here."""
-
-    day: date
-    works: bool
-    document: str
-
-
-@dataclass(frozen=True)
 class ReviewClock:
     """What deadlines are made of at one moment: asked for once in a transaction, whatever is read off it."""
 
@@ -121,9 +112,9 @@ _CLOCK = text(f"""
     select 'term', tier, working_days, null::timestamptz, null::timestamptz, null::date, null::boolean, null
       from review_term
     union all select 'freeze', path, null, from_at, to_at, null, null, reason from review_freeze
-    union all select 'day', null, null, null, null, day, works, null from calendar_day
+    union all select 'day', null, null, null, null, day, works, null from ({membership.DECIDED_DAYS}) days
     union all select 'union', path, null, null, null, null, null, tier from ({membership.TIERS_OF_PATHS}) of_paths
-     order by 4""")  # noqa: S608 - the piece put in is membership's own
+     order by 4""")  # noqa: S608 - the pieces put in are membership's own
 
 
 def review_clock(session: Session, paths: Collection[str]) -> ReviewClock:
@@ -265,33 +256,14 @@ def record_days(session: Session, world: World, command: RecordDays) -> int:
         raise InvalidInput("days_missing", "请至少写一个日期。")
     if not command.document.strip():
         raise InvalidInput("document_missing", "请写明放假通知的文号。")
-    at = world.now()
-    values = [
-        {"day": day, "works": works, "document": command.document.strip()[:100], "set_by": _id(command.officer), "set_at": at}
-        for day, works in command.days.items()
-    ]  # fmt: skip
-    statement = insert(CalendarDay).values(values)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[CalendarDay.day],
-            set_={name: statement.excluded[name] for name in ("works", "document", "set_by", "set_at")},
-        )
-    )
+    at, document = world.now(), command.document.strip()[:100]
+    transfers = membership.keep_days(session, command.days, document, _id(command.officer), at)
     moved = _move_deadlines(session, "/", at)
-    after = {"days": {day.isoformat(): works for day, works in sorted(command.days.items())}, "deadlines": moved}
-    act = audit.Act("review.calendar", "calendar", command.document.strip()[:100], actor_id=_id(command.officer), after=after)  # fmt: skip
+    days = {day.isoformat(): works for day, works in sorted(command.days.items())}
+    after = {"days": days, "deadlines": moved, "transfers": transfers}
+    act = audit.Act("review.calendar", "calendar", document, actor_id=_id(command.officer), after=after)
     audit.record(session, world, act)
     return moved
-
-
-def recorded_days(session: Session, year: int) -> tuple[RecordedDay, ...]:
-    """The days of a year that were recorded here, in order."""
-    rows = session.scalars(
-        select(CalendarDay)
-        .where(CalendarDay.day.between(date(year, 1, 1), date(year, 12, 31)))
-        .order_by(CalendarDay.day)
-    )
-    return tuple(RecordedDay(row.day, row.works, row.document) for row in rows)
 
 
 # ---- running out ----

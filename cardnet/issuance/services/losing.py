@@ -54,8 +54,6 @@ class ReportLossByDocument:
 
 
 TRIES_AN_HOUR = 10
-HELP_PHONE = "12351"
-"""职工服务热线: one number for every union in the country."""
 
 
 def report_loss_by_document(session: Session, world: World, command: ReportLossByDocument) -> int | None:
@@ -67,7 +65,8 @@ def report_loss_by_document(session: Session, world: World, command: ReportLossB
     at = world.now()
     tried = audit.count_since(session, "card.loss_refused", command.address, at - timedelta(hours=1))
     if tried >= TRIES_AN_HOUR:
-        raise TooManyRequests("too_many_tries", f"试得太多了，请一小时后再试，或拨打职工服务热线 {HELP_PHONE}。", 3600)
+        phone = notices.help_phone(session)
+        raise TooManyRequests("too_many_tries", f"试得太多了，请一小时后再试，或拨打服务热线 {phone}。", 3600)
     number = rules.typed_number(unicodedata.normalize("NFKC", command.id_number)).upper()
     people = membership.people_of_document(session, number) & membership.people_named(session, command.name)
     cards = session.scalars(select(Card.id).where(Card.person_id.in_(people))).all() if people else ()

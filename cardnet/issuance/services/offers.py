@@ -246,8 +246,7 @@ def set_offer_days(session: Session, world: World, year: int, days: int, officer
 
     Raises InvalidInput("offer_days_invalid"), NotFound("quota_year_unknown"), NotAllowed("role_missing").
     """
-    if officer is not None and not officer.has(Role.DISTRICT_OFFICER):
-        raise NotAllowed("role_missing", "递补答复期限由职工援助服务中心设定。")
+    membership.must_be_district(session, officer, "递补答复期限由职工援助服务中心设定。")
     if not 1 <= days <= 60:
         raise InvalidInput("offer_days_invalid", "递补答复期限须在 1 至 60 天之间。")
     changed = session.execute(

@@ -73,8 +73,9 @@ def set_phone_policy(session: Session, world: World, command: SetPhonePolicy) ->
     From two to one, the phone bound last stays on each card and the one before it stops at once, on the status list
     too, and is signed out. Raises InvalidInput("phones_invalid", "reason_missing"), NotAllowed("role_missing").
     """
+    wrong = None
     if not 1 <= command.phones <= rules.MOST_PHONES:
-        raise InvalidInput("phones_invalid", "每张卡可以绑定一部或两部手机，请选其中一种。")
+        wrong = InvalidInput("phones_invalid", "每张卡可以绑定一部或两部手机，请选其中一种。")
     actor_id = command.officer.account_id if command.officer else None
     stopped = 0
 
@@ -83,7 +84,7 @@ def set_phone_policy(session: Session, world: World, command: SetPhonePolicy) ->
         stopped = _keep_newest(session, world, actor_id) if command.phones == 1 else 0
         return {"stopped": stopped}
 
-    decision = membership.Decision({"phones": command.phones}, command.reason, command.officer)
+    decision = membership.Decision({"phones": command.phones}, command.reason, command.officer, wrong)
     membership.decide(session, world, _SETTING, decision, stop_older)
     return stopped
 

@@ -50,8 +50,9 @@ class Review:
 
 @dataclass(frozen=True)
 class ReviewOpen:
-    """The same for applications of any batch: those `chosen` (application → round seen, None where nobody looked), or
-    all under a path.
+    """The same for applications of any batch: those `chosen`, or all under a path.
+
+    `chosen` maps an application to the round in which it was seen, or to None where nobody looked.
     """
 
     officer: Principal

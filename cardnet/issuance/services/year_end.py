@@ -14,7 +14,7 @@ from datetime import date
 from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
-from cardnet.access.rules import Principal, Role
+from cardnet.access.rules import Principal
 from cardnet.issuance import rules
 from cardnet.issuance.models import QuotaYear
 from cardnet.issuance.rules import ApplicationAction, ApplicationState, EntryKind, QuotaKind, YearState
@@ -22,10 +22,11 @@ from cardnet.issuance.services.nodes import ensure_nodes, new_entry, write_entri
 from cardnet.issuance.services.waiting import fill_waiting, hold_on_nodes
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
-from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from cardnet.kernel.errors import Conflict, InvalidInput, NotFound
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
-from cardnet.membership.rules import Tier
+
+_REFUSAL = "年终收口由职工援助服务中心办理。"
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def begin_closing(session: Session, world: World, command: BeginClosing) -> Year
     Raises NotAllowed("role_missing"), InvalidInput("closing_until_invalid"), NotFound("quota_year_unknown"), Conflict
     ("quota_year_closed").
     """
-    _must_be_the_centre(session, command.officer)
+    membership.must_be_district(session, command.officer, _REFUSAL)
     year = _locked_year(session, command.year, command.kind)
     if not day_of(world.now()) <= command.until <= date(command.year + 1, 12, 31):
         raise InvalidInput("closing_until_invalid", "收口期限须从今天起，最迟到下一年年底。")
@@ -146,7 +147,7 @@ def close_year(session: Session, world: World, command: CloseYear) -> YearEnd:
     ("role_missing"), NotFound("quota_year_unknown"), Conflict("quota_year_closed", "quota_year_not_closing",
     "closing_not_over").
     """
-    _must_be_the_centre(session, command.officer)
+    membership.must_be_district(session, command.officer, _REFUSAL)
     view = _locked_year(session, command.year, command.kind)
     _must_be_over(view, day_of(world.now()))
     into = _next_year(session, command.year, command.kind)
@@ -342,14 +343,6 @@ def _waiters(session: Session, year: int, under: str) -> int:
         {"year": year, "under": under},
     )
     return waiting
-
-
-def _must_be_the_centre(session: Session, officer: Principal | None) -> None:
-    if officer is None:
-        return
-    tier = membership.union_of_id(session, officer.union_id).tier
-    if not officer.has(Role.DISTRICT_OFFICER) or tier is not Tier.DISTRICT:
-        raise NotAllowed("role_missing", "年终收口由职工援助服务中心办理。")
 
 
 def _locked_year(session: Session, year: int, kind: QuotaKind) -> QuotaYear:

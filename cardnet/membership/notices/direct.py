@@ -28,17 +28,17 @@ class DirectState(enum.StrEnum):
 
 _SENTENCES: Mapping[DirectKind, str] = {
     DirectKind.PHONE_CODE: "验证码{code}，{minutes}分钟内有效，用于验证会员卡手机号。工会不会向您索要，请勿告诉他人。",
-    DirectKind.REBIND_CODE: "验证码{code}，{minutes}分钟内有效，用于把会员卡绑定到新手机。不是本人操作请勿理会，可拨12351。",
-    DirectKind.CHAIR_LINK: "{union}的办卡名单{rows}人请您确认：{url} {days}天内有效，仅限主席本人打开，请勿转发。咨询12351",
+    DirectKind.REBIND_CODE: "验证码{code}，{minutes}分钟内有效，用于把会员卡绑定到新手机。不是本人操作请勿理会，可拨{phone}。",
+    DirectKind.CHAIR_LINK: "{union}的办卡名单{rows}人请您确认：{url} {days}天内有效，仅限主席本人打开，请勿转发。咨询{phone}",
 }
 
 _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 20, 60, 180))
 TRIES = len(_PAUSES) + 1
 
 
-def direct_sentence(kind: DirectKind, values: Mapping[str, str]) -> str:
-    """The words of a message."""
-    return _SENTENCES[kind].format(**values)
+def direct_sentence(kind: DirectKind, phone: str, values: Mapping[str, str]) -> str:
+    """The words of a message; `phone` is whom to ask."""
+    return _SENTENCES[kind].format(phone=phone, **values)
 
 
 def pause_after_try(tries: int, asked: timedelta | None = None) -> timedelta | None:

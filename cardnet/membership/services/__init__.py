@@ -1,6 +1,7 @@
 """What other packages may ask of membership: unions, people, answers, organisation, register and roster files."""
 
 from cardnet.membership.result_workbook import kept_rows_workbook, result_workbook
+from cardnet.membership.services.calendar_days import DECIDED_DAYS, RecordedDay, decided_days, keep_days, recorded_days
 from cardnet.membership.services.confirmation import (
     Confirm,
     ConfirmationCount,
@@ -36,6 +37,7 @@ from cardnet.membership.services.merging import (
     merge_people,
     suspected_duplicates,
 )
+from cardnet.membership.services.mistakes import Mistakes
 from cardnet.membership.services.organisations import (
     ImportOrganisations,
     import_organisations,
@@ -64,7 +66,7 @@ from cardnet.membership.services.phone_codes import (
     verified_phone,
 )
 from cardnet.membership.services.phones import ChangePhone, change_phone, phone_typed
-from cardnet.membership.services.places import places, stored_under
+from cardnet.membership.services.places import heirs, places, stored_under
 from cardnet.membership.services.register import (
     ImportRegister,
     RegisterImported,
@@ -151,6 +153,7 @@ from cardnet.membership.services.waiting import (
 )
 
 __all__ = [
+    "DECIDED_DAYS",
     "TIERS_OF_PATHS",
     "AddKin",
     "AnswerOwn",
@@ -174,6 +177,7 @@ __all__ = [
     "KeepTagOriginal",
     "LateTransfer",
     "MergePeople",
+    "Mistakes",
     "MoveLine",
     "MoveUnion",
     "MovedUnion",
@@ -182,6 +186,7 @@ __all__ = [
     "PhoneConfirmed",
     "ProposeTransfers",
     "RecordConsent",
+    "RecordedDay",
     "RegisterImported",
     "RenameUnion",
     "SetTransferTerm",
@@ -213,6 +218,7 @@ __all__ = [
     "count_suspected",
     "decide",
     "decided",
+    "decided_days",
     "declare_distinct",
     "document_of",
     "due_people",
@@ -223,10 +229,12 @@ __all__ = [
     "files_of",
     "find_people",
     "give_tag",
+    "heirs",
     "ids_of_person",
     "import_organisations",
     "import_register",
     "joiners",
+    "keep_days",
     "keep_tag_original",
     "kept_rows_workbook",
     "key_of",
@@ -263,6 +271,7 @@ __all__ = [
     "places",
     "propose_transfers",
     "record_consent",
+    "recorded_days",
     "refuse_foreign_roles",
     "release_due",
     "rename_union",

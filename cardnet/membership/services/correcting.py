@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cardnet.access.rules import Principal, Role
+from cardnet.access.rules import Principal
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
-from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed
+from cardnet.kernel.errors import Conflict, InvalidInput
 from cardnet.kernel.vault import vault_of
 from cardnet.kernel.world import World
 from cardnet.membership.identity import read_identity
 from cardnet.membership.models import Person
-from cardnet.membership.rules import IdType, Tier
+from cardnet.membership.rules import IdType
+from cardnet.membership.services.decisions import must_be_district
 from cardnet.membership.services.people import ID_NUMBER, person_key
 from cardnet.membership.services.scope import lock_people, must_see
-from cardnet.membership.services.unions import union_of_id
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,7 @@ def correct_document(session: Session, world: World, command: CorrectDocument) -
     file has this document: those two are to be merged, "file_merged").
     """
     officer = command.officer
-    if not officer.has(Role.DISTRICT_OFFICER) or union_of_id(session, officer.union_id).tier is not Tier.DISTRICT:
-        raise NotAllowed("role_missing", "证件号码由区总工会核对证件以后更正。")
+    must_be_district(session, officer, "证件号码由区总工会核对证件以后更正。")
     must_see(session, officer, command.person_id)
     evidence = command.evidence.strip()[:120]
     if not evidence:

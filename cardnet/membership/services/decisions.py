@@ -18,6 +18,7 @@ from cardnet.kernel import audit
 from cardnet.kernel.errors import InvalidInput, NotAllowed
 from cardnet.kernel.world import World
 from cardnet.membership.rules import Tier
+from cardnet.membership.services.mistakes import Mistakes
 from cardnet.membership.services.unions import union_of_id
 
 MOST_WORDS = 200
@@ -49,11 +50,15 @@ class Setting:
 
 @dataclass(frozen=True)
 class Decision:
-    """What shall hold from now on, and why. `officer` is None at the server's own console."""
+    """What shall hold from now on, and why. `officer` is None at the server's own console.
+
+    `wrong` is what cannot be decided about the values: told together with a missing reason.
+    """
 
     values: Mapping[str, Any]
     reason: str
     officer: Principal | None = None
+    wrong: InvalidInput | None = None
 
 
 def must_be_district(session: Session, officer: Principal | None, refusal: str) -> None:
@@ -87,10 +92,16 @@ def decide(
 ) -> None:  # fmt: skip
     """Let it hold, on the trail with what held before; `follow` does what comes of it and says what the trail adds.
 
-    Raises InvalidInput("reason_missing"), NotAllowed("role_missing").
+    Raises NotAllowed("role_missing"), what is wrong with the values, InvalidInput("reason_missing").
     """
     must_be_district(session, decision.officer, setting.refusal)
-    reason = why(decision.reason)
+    mistakes = Mistakes()
+    with mistakes.about("value"):
+        if decision.wrong:
+            raise decision.wrong
+    with mistakes.about("reason"):
+        reason = why(decision.reason)
+    mistakes.tell()
     before = _row(session, setting, lock=True)
     actor = decision.officer.account_id if decision.officer else None
     values = {**decision.values, "reason": reason, "set_by": actor, "set_at": world.now()}

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cardnet.membership.rules import UnionNode
+from cardnet.membership.rules import UnionNode, path_before
 from cardnet.membership.services.unions import unions_of_ids
 
 
@@ -65,8 +65,23 @@ _PATHS = text("""
       join union_node u on u.id = m.union_id""")
 
 
+_MOVES = text("""
+    select effective_on, path from union_change where kind = 'move' and effective_on > :since
+     order by effective_on desc, at desc, id desc""")
+
+
 def unit_paths_on(session: Session, asked: Collection[tuple[uuid.UUID, date]]) -> dict[tuple[uuid.UUID, date], str]:
-    """Where each person was on a day, as is known now; nobody stands here for days without a membership."""
+    """Where each person was on a day, as is known now; nobody stands here for days without a membership.
+
+    The place is that of the union on that day: where it was moved since, or one above it, the move is undone.
+    """
     pairs = list(asked)
+    if not pairs:
+        return {}
     given = {"people": [person_id for person_id, _ in pairs], "days": [day for _, day in pairs]}
-    return {(row.person_id, row.day): row.path for row in session.execute(_PATHS, given)}
+    rows = session.execute(_PATHS, given).all()
+    moves = session.execute(_MOVES, {"since": min(day for _, day in pairs)}).all()
+    return {
+        (row.person_id, row.day): path_before(row.path, [move.path for move in moves if move.effective_on > row.day])
+        for row in rows
+    }

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cardnet.access.rules import Principal, Role
+from cardnet.access.rules import Principal
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
-from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from cardnet.kernel.errors import Conflict, InvalidInput, NotFound
 from cardnet.kernel.world import World
 from cardnet.membership.models import Person
 from cardnet.membership.rules import IdType, PersonView
+from cardnet.membership.services.decisions import must_be_district
 from cardnet.membership.services.people import people
 from cardnet.membership.services.scope import lock_people, within_scope
+
+_REFUSAL = "重复档案由区总工会核对和合并。"
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def suspected_duplicates(session: Session, officer: Principal, most: int = 200) 
 
     Those nobody declared different. Raises NotAllowed("role_missing").
     """
-    _must_be_district(officer)
+    must_be_district(session, officer, _REFUSAL)
     rows = session.execute(_SUSPECTED, {"most": most}).all()
     ids = {one for row in rows for one in (row.low_id, row.high_id)}
     seen = within_scope(session, officer, ids)
@@ -145,7 +148,7 @@ def merge_people(session: Session, world: World, command: MergePeople) -> None:
 
 
 def _pair(session: Session, command: MergePeople) -> tuple[uuid.UUID, uuid.UUID]:
-    _must_be_district(command.officer)
+    must_be_district(session, command.officer, _REFUSAL)
     pair = {command.keep_id, command.other_id}
     if len(pair) < 2:
         raise InvalidInput("same_person", "请选择两份不同的档案。")
@@ -156,11 +159,6 @@ def _pair(session: Session, command: MergePeople) -> tuple[uuid.UUID, uuid.UUID]
         raise Conflict("merged_already", "其中一份档案刚刚已并入别的档案，请刷新后查看。")
     low, high = sorted(pair)
     return low, high
-
-
-def _must_be_district(officer: Principal) -> None:
-    if not officer.has(Role.DISTRICT_OFFICER):
-        raise NotAllowed("role_missing", "重复档案由区总工会核对和合并。")
 
 
 def _record(session: Session, world: World, command: MergePeople, verb: str) -> None:

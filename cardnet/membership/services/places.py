@@ -5,7 +5,7 @@ elsewhere, since a merger its successor is meant. While no union ever moved all 
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from sqlalchemy import ColumnElement, and_, or_, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from cardnet.access.rules import in_scope
+from cardnet.membership.rules import UnionNode, path_before
+from cardnet.membership.services.unions import unions_of_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,25 @@ def places(session: Session) -> Places:
     then = dict(now)
     for move in changes:
         if move.kind == "move":
-            _undo(then, then[move.union_id], move.path, whose)
+            _undo(then, move.path, whose)
     return Places({path: there for path, union_id in whose.items() if (there := now[_last(into, union_id)]) != path})
 
 
-def _undo(then: dict[uuid.UUID, str], new: str, old: str, whose: dict[str, uuid.UUID]) -> None:
+_MERGED = text("select union_id, other_id from union_change where kind = 'merge'")
+
+
+def heirs(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, UnionNode]:
+    """Who answers for what these unions own: each itself, or the one it went into, by the id asked for."""
+    into = {row.union_id: row.other_id for row in session.execute(_MERGED)}
+    last = {union_id: _last(into, union_id) for union_id in ids}
+    unions = unions_of_ids(session, set(last.values()))
+    return {union_id: unions[there] for union_id, there in last.items() if there in unions}
+
+
+def _undo(then: dict[uuid.UUID, str], old: str, whose: dict[str, uuid.UUID]) -> None:
     for union_id, path in then.items():
-        if in_scope(new, path):
-            then[union_id] = before = old + path[len(new) :]
+        if (before := path_before(path, [old])) != path:
+            then[union_id] = before
             whose[before] = union_id
 
 

@@ -13,13 +13,15 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from cardnet.access import services as access
-from cardnet.access.rules import Principal, Role, in_scope
+from cardnet.access.rules import Principal, in_scope
 from cardnet.kernel import audit
 from cardnet.kernel.calendar import day_of
-from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed
+from cardnet.kernel.errors import Conflict, InvalidInput
 from cardnet.kernel.world import World
 from cardnet.membership.models import UnionChange
 from cardnet.membership.rules import UnionAct, UnionNode, code_of, must_stand_below, path_above
+from cardnet.membership.services.decisions import must_be_district
+from cardnet.membership.services.mistakes import Mistakes
 from cardnet.membership.services.unions import (
     must_be_open_union,
     union_of_code,
@@ -95,23 +97,16 @@ def rename_union(session: Session, world: World, command: RenameUnion) -> UnionN
     "effective_in_future", "effective_before_change"), Conflict("name_unchanged", "name_taken", "union_closed").
     """
     union = union_to_change(session, command.officer, command.code)
-    name = " ".join(command.name.split())
-    if not 2 <= len(name) <= 200 or not name.isprintable():
-        raise InvalidInput("name_invalid", "请填写工会全称，2 至 200 个字。")
-    if name == union.name:
-        raise Conflict("name_unchanged", f"{union.code}现在就叫“{name}”，没有变化。")
-    if namesake := session.scalar(_NAMESAKE, {"name": name, "id": union.id}):
-        raise Conflict("name_taken", f"{namesake}已经叫“{name}”：名单按全称认工会，请写出区别。")
-    today = day_of(world.now())
+    name, today = " ".join(command.name.split()), day_of(world.now())
     on = command.effective_on or today
-    if on > today:
-        raise InvalidInput("effective_in_future", "更名日期不能晚于今天，请到那一天再办。")
-    if on < (first := _named_since(session, union)):
-        raise InvalidInput(
-            "effective_before_change",
-            f"更名日期不能早于{first.year}年{first.month}月{first.day}日：现在的名称从那天开始使用。",
-        )
-    document = document_of(command.document)
+    mistakes = Mistakes()
+    with mistakes.about("name"):
+        _must_be_a_new_name(session, union, name)
+    with mistakes.about("on"):
+        _must_be_past(session, union, on, today)
+    with mistakes.about("document"):
+        document = document_of(command.document)
+    mistakes.tell()
     _note(session, world, union, UnionAct.RENAME, on, document, command.officer)
     session.execute(text("update union_node set name = :name where id = :id"), {"name": name, "id": union.id})
     after = {"name": name, "on": on.isoformat(), "document": document}
@@ -268,8 +263,7 @@ def union_to_change(session: Session, officer: Principal, code: str) -> UnionNod
 
 def must_be_of_the_district(session: Session, officer: Principal) -> None:
     """Raises NotAllowed("role_missing")."""
-    if not officer.has(Role.DISTRICT_OFFICER) or union_of_id(session, officer.union_id).parent_id is not None:
-        raise NotAllowed("role_missing", "工会的更名、划转、并入和撤销由区总工会办理。")
+    must_be_district(session, officer, "工会的更名、划转、并入和撤销由区总工会办理。")
 
 
 def document_of(typed: str) -> str:
@@ -289,6 +283,25 @@ def common_above(session: Session, one: UnionNode, other: UnionNode) -> UnionNod
     while not in_scope(path, other.path):
         path = path_above(path)
     return whole[path]
+
+
+def _must_be_a_new_name(session: Session, union: UnionNode, name: str) -> None:
+    if not 2 <= len(name) <= 200 or not name.isprintable():
+        raise InvalidInput("name_invalid", "请填写工会全称，2 至 200 个字。")
+    if name == union.name:
+        raise Conflict("name_unchanged", f"{union.code}现在就叫“{name}”，没有变化。")
+    if namesake := session.scalar(_NAMESAKE, {"name": name, "id": union.id}):
+        raise Conflict("name_taken", f"{namesake}已经叫“{name}”：名单按全称认工会，请写出区别。")
+
+
+def _must_be_past(session: Session, union: UnionNode, on: date, today: date) -> None:
+    if on > today:
+        raise InvalidInput("effective_in_future", "更名日期不能晚于今天，请到那一天再办。")
+    if on < (first := _named_since(session, union)):
+        raise InvalidInput(
+            "effective_before_change",
+            f"更名日期不能早于{first.year}年{first.month}月{first.day}日：现在的名称从那天开始使用。",
+        )
 
 
 def _named_since(session: Session, union: UnionNode) -> date:

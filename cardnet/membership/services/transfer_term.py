@@ -1,15 +1,18 @@
 """How many working days an old union has to answer a transfer before it releases by itself: the district decides."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal
+from cardnet.kernel.calendar import working_deadline
 from cardnet.kernel.errors import InvalidInput
 from cardnet.kernel.world import World
 from cardnet.membership.models import TransferTerm
 from cardnet.membership.rules import MOST_TRANSFER_DAYS, TRANSFER_DAYS_BY_DEFAULT
+from cardnet.membership.services.calendar_days import decided_days
 from cardnet.membership.services.decisions import Decided, Decision, Setting, decide, decided
 
 _SETTING = Setting(
@@ -42,12 +45,19 @@ def transfer_term(session: Session) -> TransferTermView:
 
 def set_transfer_term(session: Session, world: World, command: SetTransferTerm) -> TransferTermView:
     """Decide. Raises InvalidInput("term_invalid", "reason_missing"), NotAllowed("role_missing")."""
+    wrong = None
     if not 1 <= command.working_days <= MOST_TRANSFER_DAYS:
-        raise InvalidInput("term_invalid", f"原单位答复的时限请写 1 到 {MOST_TRANSFER_DAYS} 个工作日。")
-    decide(session, world, _SETTING, Decision({"working_days": command.working_days}, command.reason, command.officer))
+        wrong = InvalidInput("term_invalid", f"原单位答复的时限请写 1 到 {MOST_TRANSFER_DAYS} 个工作日。")
+    decision = Decision({"working_days": command.working_days}, command.reason, command.officer, wrong)
+    decide(session, world, _SETTING, decision)
     return transfer_term(session)
 
 
 def transfer_days(session: Session) -> int:
     """How many working days a transfer proposed at this moment gives."""
     return session.scalar(select(TransferTerm.working_days)) or TRANSFER_DAYS_BY_DEFAULT
+
+
+def transfer_deadline(session: Session, at: datetime) -> datetime:
+    """When the silence of an old unit counts as a release, of a transfer proposed at this moment."""
+    return working_deadline(at, transfer_days(session), decided_days(session))

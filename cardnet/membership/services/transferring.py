@@ -15,14 +15,14 @@ from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, in_scope
 from cardnet.kernel import audit
-from cardnet.kernel.calendar import day_of, working_deadline
+from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from cardnet.kernel.world import World
 from cardnet.membership.member_rules import Released, effective_day
 from cardnet.membership.models import TransferProposal
 from cardnet.membership.rules import TransferOrigin, TransferState, UnionNode
 from cardnet.membership.services.scope import lock_people, locked_standing, must_be_officer
-from cardnet.membership.services.transfer_term import transfer_days
+from cardnet.membership.services.transfer_term import transfer_deadline
 from cardnet.membership.services.transfers import ProposeTransfers, propose_transfers
 from cardnet.membership.services.unions import union_of_id, unions_held
 
@@ -79,7 +79,7 @@ def start_transfer(session: Session, world: World, command: StartTransfer) -> St
     line = TransferProposal(
         id=world.new_id(), person_id=command.person_id, from_union_id=old.id, to_union_id=target.id,
         state=str(TransferState.PROPOSED), origin=str(TransferOrigin.OFFICER), proposed_by=command.officer.account_id,
-        proposed_at=at, due_at=working_deadline(at, transfer_days(session)), words=command.words.strip()[:200],
+        proposed_at=at, due_at=transfer_deadline(session, at), words=command.words.strip()[:200],
         effective_on=command.effective_on,
     )  # fmt: skip
     if _open_between(session, command.person_id, target.id):

@@ -8,12 +8,12 @@ from datetime import date, datetime
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from cardnet.kernel.calendar import day_of, working_deadline
+from cardnet.kernel.calendar import day_of
 from cardnet.kernel.world import World
 from cardnet.membership.models import TransferProposal
 from cardnet.membership.rules import PersonView, TransferOrigin, TransferState, UnionNode
 from cardnet.membership.services.people import people
-from cardnet.membership.services.transfer_term import transfer_days
+from cardnet.membership.services.transfer_term import transfer_deadline
 from cardnet.membership.services.unions import unions_of_ids
 
 
@@ -69,7 +69,7 @@ def propose_transfers(session: Session, world: World, command: ProposeTransfers)
             "origin": str(command.origin),
             "actor": command.actor_id,
             "at": at,
-            "due": working_deadline(at, transfer_days(session)),
+            "due": transfer_deadline(session, at),
             "today": day_of(at),
         },
     )

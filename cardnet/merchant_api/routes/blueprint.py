@@ -35,7 +35,8 @@ API = Api(
     title="cardnet merchant API",
     prefix="/merchant/v1",
     description="Amounts are integer fen, moments RFC 3339 with an offset, ids UUIDv7. "
-    "Fields are added, never changed: ignore members you do not know.",
+    "Fields are added, never changed: ignore members you do not know. With `Accept-Signature` (tag `cardnet-receipt-v1`) "
+    "the answer is signed by the trust pack's receipt key (see the guide).",
     scheme="terminal",
     bearer_format="cnt_…",
     catalogue=problems.CATALOGUE,

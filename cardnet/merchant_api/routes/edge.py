@@ -11,16 +11,18 @@ from flask import Response, current_app, request
 from marshmallow import Schema
 from sqlalchemy.orm import Session
 
+from cardnet.credential.keys import KeyUse
+from cardnet.credential.store import signing_key
 from cardnet.credential.verify import Accepted, Rejected
 from cardnet.http import problem
 from cardnet.http.requests import JSON, bearer, read_body
 from cardnet.http.wire import Malformed, load
 from cardnet.kernel.compact import compact
 from cardnet.kernel.db import transaction
-from cardnet.kernel.errors import CardnetError, InvalidInput, NotAllowed, NotSignedIn
+from cardnet.kernel.errors import CardnetError, InvalidInput, NotAllowed, NotSignedIn, Unavailable
 from cardnet.kernel.statement import Lost
 from cardnet.kernel.world import World
-from cardnet.merchant_api import rules, services
+from cardnet.merchant_api import receipts, rules, services
 from cardnet.merchant_api.limits import Gate, gate_of
 from cardnet.merchant_api.routes.blueprint import blueprint
 from cardnet.merchant_api.rules import Answer
@@ -36,6 +38,8 @@ Take = Callable[[Session, World, services.Claim, Callable[[], Answer]], Answer]
 
 _GATE = "cardnet.merchant_api.gate"
 _SCOPES = {rules.ADVISE: Scope.OFFLINE}
+_UNSIGNED = frozenset({401, 429})
+"""Said to whoever comes: a stranger gets no signature out of us."""
 _UNDOING = frozenset({rules.REVERSE, rules.ADVISE})
 """Never held up behind ordinary calls."""
 
@@ -150,8 +154,34 @@ def _signer(session: Session, world: World) -> Caller:
 
 
 def _url_as_sent() -> str:
-    sent = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or quote(request.path)
-    return f"https://{request.host}{sent}"
+    return f"https://{request.host}{_target_as_sent()}"
+
+
+def _path_as_sent() -> str:
+    return _target_as_sent().partition("?")[0]
+
+
+def _target_as_sent() -> str:
+    return request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or quote(request.path)
+
+
+@blueprint.after_request
+def _sign_if_asked(answer: Response) -> Response:
+    """A receipt for who wants one: whatever was answered for good, replays and refusals too."""
+    label = receipts.label_asked_for(request.headers.get("Accept-Signature", ""))
+    if label is None or answer.status_code in _UNSIGNED or answer.status_code >= 500:
+        return answer
+    world = current_world()
+    try:
+        with transaction() as session:
+            key = signing_key(session, world, KeyUse.RECEIPT)
+    except Unavailable:
+        # Better an answer without proof than none: the sale is done.
+        return answer
+    key_sent = request.headers.get("Idempotency-Key")
+    said = receipts.Said(request.method, _path_as_sent(), key_sent, answer.status_code, answer.get_data())
+    answer.headers.update(receipts.signed_headers(label, said, key, int(world.now().timestamp())))
+    return answer
 
 
 @blueprint.errorhandler(ClockSkew)

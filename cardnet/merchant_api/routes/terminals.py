@@ -21,6 +21,7 @@ from cardnet.merchant_api import examples, rules, schemas
 from cardnet.merchant_api.routes.blueprint import API, Call, serves
 from cardnet.merchant_api.routes.edge import admit_stranger, answer_once, caller, json_answer, read_key, respond
 from cardnet.merchant_api.rules import MOST_FEN, Answer
+from cardnet.merchant_api.services import certificate_of
 from cardnet.merchants.rules import Venue
 from cardnet.merchants.services import (
     AddKey,
@@ -60,14 +61,16 @@ def enrol_terminal() -> Response:
     body = load(_ENROL, read_body())
     with transaction() as session:
         outcome = enrol(session, world, Enrol(**body, once=_once()))
-    if isinstance(outcome, EnrolmentRefused):
-        return problem(401, outcome.code, outcome.message)
+        if isinstance(outcome, EnrolmentRefused):
+            return problem(401, outcome.code, outcome.message)
+        certificate = certificate_of(session, world, outcome.venue, outcome.key_id)
     return respond(
         json_answer(
             201,
             {
                 "token": outcome.token,
                 "key_id": outcome.key_id,
+                "certificate": base64url(certificate) if certificate else None,
                 "replaces": _ending(outcome.replaces),
                 **_names(outcome.venue),
                 "server_time": moment(world.now()),
@@ -102,7 +105,13 @@ def new_key() -> Response:
         def act() -> Answer:
             made = add_key(session, world, AddKey(venue.terminal_id, body["public_key"]))
             old = _ending(ending_key(session, world, venue.terminal_id))
-            said = {"key_id": made.key_id, "algorithm": made.algorithm.value, "replaces": old}
+            certificate = certificate_of(session, world, venue, made.key_id)
+            said = {
+                "key_id": made.key_id,
+                "algorithm": made.algorithm.value,
+                "certificate": base64url(certificate) if certificate else None,
+                "replaces": old,
+            }
             return json_answer(201, said | {"server_time": moment(world.now())})
 
         return act

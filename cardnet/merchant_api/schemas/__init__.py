@@ -54,6 +54,13 @@ from cardnet.merchant_api.schemas.redemptions import (
     RefusalReason,
     Reversal,
 )
+from cardnet.merchant_api.schemas.settlements import (
+    Settlement,
+    SettlementList,
+    SettlementRow,
+    SettlementsQuery,
+    SettlementStep,
+)
 from cardnet.merchant_api.schemas.terminals import (
     EndingKey,
     EnrolledTerminal,
@@ -116,6 +123,11 @@ __all__ = [
     "Reversal",
     "ReverseRequest",
     "Roots",
+    "Settlement",
+    "SettlementList",
+    "SettlementRow",
+    "SettlementStep",
+    "SettlementsQuery",
     "StatusQuery",
     "TillDecision",
     "When",

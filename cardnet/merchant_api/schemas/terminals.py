@@ -50,6 +50,7 @@ class NewKey(Open):
 
     key_id = fields.String(required=True)
     algorithm = fields.String(required=True)
+    certificate = fields.String(required=True, allow_none=True)
     replaces = fields.Nested(EndingKey, required=True, allow_none=True)
     server_time = fields.String(required=True)
 
@@ -108,6 +109,7 @@ class EnrolledTerminal(Open):
 
     token = fields.String(required=True)
     key_id = fields.String(required=True, allow_none=True)
+    certificate = fields.String(required=True, allow_none=True)
     replaces = fields.Nested(EndingKey, required=True, allow_none=True)
     merchant = fields.Nested(Named, required=True)
     store = fields.Nested(Named, required=True)

@@ -1,5 +1,7 @@
 """Use cases of the merchant API itself: idempotency and tombstones, quote tokens, nonces, webhooks."""
 
+from cardnet.merchant_api.services.certificates import certificate_of, certify_terminals
+from cardnet.merchant_api.services.evidence import offline_evidence
 from cardnet.merchant_api.services.keys import Claim, KeptKey, at_once, bury, forget_keys, key_of, once
 from cardnet.merchant_api.services.nonces import forget_nonces, use_nonce
 from cardnet.merchant_api.services.offers import signed_offers
@@ -33,6 +35,8 @@ __all__ = [
     "Shown",
     "at_once",
     "bury",
+    "certificate_of",
+    "certify_terminals",
     "deliveries",
     "disable_endpoint",
     "enable_endpoint",
@@ -44,6 +48,7 @@ __all__ = [
     "key_of",
     "make_endpoint",
     "note_outcome",
+    "offline_evidence",
     "once",
     "replay_delivery",
     "shown_by",

@@ -57,10 +57,12 @@ from cardnet.merchants.services.fleet import (
 from cardnet.merchants.services.keys import (
     AddKey,
     KeyView,
+    NamedKey,
     RevokeKey,
     add_key,
     ending_key,
     keys_of,
+    named_keys,
     revoke_key,
 )
 from cardnet.merchants.services.lockouts import count_bad_code
@@ -162,6 +164,7 @@ __all__ = [
     "MerchantLine",
     "MerchantQuery",
     "MerchantView",
+    "NamedKey",
     "NewTerminal",
     "NewToken",
     "PayeeAccount",
@@ -217,6 +220,7 @@ __all__ = [
     "merchant_of_id",
     "merchants",
     "missing_for",
+    "named_keys",
     "names_of_merchants",
     "note_sync",
     "payee_of",

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from cardnet.kernel.audit import Act, record
 from cardnet.kernel.errors import Conflict, NotFound
 from cardnet.kernel.world import World
 from cardnet.merchants import rules
-from cardnet.merchants.models import Terminal, TerminalKey
+from cardnet.merchants.models import Merchant, Terminal, TerminalKey
 from cardnet.merchants.rules import ACTIVE_KEYS_PER_TERMINAL, KEY_OVERLAP, KeyAlgorithm
 from cardnet.merchants.services.callers import forget_terminal
 
@@ -109,6 +109,28 @@ def keys_of(session: Session, terminal_id: uuid.UUID) -> list[KeyView]:
     """All keys a terminal ever had, newest first."""
     rows = session.execute(_VIEW.where(TerminalKey.terminal_id == terminal_id).order_by(TerminalKey.id.desc()))
     return [_view(row) for row in rows]
+
+
+@dataclass(frozen=True)
+class NamedKey:
+    """A key and whose it is. `stopped_at`: somebody stopped it; None for one that counts, or was only replaced."""
+
+    merchant: str
+    terminal: str
+    key: KeyView
+    stopped_at: datetime | None
+
+
+def named_keys(session: Session) -> list[NamedKey]:
+    """Every key a terminal ever had."""
+    # A key that was replaced is marked revoked too, once its days are over.
+    early = TerminalKey.expires_at.is_(None) | (TerminalKey.revoked_at < TerminalKey.expires_at)
+    stopped = case((early, TerminalKey.revoked_at))
+    query = _VIEW.add_columns(Merchant.code, Terminal.code, stopped)
+    joined = query.join(Terminal, Terminal.id == TerminalKey.terminal_id).join(
+        Merchant, Merchant.id == Terminal.merchant_id
+    )
+    return [NamedKey(merchant, terminal, _view(key), at) for *key, merchant, terminal, at in session.execute(joined)]
 
 
 def ending_key(session: Session, world: World, terminal_id: uuid.UUID) -> KeyView | None:

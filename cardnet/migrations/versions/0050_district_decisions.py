@@ -6,7 +6,7 @@ from alembic import op
 from cardnet.migrations.steps import grant_tables
 
 revision = "0050"
-down_revision = "0048"
+down_revision = "0049"
 
 
 def upgrade() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 from cardnet.benefits import services as benefits
 from cardnet.http.calls import Call
-from cardnet.web.api.edge import Asked, serves
+from cardnet.merchant_api import services as api_services
+from cardnet.web.api.edge import Asked, File, serves
 from cardnet.web.api.schemas import advices as wire
 from cardnet.web.api.schemas.common import NoBody
 from cardnet.web.finance import READERS
@@ -31,6 +32,17 @@ def list_advices(asked: Asked) -> dict[str, Any]:
 def show_advice(asked: Asked, id: uuid.UUID) -> benefits.Evidence:  # noqa: A002 - the contract's own name
     """GET /advices/{id}."""
     return benefits.advice_evidence(asked.session, asked.world, id)
+
+
+@serves(Call("GET", "/offline-evidence", "An offline record as a file that proves itself", {200: "application/json"},
+             query=wire.EvidenceQuery, roles=READERS, tag="advices",
+             notes="The record as its terminal signed it, the terminal's certificate and two trust packs; nobody's name. "
+             "`cardnet evidence check` checks it by the pinned roots alone."))  # fmt: skip
+def offline_evidence(asked: Asked) -> File:
+    """GET /offline-evidence."""
+    merchant, ref = asked.query["merchant"], asked.query["merchant_ref"]
+    content = api_services.offline_evidence(asked.session, asked.world, merchant, ref)
+    return File(content.encode(), "application/json", f"evidence-{merchant}.json")
 
 
 @serves(Call("POST", "/advices/{id}/accept", "Propose to accept it; another person has to agree", {201: wire.Review},

@@ -1,6 +1,7 @@
 """The bulletin (通报): the figures of now, issues sent round, each exactly as it was sent."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +11,7 @@ from cardnet.benefits.bulletin_files import bulletin_pdf, bulletin_workbook
 from cardnet.http.calls import Call
 from cardnet.issuance import services as issuance
 from cardnet.kernel.calendar import day_of
+from cardnet.kernel.errors import NotFound
 from cardnet.web.api.edge import Asked, File, serves
 from cardnet.web.api.quota import PDF, READERS
 from cardnet.web.api.rosters import XLSX
@@ -105,12 +107,21 @@ def _told(kept: benefits.KeptIssue) -> dict[str, Any]:
         "addressees": [{"code": code, "name": name} for code, name in sent["addressees"]],
         "levels": kept.issue.levels,
         "mondays": kept.issue.mondays,
+        "changes": kept.issue.changes or (),
         "activations": [{"path": path, "weeks": weeks} for path, weeks in kept.issue.weeks.items()],
     }
 
 
+def unknown_year(wanted: int, choices: Sequence[int]) -> NotFound:
+    """Figures of no year there is: said, rather than those of another one given."""
+    return NotFound("quota_year_unknown", f"{wanted} 年没有数字，可以看的是 {'、'.join(map(str, choices))} 年。")
+
+
 def _issue(asked: Asked, *, every_level: bool) -> Issue:
-    year = asked.query["year"] or issuance.years_shown(asked.session, day_of(asked.world.now())).shown
+    wanted, years = asked.query["year"], issuance.years_shown(asked.session, day_of(asked.world.now()))
+    if wanted is not None and wanted not in years.choices:
+        raise unknown_year(wanted, years.choices)
+    year = years.asked(wanted)
     return benefits.issue_of(
         asked.session, asked.world, asked.path(asked.query["under"]), year, every_level=every_level
     )

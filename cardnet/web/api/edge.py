@@ -5,8 +5,8 @@ the roles of the call, the scope in the services.
 """
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
@@ -26,13 +26,13 @@ from cardnet.http.wire import Malformed, load
 from cardnet.issuance import services as issuance
 from cardnet.kernel import audit
 from cardnet.kernel.db import transaction
-from cardnet.kernel.errors import FieldError, NotAllowed, NotSignedIn
+from cardnet.kernel.errors import NotAllowed, NotSignedIn
 from cardnet.kernel.world import World
 from cardnet.membership.rules import UnionNode
 from cardnet.web.api import answering, problems
+from cardnet.web.api.english import english
 from cardnet.web.api.words import WORDS
 from cardnet.web.console.units import unit_typed
-from cardnet.web.finding_words import in_english
 from cardnet.wiring import current_world
 
 MOST_FILE_BYTES = 20 << 20
@@ -138,12 +138,7 @@ class Asked:
 
 @blueprint.record_once
 def _speak_english(state: BlueprintSetupState) -> None:
-    speaks(state.app, API.prefix, Speaker(wanted_by_header, _english))
-
-
-def _english(_code: str, message: str, errors: Sequence[FieldError]) -> tuple[str, list[FieldError]]:
-    """What the check of a file says has its English; the rest of a problem is told by its code."""
-    return in_english(message), [replace(one, message=in_english(one.message)) for one in errors]
+    speaks(state.app, API.prefix, Speaker(wanted_by_header, english))
 
 
 View = Callable[..., Any]

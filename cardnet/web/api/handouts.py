@@ -14,6 +14,7 @@ from cardnet.issuance.services import desk
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import FieldError, InvalidInput
 from cardnet.membership import services as membership
+from cardnet.membership.services import notices
 from cardnet.web.api.edge import Asked, File, serves
 from cardnet.web.api.quota import PDF
 from cardnet.web.api.schemas import cards as wire
@@ -196,7 +197,7 @@ def make_letters(asked: Asked) -> File:
     numbers, path = _which(asked)
     command = issuance.MakeLetters(asked.officer, path=path, numbers=numbers)
     letters = issuance.make_letters(asked.session, asked.world, command)
-    return File(letter_sheets(letters, request.url_root), PDF, "letters.pdf")
+    return File(letter_sheets(letters, request.url_root, notices.help_phone(asked.session)), PDF, "letters.pdf")
 
 
 @serves(Call("GET", "/activation/poster.pdf", "The poster of a unit", {200: PDF}, query=wire.UnitQuery, roles=OFFICERS,
@@ -204,7 +205,7 @@ def make_letters(asked: Asked) -> File:
 def activation_poster(asked: Asked) -> File:
     """GET /activation/poster.pdf."""
     unit = asked.unit(asked.query["unit"]) or membership.union_of_id(asked.session, asked.officer.union_id)
-    return File(poster(unit.name, request.url_root), PDF, "poster.pdf")
+    return File(poster(unit.name, request.url_root, notices.help_phone(asked.session)), PDF, "poster.pdf")
 
 
 def _which(asked: Asked) -> tuple[tuple[str, ...] | None, str | None]:

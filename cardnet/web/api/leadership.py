@@ -8,6 +8,7 @@ from cardnet.http.calls import Call
 from cardnet.issuance import services as issuance
 from cardnet.kernel.calendar import day_of
 from cardnet.membership import services as membership
+from cardnet.web.api.bulletin import unknown_year
 from cardnet.web.api.edge import Asked, serves
 from cardnet.web.api.schemas import office as wire
 from cardnet.web.auth import OFFICERS
@@ -60,7 +61,11 @@ def untouched(asked: Asked) -> dict[str, Any]:
 
 
 def _span(asked: Asked) -> Span:
-    return span_of(asked.session, day_of(asked.world.now()), asked.query["year"])
+    wanted = asked.query["year"]
+    span = span_of(asked.session, day_of(asked.world.now()), wanted)
+    if wanted is not None and wanted != span.year:
+        raise unknown_year(wanted, span.years)
+    return span
 
 
 def _year(asked: Asked) -> dict[str, Any]:

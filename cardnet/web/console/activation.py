@@ -11,6 +11,7 @@ from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, NotFound
 from cardnet.membership import services as membership
 from cardnet.membership.rules import UnionNode
+from cardnet.membership.services import notices
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.console import blueprint
 from cardnet.web.console.card_acts import pdf_answer
@@ -47,7 +48,8 @@ def chase(principal: Principal) -> ResponseReturnValue:
             whole, some = (path, None) if everybody else (None, numbers)
             if channel == "letters":
                 command = issuance.MakeLetters(principal, path=whole, numbers=some)
-                content = letter_sheets(issuance.make_letters(session, world, command), request.url_root)
+                letters = issuance.make_letters(session, world, command)
+                content = letter_sheets(letters, request.url_root, notices.help_phone(session))
             else:
                 done = issuance.remind(session, world, issuance.Remind(principal, channel, some, whole))
     except CardnetError as error:
@@ -64,7 +66,8 @@ def activation_poster(principal: Principal) -> ResponseReturnValue:
     """The poster of one unit."""
     with transaction() as session:
         unit = _unit(session, principal) or membership.union_of_id(session, principal.union_id)
-    return pdf_answer(poster(unit.name, request.url_root), gettext("激活海报"))
+        phone = notices.help_phone(session)
+    return pdf_answer(poster(unit.name, request.url_root, phone), gettext("激活海报"))
 
 
 def _said(done: issuance.Reminded) -> str:

@@ -1,15 +1,18 @@
 """The half-monthly bulletin (通报): how far each union is, from the plan to use; issues sent round, as they were sent."""
 
 import io
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from flask import flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, Role, in_scope
 from cardnet.benefits import services as benefits
-from cardnet.benefits.bulletin import Figures, Issue, Level, check_of, week_rows
+from cardnet.benefits.bulletin import HEADINGS, Change, Figures, Issue, Level, check_of, week_rows
+from cardnet.benefits.bulletin_changes import changes_between
 from cardnet.benefits.bulletin_files import bulletin_pdf, bulletin_workbook
 from cardnet.issuance import services as issuance
 from cardnet.kernel.calendar import day_of
@@ -164,17 +167,29 @@ def year_of_address() -> int | None:
 
 def funnel(figures: Figures) -> tuple[Step, ...]:
     """From members to use."""
-    c = figures.counts
-    return (
-        Step(gettext("会员"), figures.answers.members),
-        Step(gettext("采集"), c.collected),
-        Step(gettext("合格"), c.submitted),
-        Step(gettext("审核通过"), c.approved),
-        Step(gettext("已发卡"), c.issued),
-        Step(gettext("已发放"), c.handed_out),
-        Step(gettext("已激活"), c.activated),
-        Step(gettext("当年用过"), figures.used),
-    )
+    return tuple(Step(heading(what), count) for what, count in figures.steps)
+
+
+def heading(what: str) -> str:
+    """One of `bulletin.HEADINGS` in the reader's language."""
+    return str(_HEADINGS[what])
+
+
+_HEADINGS = {
+    "会员": lazy_gettext("会员"),
+    "持卡": lazy_gettext("持卡"),
+    "办理中": lazy_gettext("办理中"),
+    "未答复": lazy_gettext("未答复"),
+    "暂不办": lazy_gettext("暂不办"),
+    "计划": lazy_gettext("计划"),
+    "采集": lazy_gettext("采集"),
+    "合格": lazy_gettext("合格"),
+    "通过": lazy_gettext("通过"),
+    "发卡": lazy_gettext("发卡"),
+    "发放": lazy_gettext("发放"),
+    "激活": lazy_gettext("激活"),
+    "用过": lazy_gettext("用过"),
+}
 
 
 def _shown(issue: Issue, level: Level, **more: object) -> str:
@@ -185,11 +200,23 @@ def _shown(issue: Issue, level: Level, **more: object) -> str:
         level=level,
         page=page_of(level.lines, _SHOWN),
         steps=funnel(level.total),
+        headings=[heading(what) for what in HEADINGS],
+        changes=None if issue.changes is None else _changed(issue.changes, level),
         weeks=weeks,
         by_week=[sum(row.weeks[n] for row in weeks) for n in range(len(issue.mondays))],
         most=max((count for row in weeks for count in row.weeks), default=0),
         **more,
     )
+
+
+def _changed(changes: Sequence[Change], level: Level) -> list[tuple[Change, str]]:
+    """Those of one page, each with the word of what changed."""
+    return [(one, heading(one.what)) for one in changes if one.level == level.union.path]
+
+
+def _would_change(before: Issue, issue: Issue) -> list[tuple[Change, str]]:
+    """What the issuer's own page would say otherwise, before the correction is sent."""
+    return _changed(changes_between(replace(before, levels=before.levels[:1]), issue), issue.first)
 
 
 def _to_publish(principal: Principal, wrong: dict[str, str]) -> str:
@@ -208,6 +235,7 @@ def _to_publish(principal: Principal, wrong: dict[str, str]) -> str:
         issue=issue,
         level=issue.first,
         before=before,
+        changes=_would_change(before.issue, issue) if before else None,
         sent=sent_line,
         years=years.choices,
         lines=lines,

@@ -7,7 +7,7 @@ from cardnet.access.rules import Principal, Role
 from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import CardEnd, CardKind
 from cardnet.kernel.db import transaction
-from cardnet.kernel.errors import CardnetError
+from cardnet.kernel.errors import CardnetError, InvalidInput
 from cardnet.membership import services as membership
 from cardnet.membership.rules import Tier
 from cardnet.web.auth import OFFICERS, staff_page
@@ -67,27 +67,23 @@ def set_loss_policy(principal: Principal) -> ResponseReturnValue:
 @staff_page(Role.DISTRICT_OFFICER)
 def set_card_life(principal: Principal) -> ResponseReturnValue:
     """How long cards of a kind work that are made from now on."""
-    kind, ends, years = (request.form.get(name, "") for name in ("kind", "ends", "years"))
-    wrong = {}
-    if kind not in CardKind.__members__.values():
-        wrong["kind"] = gettext("请选择哪一种卡。")
-    if ends not in CardEnd.__members__.values():
-        wrong["ends"] = gettext("请选择哪一天到期。")
-    if (count := whole_number(years)) is None:
-        wrong["years"] = gettext("请写几年，例如 5。")
-    if not request.form.get("life_reason", "").strip():
-        wrong["life_reason"] = gettext("请写明为什么修改，例如会议纪要的文号。")
-    if wrong or count is None:
-        return _page(principal, wrong), 422
+    kind, ends = request.form.get("kind", ""), request.form.get("ends", "")
+    years, reason = whole_number(request.form.get("years", "")) or 0, request.form.get("life_reason", "")
+    mistakes = membership.Mistakes()
+    with mistakes.about("kind"):
+        if kind not in CardKind.__members__.values():
+            raise InvalidInput("kind_unknown", gettext("请选择哪一种卡。"))
+    with mistakes.about("ends"):
+        if ends not in CardEnd.__members__.values():
+            raise InvalidInput("ends_unknown", gettext("请选择哪一天到期。"))
+    fields = {"years_invalid": "years", "reason_missing": "life_reason"}
     try:
+        mistakes.tell()
         with transaction() as session:
-            reason = request.form.get("life_reason", "")
-            command = issuance.SetCardLife(CardKind(kind), count, CardEnd(ends), reason, principal)
+            command = issuance.SetCardLife(CardKind(kind), years, CardEnd(ends), reason, principal)
             issuance.set_card_life(session, current_world(), command)
     except CardnetError as error:
-        return _page(
-            principal, wrong_of(error, {"years_invalid": "years", "reason_missing": "life_reason"})
-        ), error.status
+        return _page(principal, wrong_of(error, fields)), error.status
     flash(gettext("有效期已修改，此后做的卡按新的规定到期。"), "good")
     return redirect(url_for("console.card_settings"), 303)
 

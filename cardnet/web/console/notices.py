@@ -20,7 +20,8 @@ from cardnet.web.language import gettext
 from cardnet.web.paging import Page, asked_page
 from cardnet.wiring import current_world
 
-_SHOWN = 100
+_SHOWN = 25
+"""As many people a page lists: on a phone each is a card of its own."""
 _FIELDS = {"nothing_chosen": "chosen", "phone_invalid": "phone"}
 
 

@@ -51,14 +51,7 @@ def set_term(principal: Principal) -> ResponseReturnValue:
 @staff_page(Role.DISTRICT_OFFICER)
 def set_transfer_term(principal: Principal) -> ResponseReturnValue:
     """So many working days for an old union to answer a transfer, from now on."""
-    days, reason = whole_number(request.form.get("transfer_days", "")), request.form.get("transfer_reason", "")
-    wrong = {}
-    if days is None:
-        wrong["transfer_days"] = gettext("请写工作日数，例如 5。")
-    if not reason.strip():
-        wrong["transfer_reason"] = gettext("请写明为什么修改，例如会议纪要的文号。")
-    if wrong or days is None:
-        return _page(principal, wrong), 422
+    days, reason = whole_number(request.form.get("transfer_days", "")) or 0, request.form.get("transfer_reason", "")
     try:
         with transaction() as session:
             command = membership.SetTransferTerm(days, reason, principal)
@@ -136,7 +129,7 @@ def _page(principal: Principal, wrong: dict[str, str]) -> str:
     with transaction() as session:
         terms = issuance.terms_of(session)
         lines = issuance.freezes(session, world)
-        recorded = [day for year in (this_year, this_year + 1) for day in issuance.recorded_days(session, year)]
+        recorded = [day for year in (this_year, this_year + 1) for day in membership.recorded_days(session, year)]
         transfers = membership.transfer_term(session)
         own = membership.union_of_id(session, principal.union_id)
     return render_template(

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from cardnet.issuance.papers import letter_sheets, spaced, wallet_address
 from cardnet.web.formats import groups
 from cardnet.web.language import gettext
+from cardnet.web.offline import help_phone
 from cardnet.web.squares import qr_svg
 
 
@@ -42,7 +43,7 @@ def code_svg(slip: Slip, site: str) -> Markup:
 def letters_answer(slips: Sequence[Slip], filename: str, site: str) -> Response:
     """All slips as letters to print, eight to a sheet, however many."""
     name = f"{filename.rsplit('.', 1)[0][:80]}-{gettext('激活单')}.pdf"
-    content = io.BytesIO(letter_sheets(slips, site))
+    content = io.BytesIO(letter_sheets(slips, site, help_phone()))
     answer = send_file(content, mimetype="application/pdf", as_attachment=True, download_name=name)
     answer.headers["Cache-Control"] = "no-store"
     return answer

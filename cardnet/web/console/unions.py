@@ -88,14 +88,31 @@ def _chosen(session: Session, principal: Principal, typed: Mapping[str, str], fi
     return code_typed(session, principal, typed[field], field)
 
 
+def _chosen_and_decided(session: Session, principal: Principal, typed: Mapping[str, str], field: str) -> str:
+    """The union chosen; that it and the document are missing is told together."""
+    mistakes, code = membership.Mistakes(), ""
+    with mistakes.about(field):
+        code = _chosen(session, principal, typed, field)
+    with mistakes.about("document"):
+        membership.document_of(typed["document"])
+    mistakes.tell()
+    return code
+
+
 def _rename(session: Session, principal: Principal, code: str, typed: Mapping[str, str]) -> tuple[str, str]:
-    command = membership.RenameUnion(code, typed["name"], typed["document"], principal, typed_day(typed["on"]))
-    done = membership.rename_union(session, current_world(), command)
+    mistakes, on = membership.Mistakes(), None
+    with mistakes.about("on"):
+        on = typed_day(typed["on"])
+    # Renamed or not, what was wrong with the day undoes it: the transaction is over when it is told.
+    with mistakes.about(_FIELDS):
+        command = membership.RenameUnion(code, typed["name"], typed["document"], principal, on)
+        done = membership.rename_union(session, current_world(), command)
+    mistakes.tell()
     return gettext("已更名为%(name)s，以前的文件仍显示当时的名称。", name=done.name), code
 
 
 def _move(session: Session, principal: Principal, code: str, typed: Mapping[str, str]) -> tuple[str, str]:
-    parent = _chosen(session, principal, typed, "parent")
+    parent = _chosen_and_decided(session, principal, typed, "parent")
     done = benefits.move_union(
         session, current_world(), membership.MoveUnion(code, parent, typed["document"], principal)
     )
@@ -107,7 +124,7 @@ def _move(session: Session, principal: Principal, code: str, typed: Mapping[str,
 
 
 def _merge(session: Session, principal: Principal, code: str, typed: Mapping[str, str]) -> tuple[str, str]:
-    into = _chosen(session, principal, typed, "into")
+    into = _chosen_and_decided(session, principal, typed, "into")
     done = issuance.merge_union(session, current_world(), issuance.MergeUnion(code, into, typed["document"], principal))
     said = gettext(
         "已并入%(name)s：会员 %(members)s 人、卡 %(cards)s 张、在办申请 %(applications)s 份、名额 %(places)s 个；停用账号 %(accounts)s 个。",

@@ -79,7 +79,7 @@ const SEQ = -70002;
 const KEYS = -70003;
 const POLICY = -70004;
 const STATUS_URIS = -70005;
-const USES = ["card", "print", "status", "settlement", "offers", "root"];
+const USES = ["card", "print", "status", "settlement", "offers", "terminal-ca", "receipt", "root"];
 const STATES = ["active", "revoked"];
 const KEY_FIELDS = 7;
 

@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from sqlalchemy import select, text
 
-from cardnet.access.rules import Role
 from cardnet.benefits.models_advice import Advice
 from cardnet.benefits.services import advice_exceptions, replay
 from cardnet.benefits.services import advices as advice_services
@@ -25,8 +24,8 @@ from cardnet.ledger.rules import AccountCode
 from cardnet.membership.services import person_of_id
 from cardnet.merchant_api.signatures import record_bytes
 from cardnet.merchants.services import AddKey, add_key
-from tests.make.issuance import breaches, make_officer
-from tests.make.offline import EVENING, MORNING, results, send, sound
+from tests.make.issuance import breaches
+from tests.make.offline import EVENING, MORNING, approve, results, send, sound
 from tests.make.redemptions import BASE, new_key
 from tests.make.signing import SigningKey
 
@@ -506,7 +505,7 @@ def test_a_code_whose_time_is_off_is_worth_what_paper_is_where_the_district_lets
 ):
     """Five minutes slow and nobody asked for digits: refused by default, else the printed card's limits hold."""
     if let_pass:
-        _approve(shop, replace(store.OfflineLimits(), as_printed_seconds=600))
+        approve(shop, replace(store.OfflineLimits(), as_printed_seconds=600))
     clock.advance(timedelta(minutes=1))
     last4 = person_of_id(shop.session, standing_of(shop.session, shop.phones[0].index).person_id).id_number[-4:]
     wrong = "0000" if last4 != "0000" else "1111"
@@ -532,17 +531,6 @@ def test_a_code_whose_time_is_off_is_worth_what_paper_is_where_the_district_lets
     ]
     assert shop.session.scalar(text("select assurance from redemption where state = 'captured'")) == "printed"
     sound(shop)
-
-
-def _approve(shop, limits) -> None:
-    maker, checker = (
-        make_officer(shop.session, shop.world, shop.office.unions["C"], role.value, role)
-        for role in (Role.FINANCE_MAKER, Role.FINANCE_CHECKER)
-    )
-    proposed = store.propose_limits(
-        shop.session, shop.world, store.ProposeLimits(limits, "云工〔2026〕30号", maker.account_id)
-    )
-    store.decide_limits(shop.session, shop.world, store.DecideLimits(proposed.id, True, "同意", checker.account_id))
 
 
 def test_what_is_kept_of_a_record_does_not_tell_how_the_members_number_ends(shop, client, clock, record):

@@ -1,5 +1,6 @@
 """What a till reported and nobody booked is looked through like everything else that was shown."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,9 @@ from cardnet.credential.codec import Claims
 from cardnet.credential.device import DeviceKey
 from cardnet.credential.keys import KeyUse, shard_of
 from cardnet.credential.signing import sign_credential
-from tests.make.offline import results, send
+from cardnet.issuance.services import standing_of
+from cardnet.membership.services import person_of_id
+from tests.make.offline import approve, results, send
 
 
 @pytest.fixture
@@ -59,6 +62,27 @@ def test_a_stolen_issuer_key_is_heard_of_whatever_becomes_of_the_record(
     (line,) = store.alarms(session)
     assert line.alarm.redemption_id is None
     assert line.alarm.advice_id == session.scalar(text("select id from advice"))
+
+
+@pytest.mark.parametrize("let_pass", [True, False])
+def test_a_phone_whose_clock_was_set_right_is_no_copy(shop, client, session, world, clock, record, let_pass):
+    """Nine minutes fast, sold or turned away by the limits of paper, then set right: its numbers rise, its times fall."""
+    if let_pass:
+        approve(shop, replace(store.OfflineLimits(), as_printed_seconds=600))
+    phone, index = shop.phones[0], shop.phones[0].index
+    last4 = person_of_id(session, standing_of(session, index).person_id).id_number[-4:]
+    now = world.now()
+    clock.set(now + timedelta(minutes=9))
+    fast = phone.code(world)
+    clock.set(now)
+    first = record(900, code=fast, decision=None, id_last4=last4, person=1)
+    clock.advance(timedelta(minutes=2))
+    second = record(900, code=phone.code(world), decision=None, person=1)
+    clock.advance(timedelta(minutes=1))
+    told = results(send(shop, client, first, second))
+    assert told[0] == (("captured", None) if let_pass else ("refused_advice", "future_proof"))
+    watched = watch_codes(session, world)
+    assert (watched.looked_at, watched.copied) == (2, 0)
 
 
 def test_an_honest_record_raises_none(shop, client, session, world, record):

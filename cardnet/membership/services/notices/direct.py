@@ -26,6 +26,7 @@ from cardnet.membership.notices.direct import (
     pause_after_try,
 )
 from cardnet.membership.notices.rules import Accepted, Later, Message, Outcome
+from cardnet.membership.services.notices.writing import help_phone
 
 PHONE, WORDS = "direct.phone", "direct.words"
 """The vault's names of the sealed fields."""
@@ -61,12 +62,13 @@ class DirectLine:
 def send_direct(session: Session, world: World, command: SendDirect) -> uuid.UUID:
     """Write the message; the worker sends it once this transaction has committed."""
     vault, at, message_id = vault_of(session), world.now(), world.new_id()
+    words = direct_sentence(command.kind, help_phone(session), command.values)
     session.execute(
         _INSERT,
         {
             "id": message_id, "kind": str(command.kind), "subject": command.subject_id,
             "phone": vault.seal(PHONE, command.phone), "index": vault.index(PHONE, command.phone),
-            "words": vault.seal(WORDS, direct_sentence(command.kind, command.values)), "at": at,
+            "words": vault.seal(WORDS, words), "at": at,
             "until": command.expires_at, "actor": command.actor_id,
         },
     )  # fmt: skip

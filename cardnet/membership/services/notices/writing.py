@@ -24,7 +24,7 @@ WORDS = "notice.words"
 """The vault's name of what a notice says."""
 SEND = "send_notices"
 """The worker's task."""
-HELP_PHONE = "12351"
+_HELP_PHONE = "12351"
 """职工服务热线: one number for every union in the country, where a union has set none of its own."""
 _AT_ONCE = 5_000
 
@@ -95,8 +95,11 @@ def contact_phones(session: Session, union_ids: Collection[uuid.UUID]) -> dict[u
 
 
 def help_phone(session: Session) -> str:
-    """What pages without a member tell everybody to call: the number the topmost union has set, else 12351."""
-    return session.scalar(_TOPMOST) or HELP_PHONE
+    """The number to call wherever no member's own union is spoken of, the topmost union's: pages, papers, refusals.
+
+    While it has set none, 12351, 职工服务热线: one number for every union in the country.
+    """
+    return session.scalar(_TOPMOST) or _HELP_PHONE
 
 
 # ---- pieces ----
@@ -193,4 +196,4 @@ def _nearest(path: str, given: Mapping[str, str]) -> str:
         if path in given:
             return given[path]
         path = path_above(path)
-    return HELP_PHONE
+    return _HELP_PHONE

@@ -78,7 +78,7 @@ class Judged(Open):
 
 
 class Gap(Open):
-    """Something open about the terminal's numbers next to this one: `gap`, `fork` or `chain`."""
+    """Something open about the terminal's numbers next to this one: `gap`, `fork`, `chain` or `unlinked`."""
 
     why = fields.Function(lambda one: one[0], required=True)
     first_seq = fields.Function(lambda one: one[1], required=True)
@@ -106,6 +106,13 @@ class Evidence(Open):
     of_card = said(fields.Integer)
     if_accepted = maybe(Judged)
     reviews = several(Review)
+
+
+class EvidenceQuery(Strict):
+    """Which record: the merchant's code, and the number it gave the sale."""
+
+    merchant = Text(24, required=True)
+    merchant_ref = Text(64, required=True)
 
 
 class CodeUse(Open):

@@ -7,6 +7,7 @@ from cardnet.web.api.schemas.common import (
     PageQuery,
     UnionName,
     listing,
+    maybe,
     nested,
     perhaps,
     said,
@@ -101,6 +102,19 @@ class WeeksOfUnion(Open):
     weeks = several(fields.Integer())
 
 
+class ChangedNumber(Open):
+    """A number of a correction that was another one: `what` is named as in counts and answers.
+
+    `union` is null for the sum of the whole; `before` or `after` is null where the union does not stand in that issue.
+    """
+
+    union = maybe(UnionName)
+    own = said(fields.Boolean)
+    what = said(attribute="field")
+    before = perhaps(fields.Integer)
+    after = perhaps(fields.Integer)
+
+
 class KeptIssue(BulletinIssue):
     """An issue exactly as it was sent."""
 
@@ -111,6 +125,7 @@ class KeptIssue(BulletinIssue):
     levels = several(BulletinLevel)
     mondays = several(Day())
     activations = several(WeeksOfUnion)
+    changes = several(ChangedNumber)
 
 
 class BulletinQuery(Strict):

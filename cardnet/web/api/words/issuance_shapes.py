@@ -29,6 +29,8 @@ SHAPES: dict[str, str] = {
     "Bulletin": "本工会的通报：当年第几期、合计，和直接下级。",
     "BulletinIssue": "已发出的一期。`sha256` 是整份内容的散列值；`corrected_by` 是现在代替它的一期。",
     "BulletinIssueList": "已发出的通报，一页。",
+    "ChangedNumber": "更正里与原来不同的一个数字：`what` 与 counts、answers 里的名字相同。`union` 为 null 是合计；"
+    "`before` 或 `after` 为 null 表示这个工会不在那一期里。",
     "BulletinLevel": "一个工会和它的直接下级：通报的一页。",
     "BulletinLine": "一个直接下级，和按完成率的名次；`own` 表示本级自己的人。比率以万分之几计，没有计划时名次为 null，没有分母时比率为 null。",
     "KeptIssue": "一期通报，保持发出时的样子。",

@@ -21,6 +21,10 @@ CALLS: dict[str, tuple[str, str]] = {
     # -- 离线补传
     "GET /advices": ("等待核定的离线记录", ""),
     "GET /advices/{id}": ("其中一条，和关于它的一切", ""),
+    "GET /offline-evidence": (
+        "一条离线记录的证据文件",
+        "终端签名的记录、终端的证书和两份信任包，不含姓名。`cardnet evidence check` 只凭根公钥核对它。",
+    ),
     "POST /advices/{id}/accept": ("提议接受，要由另一人同意", ""),
     "POST /advices/{id}/refuse": ("不接受：由商户承担", ""),
     "POST /advices/{id}/confirm": ("同意：按发生的时间入账", ""),
@@ -128,6 +132,9 @@ CALLS: dict[str, tuple[str, str]] = {
     "POST /denials": ("替会员记下：某次使用不是本人", ""),
     "POST /denials/{id}/hold": ("这笔不进结算", ""),
     "POST /denials/{id}/settle": ("写明查到什么，会员会看到", ""),
+    "GET /held": ("没有进结算的核销，等得最久的在前", "net_fen 带正负号。"),
+    "POST /held": ("一笔核销暂缓结算，商户看得到原因", ""),
+    "POST /held/{id}/release": ("放进下一张结算单", ""),
     "GET /redemptions": ("一家商户的核销，新的在前", ""),
     "GET /redemptions/{id}": ("一笔核销", ""),
     "GET /late-transfers": ("会员离开后、补录之前，原工会给过的", _MASKED),

@@ -1,0 +1,71 @@
+"""Certificates of terminals' keys, and which of the keys were stopped: what the next trust pack says of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from cardnet.credential.keys import Alg, KeyState, KeyUse
+from cardnet.credential.store.keys import signing_key
+from cardnet.credential.store.models import IssuerKeyRow, TerminalCertificateRow
+from cardnet.credential.terminals import TerminalKeyClaims, certify
+from cardnet.kernel.world import World
+
+
+@dataclass(frozen=True)
+class TerminalKeyName:
+    """A terminal's key as it is to be certified."""
+
+    key_id: str
+    merchant: str
+    terminal: str
+    alg: Alg
+    public: bytes
+
+
+def certificate_for(session: Session, world: World, named: TerminalKeyName) -> bytes:
+    """The certificate of a key, made now where there is none."""
+    known = session.scalar(select(TerminalCertificateRow.content).where(TerminalCertificateRow.key_id == named.key_id))
+    return known or certify_keys(session, world, [named])[named.key_id]
+
+
+def certify_keys(session: Session, world: World, named: Sequence[TerminalKeyName]) -> dict[str, bytes]:
+    """Certify keys that have no certificate; of two who do it at once the first one's counts."""
+    ca, at = signing_key(session, world, KeyUse.TERMINAL_CA), world.now()
+    seconds = int(at.timestamp())
+    rows = [
+        {
+            "key_id": one.key_id,
+            "kid": ca.issuer.kid,
+            "content": certify(ca, TerminalKeyClaims(one.merchant, one.terminal, one.alg, one.public, seconds)),
+            "issued_at": at,
+        }
+        for one in named
+    ]
+    if not rows:
+        return {}
+    session.execute(insert(TerminalCertificateRow).values(rows).on_conflict_do_nothing())
+    ids = [one.key_id for one in named]
+    found = select(TerminalCertificateRow.key_id, TerminalCertificateRow.content)
+    made = session.execute(found.where(TerminalCertificateRow.key_id.in_(ids))).tuples()
+    return dict(iter(made))
+
+
+def certified_keys(session: Session) -> Mapping[str, datetime | None]:
+    """Every key that has a certificate which counts, and since when it was stopped; those of a revoked CA are dropped."""
+    revoked = select(IssuerKeyRow.kid).where(
+        IssuerKeyRow.use == KeyUse.TERMINAL_CA, IssuerKeyRow.state == KeyState.REVOKED
+    )
+    session.execute(delete(TerminalCertificateRow).where(TerminalCertificateRow.kid.in_(revoked)))
+    rows = session.execute(select(TerminalCertificateRow.key_id, TerminalCertificateRow.stopped_at)).tuples()
+    return dict(iter(rows))
+
+
+def note_stopped(session: Session, stopped: Mapping[str, datetime]) -> None:
+    """These keys count no more from then on; the next pack says so."""
+    for key_id, at in stopped.items():
+        row = TerminalCertificateRow.key_id == key_id, TerminalCertificateRow.stopped_at.is_(None)
+        session.execute(update(TerminalCertificateRow).where(*row).values(stopped_at=at))

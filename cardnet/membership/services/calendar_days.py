@@ -1,0 +1,85 @@
+"""Days that were recorded as worked or free: deadlines of transfers here and of review in issuance go by them."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from cardnet.kernel.calendar import day_of, is_working_day, working_deadline
+from cardnet.membership.models import CalendarDay
+
+DECIDED_DAYS = "select day, works from calendar_day"
+"""The recorded days, as SQL to be part of a statement that is asked often."""
+
+
+@dataclass(frozen=True)
+class RecordedDay:
+    """One day of the calendar that was recorded here."""
+
+    day: date
+    works: bool
+    document: str
+
+
+def decided_days(session: Session) -> dict[date, bool]:
+    """Every recorded day: True is worked, False is free. They overrule the built-in table."""
+    return {row.day: row.works for row in session.execute(text(DECIDED_DAYS))}
+
+
+def recorded_days(session: Session, year: int) -> tuple[RecordedDay, ...]:
+    """The days of a year that were recorded here, in order."""
+    rows = session.scalars(
+        select(CalendarDay)
+        .where(CalendarDay.day.between(date(year, 1, 1), date(year, 12, 31)))
+        .order_by(CalendarDay.day)
+    )
+    return tuple(RecordedDay(row.day, row.works, row.document) for row in rows)
+
+
+def keep_days(session: Session, days: Mapping[date, bool], document: str, by: uuid.UUID | None, at: datetime) -> int:
+    """Record days; returns how many transfers have another deadline by it. One that has passed stays passed."""
+    before = decided_days(session)
+    statement = insert(CalendarDay).values(
+        [{"day": day, "works": works, "document": document, "set_by": by, "set_at": at} for day, works in days.items()]
+    )
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[CalendarDay.day],
+            set_={name: statement.excluded[name] for name in ("works", "document", "set_by", "set_at")},
+        )
+    )
+    return _move_transfers(session, at, before, {**before, **days})
+
+
+# ---- pieces ----
+
+_OPEN = text("""
+    select id, proposed_at, due_at from transfer_proposal
+     where state = 'proposed' and due_at > :at order by id for no key update""")
+
+_MOVE = text("""
+    update transfer_proposal t set due_at = given.due_at
+      from unnest(cast(:ids as uuid[]), cast(:dues as timestamptz[])) given(id, due_at) where t.id = given.id""")
+
+
+def _move_transfers(session: Session, at: datetime, before: Mapping[date, bool], after: Mapping[date, bool]) -> int:
+    moved = {}
+    for row in session.execute(_OPEN, {"at": at}).all():
+        due = working_deadline(row.proposed_at, _worked(row.proposed_at, row.due_at, before), after)
+        if due != row.due_at:
+            moved[row.id] = due
+    if moved:
+        session.execute(_MOVE, {"ids": list(moved), "dues": list(moved.values())})
+        session.expire_all()
+    return len(moved)
+
+
+def _worked(start: datetime, end: datetime, decided: Mapping[date, bool]) -> int:
+    """How many working days the old unit was given: a transfer keeps the term of the day it was proposed."""
+    first, last = day_of(start), day_of(end)
+    days = (first + timedelta(days=n) for n in range(1, (last - first).days + 1))
+    return sum(is_working_day(day, decided) for day in days)
