@@ -6,6 +6,8 @@ A test of all forms begins with these: it sends them as they are, spoilt, or wit
 NOBODY = "01a1fbd4-0000-7000-8000-000000000000"
 FORMS = {
     "finance.hold_denied": {},
+    "finance.hold_sale": {"merchant": "M1001", "ref": "BH-1", "reason": "fraud_flag", "words": "请提供小票"},
+    "finance.release_held": {"held": NOBODY, "found": "小票已核对"},
     "console.publish_bulletin": {"year": "2026", "to": "D1", "copies": "区人社局", "words": "月底前发完", "reason": ""},
     "finance.settle_denial": {"outcome": "confirmed", "answer": "查清了"},
     "console.handle_notices": {
@@ -315,10 +317,10 @@ ACTS = {
     "console.change_union": ("rename", "move", "merge", "close", "none"),
     "console.decide_duplicate": ("merge", "distinct", "none"),
     "console.change_quota": (
-        "grant", "allocate", "transfer", "return", "spread", "recall_date", "recall", "use", "none",
+        "grant", "cut", "allocate", "transfer", "return", "spread", "recall_date", "recall", "use", "none",
     ),
     "console.handle_notices": ("print", "again", "hand_out", "confirm", "phone", "none"),
-    "console.answer_offers": ("accept", "decline", "first", "none"),
+    "console.answer_offers": ("accept", "decline", "first", "back", "none"),
     "console.change_year": ("closing", "close", "offer_days", "none"),
     "console.decide_raise": ("approve", "refuse", "withdraw", "none"),
     "console.act_on_terminal": ("pair", "suspend", "resume", "revoke", "none"),
