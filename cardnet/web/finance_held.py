@@ -1,6 +1,7 @@
 """暂缓结算: sales kept out of settlement for a reason the merchant reads, and let go again once it is cleared up."""
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from cardnet.access import services as access
 from cardnet.access.rules import Principal
 from cardnet.benefits import services as benefits
+from cardnet.benefits.words import DenialOutcome
 from cardnet.finance import services as finance
 from cardnet.finance.rules import HoldReason
 from cardnet.kernel.db import transaction
@@ -93,7 +95,7 @@ def held_lines(session: Session, found: Sequence[finance.HeldView]) -> list[dict
     shops = {merchant.id: merchant for merchant in merchants.merchants(session)} if found else {}
     refs = benefits.references_of(session, [one.line.redemption_id for one in found])
     people = access.display_names(session, [one.held_by for one in found])
-    waiting = benefits.denials_waiting(session, list(refs))
+    denied = benefits.denials_standing(session, list(refs))
     return [
         {
             "id": str(one.id),
@@ -108,10 +110,14 @@ def held_lines(session: Session, found: Sequence[finance.HeldView]) -> list[dict
             "words": one.line.words,
             "held_at": one.held_at,
             "held_by": people[one.held_by],
-            "denial_open": one.line.redemption_id in waiting,
+            "denial": _denial(denied, one.line.redemption_id),
         }
         for one in found
     ]
+
+
+def _denial(denied: Mapping[uuid.UUID, DenialOutcome | None], redemption_id: uuid.UUID) -> str | None:
+    return (denied[redemption_id] or "open") if redemption_id in denied else None
 
 
 def held_page(session: Session, limit: int, offset: int) -> tuple[list[dict[str, Any]], int]:

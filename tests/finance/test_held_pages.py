@@ -7,7 +7,8 @@ import pytest
 from cardnet.access import services as access
 from cardnet.access.rules import Role
 from cardnet.benefits import services as benefits
-from cardnet.benefits.services import DenyRedemption
+from cardnet.benefits.services import DenyRedemption, SettleDenial
+from cardnet.benefits.words import DenialOutcome
 from cardnet.finance import services as finance
 from cardnet.kernel.db import transaction
 from cardnet.membership import services as membership
@@ -95,7 +96,7 @@ def test_a_sale_is_kept_back_once_and_what_is_settled_not_at_all(shop, maker):
     assert "已经暂缓" in submit(maker, "/finance/held", form()).text
 
 
-def test_what_a_member_denies_waits_for_the_answer_to_the_member(shop, maker, world):
+def test_what_a_member_denies_waits_for_the_answer_and_what_was_found_not_theirs_is_never_paid(shop, maker, world):
     sold = shop.redeem(0, ref="R-0001")
     assert submit(maker, "/finance/held", form()).status_code == 303
     with transaction() as session:
@@ -105,6 +106,15 @@ def test_what_a_member_denies_waits_for_the_answer_to_the_member(shop, maker, wo
     assert "先答复会员" in maker.get("/finance/held").text
     waits = submit(maker, RELEASE, {"held": str(one.id), "found": "小票齐全"})
     assert (waits.status_code, "还没有答复" in waits.text) == (409, True)
+    with transaction() as session:
+        assert finance.held_page(session, 30, 0)[1] == 1
+        (denial,) = benefits.denials(session, path="/")
+        settled = SettleDenial(denial.id, DenialOutcome.CONFIRMED, "已核实不是您本人。", shop.actor_id)
+        benefits.settle_denial(session, world, settled)
+    page = maker.get("/finance/held").text
+    assert ("查实：不是本人" in page, str(one.id) in page) == (True, False)
+    fraud = submit(maker, RELEASE, {"held": str(one.id), "found": "小票齐全"})
+    assert (fraud.status_code, "请商户退款" in fraud.text) == (409, True)
     with transaction() as session:
         assert finance.held_page(session, 30, 0)[1] == 1
 

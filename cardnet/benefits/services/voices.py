@@ -286,14 +286,15 @@ def denial_to_hold(session: Session, denial_id: uuid.UUID, path: str) -> DenialV
     return denial(session, denial_id, path)
 
 
-def denials_waiting(session: Session, redemption_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Which of these their members have said were not theirs, and nobody has answered."""
-    waits = (
+def denials_standing(session: Session, redemption_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, DenialOutcome | None]:
+    """Which of these their members say were not theirs: None while nobody has answered, CONFIRMED once that was found."""
+    stands = (
         Denial.redemption_id == func.any(list(redemption_ids)),
         Denial.taken_back_at.is_(None),
-        Denial.outcome.is_(None),
+        func.coalesce(Denial.outcome, "") != DenialOutcome.EXPLAINED,
     )
-    return set(session.scalars(select(Denial.redemption_id).where(*waits)))
+    rows = session.execute(select(Denial.redemption_id, Denial.outcome).where(*stands))
+    return {row.redemption_id: DenialOutcome(row.outcome) if row.outcome else None for row in rows}
 
 
 def _live(session: Session, redemption_id: uuid.UUID) -> Denial | None:

@@ -100,7 +100,7 @@ def release(session: Session, world: World, command: Release) -> None:
     """Let a movement go into the next settlement.
 
     Raises NotFound("not_held_back"), Conflict("denial_open") while the member waits for an answer,
-    InvalidInput("words_missing").
+    Conflict("denial_confirmed") once it was found not to be theirs, InvalidInput("words_missing").
     """
     words = said(command.words, "请写明查清了什么")
     redemption_id = session.scalar(
@@ -111,7 +111,10 @@ def release(session: Session, world: World, command: Release) -> None:
     )
     if redemption_id is None:
         raise NotFound("not_held_back", "这一笔没有暂缓结算，请刷新后再看。")
-    if benefits.denials_waiting(session, [redemption_id]):
+    denied = benefits.denials_standing(session, [redemption_id])
+    if denied:
+        if denied[redemption_id]:
+            raise Conflict("denial_confirmed", "已经查实这一笔不是会员本人使用，不能放行；请商户退款。")
         raise Conflict("denial_open", "会员反映这一笔“不是我”，还没有答复；请先在“不是我”里查实、答复。")
     _record(session, world, "release", redemption_id, command.actor_id, {"words": words})
 

@@ -11,7 +11,8 @@ from cardnet.web.finance_held import BY_HAND
 class HeldLine(Open):
     """A movement that is kept out of settlement. `words` are for the merchant; `merchant_ref` is its own number of it.
 
-    `denial_open`: its member says it was not theirs and waits for an answer; until then it is not let go.
+    `denial`: its member says it was not theirs: `open` while nobody has answered, `confirmed` once that was found; such a
+    movement is not let go.
     """
 
     id = said(fields.UUID)
@@ -26,7 +27,7 @@ class HeldLine(Open):
     words = said()
     held_at = said(Moment)
     held_by = said()
-    denial_open = said(fields.Boolean)
+    denial = perhaps(validate=validate.OneOf(["open", "confirmed"]))
 
 
 HeldLines = listing("HeldLines", HeldLine)

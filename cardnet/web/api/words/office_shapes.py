@@ -40,7 +40,8 @@ SHAPES: dict[str, str] = {
     "Gap": "这条记录前后未了结的序号问题：`gap` 缺号、`fork` 分叉、`chain` 断链或 `unlinked` 没有写明前一条。",
     "Held": "放行时要用的编号。",
     "HeldAdvice": "一条等待核定的记录。`given_fen` 是终端说它减免了多少，没有说时为 null。",
-    "HeldLine": "一笔没有进结算的核销。`words` 是给商户看的话，`merchant_ref` 是商户自己的单号；`denial_open` 表示会员说不是本人、还没有答复，答复前不能放行。",
+    "HeldLine": "一笔没有进结算的核销。`words` 是给商户看的话，`merchant_ref` 是商户自己的单号；`denial` 表示会员说不是本人：open 还没有答复，"
+    "confirmed 已经查实，都不能放行。",
     "HoldRequest": "哪一笔，为什么。",
     "Invitation": "链接里的令牌，只显示这一次：`/invite/{token}`，有效到 `expires_at`。",
     "InviteRequest": "新账号；本人打开链接设置密码和验证器。",

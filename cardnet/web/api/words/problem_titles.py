@@ -94,6 +94,7 @@ TITLES: dict[str, str] = {
     "delegation_to_self": "Nobody delegates to themselves.",
     "delegation_unknown": "There is no such delegation.",
     "delegation_window": "The days of the delegation do not fit.",
+    "denial_confirmed": "It was found not to be the member's own use; ask the merchant for a refund.",
     "denial_open": "The member says this was not theirs and waits for an answer; answer the member first.",
     "denial_settled": "This one was looked into and answered.",
     "doc_ref_missing": "The program needs the number of its decision.",
