@@ -65,6 +65,7 @@ def today(principal: Principal) -> ResponseReturnValue:
         rows = benefits.redemptions_of_merchant(session, shop.id, limit=_SHOWN, day=day)
         refused = benefits.refusals_of_merchant(session, shop.id, day)
         held = finance.held_of_merchant(session, shop.id)
+        numbers = benefits.references_of(session, [one.redemption_id for one in held])
         unsettled, since = _unsettled(session, shop.id, day)
     return render_template(
         "merchant/today.html",
@@ -74,6 +75,7 @@ def today(principal: Principal) -> ResponseReturnValue:
         rows=rows,
         refused=refused,
         held=held,
+        numbers=numbers,
         held_fen=sum(one.net_fen for one in held),
         unsettled=unsettled,
         since=since,
