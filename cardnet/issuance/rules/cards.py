@@ -76,14 +76,21 @@ CARD_ACTION_WORDS: Mapping[CardAction, str] = {
 }
 
 
+_WAYS_ON = {
+    (_C.ACTIVE, _D.ACTIVATE): "换了手机、清理过浏览器的，请返回上一步，点“换了手机？用短信验证码绑定”。",
+}
+"""What else to do where people come upon an act that is not lawful by no fault of theirs."""
+
+
 def next_card_state(now: CardState, action: CardAction) -> CardState:
     """The state after `action`. Raises Conflict("illegal_transition") when it makes no sense now."""
     try:
         return CARD_STEPS[now, action]
     except KeyError:
+        way_on = _WAYS_ON.get((now, action), "")
         raise Conflict(
             "illegal_transition",
-            f"卡片现为“{CARD_WORDS[now]}”，不能{CARD_ACTION_WORDS[action]}。",
+            f"卡片现为“{CARD_WORDS[now]}”，不能{CARD_ACTION_WORDS[action]}。{way_on}",
             {"state": str(now), "action": str(action)},
         ) from None
 
