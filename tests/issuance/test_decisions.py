@@ -124,7 +124,7 @@ def test_the_pages_tell_every_mistake_at_once_and_what_holds(office, client, ses
     assert "请选择哪一天到期" in submit(client, "/console/cards/settings/life", {**given, "ends": ""}).text
     assert "1 到 20 年" in submit(client, "/console/cards/settings/life", given).text
     done = submit(client, "/console/cards/settings/life", {**given, "years": "2"}, follow_redirects=True)
-    assert "从启用那天起满 2 年" in done.text and "用到第 5 年的 12 月 31 日" in done.text
+    assert "从发卡那天起满 2 年" in done.text and "用到第 5 年的 12 月 31 日" in done.text
     wrong = submit(client, "/console/review-settings/transfers", {"transfer_days": "", "transfer_reason": ""})
     assert wrong.status_code == 422 and "请写 1 到 60 个工作日" in wrong.text and "请写明为什么修改" in wrong.text
     given = {"transfer_days": "7", "transfer_reason": "云工〔2026〕19号"}
