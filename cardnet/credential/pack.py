@@ -16,7 +16,11 @@ from cardnet.credential.keys import Alg, IssuerKey, KeyState, KeyUse, SigningKey
 LIFE_SECONDS = 30 * 86_400
 
 _EXP, _IAT = 4, 6
-_SEQ, _KEYS, _POLICY, _STATUS_URIS, _STOPPED = -70002, -70003, -70004, -70005, -70006
+_SEQ, _KEYS, _POLICY, _STATUS_URIS, _STOPPED, _MORE_KEYS = -70002, -70003, -70004, -70005, -70006, -70009
+
+_FIRST_USES = frozenset((KeyUse.CARD, KeyUse.PRINT, KeyUse.STATUS, KeyUse.SETTLEMENT, KeyUse.OFFERS, KeyUse.ROOT))
+"""The uses that every verifier knows. The first ones refuse a pack whose `_KEYS` names any other, but pass over claims
+they do not know: keys of every later use stand in `_MORE_KEYS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +69,27 @@ class TrustPack:
 
 def encode_pack(pack: TrustPack) -> bytes:
     """The bytes a root signs: what `cardnet keys sign-pack` carries to the offline machine."""
+    keys = sorted(pack.keys.values(), key=lambda key: key.kid)
     claims: dict[int, Any] = {
         _EXP: pack.expires_at,
         _IAT: pack.issued_at,
         _SEQ: pack.seq,
-        _KEYS: [
-            {
-                "kid": key.kid,
-                "alg": int(key.alg),
-                "pub": key.public,
-                "use": str(key.use),
-                "nbf": key.nbf,
-                "exp": key.exp,
-                "state": str(key.state),
-            }
-            for key in sorted(pack.keys.values(), key=lambda key: key.kid)
-        ],
+        _KEYS: [_entry(key) for key in keys if key.use in _FIRST_USES],
         _POLICY: asdict(pack.policy),
         _STATUS_URIS: list(pack.status_uris),
     }
+    if later := [_entry(key) for key in keys if key.use not in _FIRST_USES]:
+        claims[_MORE_KEYS] = later
     if pack.stopped:
         claims[_STOPPED] = dict(pack.stopped)
     return cbor2.dumps(claims, canonical=True)
 
 
 def decode_pack(payload: bytes) -> TrustPack:
-    """What is about to be signed. Raises ValueError for anything `encode_pack` does not write."""
+    """What is about to be signed. Raises ValueError for anything `encode_pack` does not write.
+
+    So no root signs a key whose use this version does not know, though a verifier passes over it.
+    """
     try:
         claims = cbor2.loads(payload)
     except (cbor2.CBORDecodeError, ValueError, TypeError) as error:
@@ -134,32 +133,66 @@ def open_pack(content: bytes, roots: Mapping[bytes, IssuerKey], seconds: int, hi
 
 
 _KEY_FIELDS = {"kid", "alg", "pub", "use", "nbf", "exp", "state"}
+_USES = frozenset(KeyUse)
 _POLICY_NAMES = frozenset(field.name for field in fields(Policy))
 
 
 def _pack_of(claims: Any) -> TrustPack:
     try:
-        keys = {entry["kid"]: _key_of(entry) for entry in claims[_KEYS]}
-        # A parameter that only a newer verifier knows does not keep an older one from its keys.
+        entries = [*_listed(claims[_KEYS]), *_listed(claims.get(_MORE_KEYS, []))]
+        kids = {_kid_of(entry) for entry in entries}
+        # A use, like a parameter, that only a newer verifier knows does not keep an older one from the other keys.
+        keys = {entry["kid"]: _key_of(entry) for entry in entries if _text(entry["use"]) in _USES}
         policy = Policy(**{name: _whole(value) for name, value in claims[_POLICY].items() if name in _POLICY_NAMES})
         uris = tuple(claims[_STATUS_URIS])
         stopped = {str(key_id): _whole(at) for key_id, at in claims.get(_STOPPED, {}).items()}
         pack = TrustPack(_whole(claims[_SEQ]), _whole(claims[_IAT]), _whole(claims[_EXP]), keys, policy, uris, stopped)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not a trust pack: {error}") from None
-    if len(keys) != len(claims[_KEYS]):
+    if len(kids) != len(entries):
         raise ValueError("not a trust pack: a kid stands twice")
     return pack
 
 
+def _entry(key: IssuerKey) -> dict[str, Any]:
+    return {
+        "kid": key.kid,
+        "alg": int(key.alg),
+        "pub": key.public,
+        "use": str(key.use),
+        "nbf": key.nbf,
+        "exp": key.exp,
+        "state": str(key.state),
+    }
+
+
 def _key_of(entry: dict[str, Any]) -> IssuerKey:
-    alg, kid, public = Alg(_whole(entry["alg"])), entry["kid"], entry["pub"]
-    if entry.keys() != _KEY_FIELDS or type(kid) is not bytes or type(public) is not bytes:
+    alg, kid, public = Alg(_whole(entry["alg"])), _kid_of(entry), entry["pub"]
+    if entry.keys() != _KEY_FIELDS or type(public) is not bytes:
         raise ValueError("a key's fields")
-    if len(kid) != 2 or len(public) != (32 if alg == Alg.EDDSA else 33):
+    if len(public) != (32 if alg == Alg.EDDSA else 33):
         raise ValueError("a key's length")
     period = _whole(entry["nbf"]), _whole(entry["exp"])
     return IssuerKey(kid, alg, KeyUse(entry["use"]), public, *period, KeyState(entry["state"]))
+
+
+def _kid_of(entry: dict[str, Any]) -> bytes:
+    kid = entry["kid"]
+    if type(kid) is not bytes or len(kid) != 2:
+        raise ValueError("a key's kid")
+    return kid
+
+
+def _listed(value: Any) -> list[Any]:
+    if type(value) is not list:
+        raise ValueError("not an array")
+    return value
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise ValueError("not a word")
+    return value
 
 
 def _whole(value: Any) -> int:

@@ -18,7 +18,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import (
+    HTTPException,
+    InternalServerError,
+    MethodNotAllowed,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
 from werkzeug.routing import RequestRedirect
 
 from cardnet.http import maintenance
@@ -153,6 +159,9 @@ def _cardnet_error(error: CardnetError) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
+    if isinstance(error, InternalServerError):
+        # Out of an after_request: nobody knows what was done before.
+        return _unexpected(error.original_exception or error)
     if isinstance(error, RequestEntityTooLarge):
         code, message = "payload_too_large", "内容太大，请缩小后再发送。"
     elif isinstance(error, UnsupportedMediaType):
@@ -188,7 +197,7 @@ def _database_error(error: DBAPIError | PoolTimeout) -> Response:
     return _answer(503, "outcome_unknown", message, "same_key", (), {"Retry-After": "1"}, {})
 
 
-def _unexpected(error: Exception) -> Response:
+def _unexpected(error: BaseException) -> Response:
     _log.error("unexpected", error=type(error).__name__, path=request.path, exc_info=error)
     return _answer(500, "internal", "系统出了差错，已经记录；请稍后再试。", "same_key", (), {}, {})
 

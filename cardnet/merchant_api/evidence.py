@@ -1,21 +1,23 @@
 """A record made offline as a file that proves itself: whose word it is, by the pinned roots alone, in years.
 
-In it stand the record as the terminal signed it, the certificate of its key and two trust packs: the one of the day it came,
-by whose parameters its code is judged, and the newest, which knows what was revoked since. Nobody's name is in it.
+In it stand the record as the terminal signed it, the certificate of its key and trust packs: those a till could go by when
+it sold, by which its code is judged, the one that came next, and the newest, which knows what was revoked since. A card
+key that was revoked after the sale does not unmake it, as it did not for the server; paper has nothing but that key.
+Nobody's name is in it.
 """
 
 import base64
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from cardnet.credential.device import asked_nonce
-from cardnet.credential.keys import Alg, IssuerKey
-from cardnet.credential.pack import TrustPack, open_pack
+from cardnet.credential.keys import Alg, IssuerKey, KeyState
+from cardnet.credential.pack import Policy, TrustPack, open_pack
 from cardnet.credential.terminals import TerminalKeyClaims, open_certificate
-from cardnet.credential.verify import Rejected, VerifyContext, Window, verify
+from cardnet.credential.verify import Outcome, Rejected, VerifyContext, Window, verify
 from cardnet.merchant_api.signatures import record_bytes, record_is_signed
 from cardnet.merchants.rules import KeyAlgorithm, key_id_of
 
@@ -39,9 +41,9 @@ def document_of(
     record: Mapping[str, Any],
     received_at: datetime,
     certificate: bytes,
-    packs: tuple[bytes, bytes],
+    packs: Sequence[bytes],
 ) -> str:
-    """The file: `names` are the codes of merchant and terminal, `packs` that of the day and the newest."""
+    """The file: `names` are the codes of merchant and terminal, `packs` those about its day and the newest."""
     said = {
         "format": FORMAT,
         "merchant": names[0],
@@ -61,20 +63,25 @@ def check(text: str, roots: Mapping[bytes, IssuerKey]) -> Checked:
         if said["format"] != FORMAT:
             raise ValueError("another format")
         # A pack is asked what it said on its day: by now it may be years over.
-        then, now = (open_pack(base64.b64decode(one), roots, 0) for one in said["trust_packs"])
+        packs = sorted(
+            (open_pack(base64.b64decode(one), roots, 0) for one in said["trust_packs"]), key=lambda pack: pack.seq
+        )
+        if not packs:
+            raise ValueError("no trust pack")
         record = said["record"]
         occurred_at = datetime.fromisoformat(record["occurred_at"])
         names = said["merchant"], said["terminal"]
-        faults = _faults(names, record, occurred_at, base64.b64decode(said["certificate"]), then, now)
+        faults = _faults(names, record, occurred_at, base64.b64decode(said["certificate"]), packs)
         return Checked(*names, occurred_at, record["merchant_ref"], faults)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not such a file: {error}") from None
 
 
 def _faults(
-    names: tuple[str, str], record: Mapping[str, Any], at: datetime, certificate: bytes, then: TrustPack, now: TrustPack
+    names: tuple[str, str], record: Mapping[str, Any], at: datetime, certificate: bytes, packs: Sequence[TrustPack]
 ) -> tuple[str, ...]:
-    keys = {**then.keys, **now.keys}
+    newest = packs[-1]
+    keys = {kid: key for pack in packs for kid, key in pack.keys.items()}
     try:
         key = open_certificate(certificate, keys)
     except ValueError:
@@ -84,10 +91,10 @@ def _faults(
         found.append("certificate_of_another_terminal")
     if not _signed(names, record, key):
         found.append("signature_invalid")
-    stopped = now.stopped.get(key_id_of(key.public))
+    stopped = newest.stopped.get(key_id_of(key.public))
     if stopped is not None and stopped <= at.timestamp():
         found.append("key_revoked")
-    judged = _judge_code(names, record, at, replace(then, keys=keys))
+    judged = _judge_code(names, record, at, keys, packs)
     return (*found, *([judged] if judged else []))
 
 
@@ -97,8 +104,33 @@ def _signed(names: tuple[str, str], record: Mapping[str, Any], key: TerminalKeyC
     return record_is_signed(_ALGORITHM[key.alg], key.public, record_bytes(*names, record), signature)
 
 
-def _judge_code(names: tuple[str, str], record: Mapping[str, Any], at: datetime, pack: TrustPack) -> str | None:
+def _judge_code(
+    names: tuple[str, str],
+    record: Mapping[str, Any],
+    at: datetime,
+    keys: Mapping[bytes, IssuerKey],
+    packs: Sequence[TrustPack],
+) -> str | None:
     amount_fen = record["purchase"]["amount_fen"]
     asked = asked_nonce(*names, amount_fen, record.get("challenge"), record.get("bound_nonce"))
-    judged = verify(record["code"], pack, None, at, VerifyContext(frozenset(names), asked, Window.OFFLINE))
-    return judged.outcome.value if isinstance(judged, Rejected) else None
+    context = VerifyContext(frozenset(names), asked, Window.OFFLINE)
+    judged = verify(record["code"], _as_of(at.timestamp(), keys, packs), None, at, context)
+    if isinstance(judged, Rejected):
+        return judged.outcome.value
+    revoked_since = keys[judged.kid].state is not KeyState.ACTIVE
+    return Outcome.REVOKED_KEY.value if revoked_since and judged.assurance == "printed" else None
+
+
+def _as_of(seconds: float, keys: Mapping[bytes, IssuerKey], packs: Sequence[TrustPack]) -> TrustPack:
+    """What a till could know at the sale: the most that packs it could hold allowed, the keys that counted then."""
+    before = [one for one in packs if one.issued_at <= seconds] or packs[:1]
+    after = packs[len(before) :]
+    known = before[-1]
+    # A revoked key never comes back: what still says that it counts shows that it did at the sale. The pack of before
+    # shows it only where its very successor is of after the sale; else one that says "revoked" may have been left out.
+    telling = [*after, known] if after and after[0].seq == known.seq + 1 else after
+    counted = {kid for one in telling for kid, key in one.keys.items() if key.state is KeyState.ACTIVE}
+    believed = [one.policy for one in before if one.expires_at >= seconds] or [known.policy]
+    most = {one.name: max(getattr(policy, one.name) for policy in believed) for one in fields(Policy)}
+    then = {kid: replace(key, state=KeyState.ACTIVE) if kid in counted else key for kid, key in keys.items()}
+    return replace(known, keys=then, policy=Policy(**most))

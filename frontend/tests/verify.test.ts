@@ -70,6 +70,15 @@ describe("the trust pack", () => {
     expect(() => openPack(sealed, roots, given.now, pack.seq + 1)).toThrow(/later/);
   });
 
+  it.each(Object.entries(document.openings))("is read by its known uses of keys: %s", (_name, one) => {
+    const open = (): string => {
+      const { keys } = openPack(unhex(one.pack), roots, given.now);
+      return [...keys].map(([kid, key]) => `${kid}:${key.use}`).sort().join(" ");
+    };
+    if (one.keys === "refused") expect(open).toThrow(Untrusted);
+    else expect(open()).toBe(one.keys);
+  });
+
   it("opens with no bit of it changed", () => {
     for (let at = 0; at < sealed.length; at += 11) {
       const flipped = sealed.slice();

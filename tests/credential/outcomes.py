@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import cbor2
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cardnet.credential import codec, cose, pack, status
+from cardnet.credential import codec, cose, document, pack, status
 from cardnet.credential.device import DeviceKey, bound_nonce, challenge_nonce
 from cardnet.credential.keys import Alg, IssuerKey, KeyUse, SigningKey
 from cardnet.credential.limits import OfflineUse
@@ -94,17 +95,12 @@ def context_of(case: dict[str, Any]) -> VerifyContext:
     )
 
 
-def judged_by_python(document: dict[str, Any]) -> list[str]:
+def judged_by_python(given: dict[str, Any]) -> list[str]:
     """What the Python verifier says of each case of a document, in order."""
-    roots = {
-        bytes.fromhex(one["kid"]): IssuerKey(
-            bytes.fromhex(one["kid"]), Alg.EDDSA, KeyUse.ROOT, bytes.fromhex(one["public"]), one["nbf"], one["exp"]
-        )
-        for one in document["roots"]["roots"]
-    }
-    opened = pack.open_pack(bytes.fromhex(document["pack"]), roots, NOW)
-    packs = {name: pack.open_pack(bytes.fromhex(one), roots, NOW) for name, one in document.get("packs", {}).items()}
-    lists = {name: status.open_list(bytes.fromhex(one), opened.keys) for name, one in document["lists"].items()}
+    roots = _roots_of(given)
+    opened = pack.open_pack(bytes.fromhex(given["pack"]), roots, NOW)
+    packs = {name: pack.open_pack(bytes.fromhex(one), roots, NOW) for name, one in given.get("packs", {}).items()}
+    lists = {name: status.open_list(bytes.fromhex(one), opened.keys) for name, one in given["lists"].items()}
     return [
         says(
             verify(
@@ -115,15 +111,38 @@ def judged_by_python(document: dict[str, Any]) -> list[str]:
                 context_of(case),
             )
         )
-        for case in document["cases"]
+        for case in given["cases"]
     ]
+
+
+def opened_by_python(given: dict[str, Any]) -> dict[str, str]:
+    """What the Python verifier reads in each trust pack of a document: its keys and their uses, or that it refuses it."""
+    roots = _roots_of(given)
+
+    def read(content: str) -> str:
+        try:
+            opened = pack.open_pack(bytes.fromhex(content), roots, NOW)
+        except ValueError:
+            return "refused"
+        return " ".join(sorted(f"{kid.hex()}:{key.use}" for kid, key in opened.keys.items()))
+
+    return {name: read(case["pack"]) for name, case in given["openings"].items()}
+
+
+def _roots_of(given: dict[str, Any]) -> dict[bytes, IssuerKey]:
+    return {
+        bytes.fromhex(one["kid"]): IssuerKey(
+            bytes.fromhex(one["kid"]), Alg.EDDSA, KeyUse.ROOT, bytes.fromhex(one["public"]), one["nbf"], one["exp"]
+        )
+        for one in given["roots"]["roots"]
+    }
 
 
 def document_of(issuer: Recorder) -> dict[str, Any]:
     """The recorded cases with the signed pack and lists they were judged by."""
     root = make_key(issuer.world, b"\0\x80", KeyUse.ROOT)
     sealed = pack.seal_pack(issuer.pack, root)
-    return {
+    written = {
         "note": "made by tests/credential/outcomes.py; keys are published, never use",
         "now": NOW,
         "roots": json.loads(public_document([root])),
@@ -131,8 +150,52 @@ def document_of(issuer: Recorder) -> dict[str, Any]:
         "packs": {name: pack.seal_pack(one, root).hex() for name, one in issuer.packs.items()},
         "lists": issuer.lists,
         "changes": _changes(issuer),
+        "openings": {name: {"pack": content} for name, content in _openings(issuer, root).items()},
         "cases": issuer.recorded,
     }
+    for name, keys in opened_by_python(written).items():
+        written["openings"][name]["keys"] = keys
+    return written
+
+
+def _openings(issuer: Issuer, root: SigningKey) -> dict[str, str]:
+    """Packs with keys of uses that came later, as they are written and as they might be."""
+    later = (make_key(issuer.world, b"\5\1", KeyUse.TERMINAL_CA), make_key(issuer.world, b"\6\1", KeyUse.RECEIPT))
+    full = replace(issuer.pack, keys={**issuer.pack.keys, **{key.issuer.kid: key.issuer for key in later}})
+    claims = cbor2.loads(pack.encode_pack(full))
+    first, more = claims[-70003], claims[-70009]
+    strange = {**more[0], "kid": b"\7\1", "use": "of-tomorrow"}
+    unlike = {"kid": b"\7\2", "use": "of-tomorrow", "alg": -48, "what": [1, 2]}
+
+    def without(entry: dict[str, Any], name: str) -> dict[str, Any]:
+        return {key: value for key, value in entry.items() if key != name}
+
+    changed: dict[str, dict[int, Any]] = {
+        "as it is written": {},
+        "all uses in the first claim": {-70003: [*first, *more], -70009: []},
+        "no later uses": {-70009: []},
+        "a claim nobody knows": {-70099: [strange]},
+        "a use nobody knows in the first claim": {-70003: [strange, *first]},
+        "a use nobody knows in the later claim": {-70009: [*more, strange]},
+        "a use nobody knows, of an algorithm and with fields nobody knows": {-70009: [unlike, *more]},
+        "a kid twice, once of a use nobody knows": {-70009: [*more, {**strange, "kid": first[0]["kid"]}]},
+        "a kid twice, both of a use nobody knows": {-70009: [*more, strange, strange]},
+        "a kid in both claims": {-70009: [*more, first[0]]},
+        "a kid of three bytes, of a use nobody knows": {-70009: [{**strange, "kid": b"\7\1\1"}]},
+        "a kid that is text, of a use nobody knows": {-70009: [{**strange, "kid": "07"}]},
+        "a use that is a number": {-70009: [{**strange, "use": 7}]},
+        "no use": {-70009: [without(strange, "use")]},
+        "a known use of an algorithm nobody knows": {-70003: [{**first[0], "alg": -48}, *first[1:]]},
+        "a known use in a state nobody knows": {-70003: [{**first[0], "state": "asleep"}, *first[1:]]},
+        "a known use with a field too many": {-70009: [{**more[0], "what": 1}]},
+        "later uses that are no array": {-70009: {}},
+        "later uses that are null": {-70009: None},
+    }
+    sealed = {
+        name: document.seal(root, KeyUse.ROOT, full.issued_at, cbor2.dumps({**claims, **change}, canonical=True))
+        for name, change in changed.items()
+    }
+    return {name: content.hex() for name, content in sealed.items()}
 
 
 def _changes(issuer: Issuer) -> dict[str, str]:

@@ -14,7 +14,7 @@ import pytest
 
 from cardnet.credential.verify import Outcome
 from tests.credential.fuzz import Fuzz
-from tests.credential.outcomes import FILE, judged_by_python
+from tests.credential.outcomes import FILE, judged_by_python, opened_by_python
 
 FRONTEND = Path(__file__).parents[2] / "frontend"
 PATH = os.pathsep.join([str(FRONTEND.parent / ".venv" / "bin"), os.environ["PATH"]])
@@ -59,6 +59,11 @@ def test_python_says_what_the_shared_vectors_say():
         if case["says"] != said
     ]
     assert wrong == []
+
+
+def test_python_reads_in_packs_what_the_shared_vectors_read():
+    document = json.loads(FILE.read_text())
+    assert opened_by_python(document) == {name: case["keys"] for name, case in document["openings"].items()}
 
 
 def test_the_shared_vectors_have_every_outcome_there_is():

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import cbor2
 import psycopg
 import pytest
 from sqlalchemy import func, insert, select, text
@@ -13,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from cardnet.credential import pack, status, store
 from cardnet.credential.device import DeviceKey
+from cardnet.credential.document import unseal
 from cardnet.credential.keys import KeyState, KeyUse, shard_of
 from cardnet.credential.signing import code_text, device_claims, printed_claims, sign_credential
 from cardnet.credential.status import Status
@@ -131,6 +133,24 @@ def test_the_published_pack_verifies_under_the_pinned_roots_and_says_what_the_se
     assert opened.policy == known.policy
     assert opened.seq == known.seq == 1
     assert store.signed_trust_pack(session, world) == document
+
+
+def test_keys_of_later_uses_stand_in_a_claim_of_their_own_which_the_first_verifiers_pass_over(session, world):
+    claims = unseal(store.signed_trust_pack(session, world).content, store.roots(session), KeyUse.ROOT)
+    assert {key["use"] for key in claims[-70003]} == {"card", "print", "status", "settlement", "offers"}
+    assert {key["use"] for key in claims[-70009]} == {"terminal-ca", "receipt"}
+
+
+def test_a_root_signs_no_key_whose_use_it_does_not_know(session, world):
+    store.ensure_keys(session, world)
+    payload = store.pack_to_sign(session, world)
+    assert pack.encode_pack(pack.decode_pack(payload)) == payload
+    claims = cbor2.loads(payload)
+    strange = {**claims[-70003][0], "kid": b"\xff\xfe", "use": "of-tomorrow"}
+    for claim in (-70003, -70009):
+        spoiled = cbor2.dumps({**claims, claim: [*claims[claim], strange]}, canonical=True)
+        with pytest.raises(ValueError, match="shortest"):
+            pack.decode_pack(spoiled)
 
 
 def test_an_older_pack_an_expired_pack_and_a_foreign_pack_are_refused(session, world):

@@ -99,6 +99,23 @@ def test_keys_under_a_stolen_ca_are_certified_anew(shop, session, world):
     assert open_certificate(content, newest(shop).keys).public == key.public
 
 
+def test_a_whole_district_is_certified_at_once(session, world):
+    many = [store.TerminalKeyName(f"k{n}", "M1001", f"T{n}", Alg.EDDSA, n.to_bytes(32, "big")) for n in range(16_400)]
+    made = store.certify_keys(session, world, many)
+    assert len(made) == 16_400
+    keys = store.trust_pack(session, world.now()).keys
+    assert open_certificate(made["k16399"], keys).terminal == "T16399"
+    # The first certificate counts, whoever asks again.
+    assert store.certify_keys(session, world, many[998:1_002]) == {f"k{n}": made[f"k{n}"] for n in range(998, 1_002)}
+
+
+def test_nothing_to_certify_asks_for_no_key(session, world, clock):
+    clock.advance(timedelta(days=400))
+    before = session.scalar(text("select count(*) from issuer_key"))
+    assert store.certify_keys(session, world, []) == {}
+    assert session.scalar(text("select count(*) from issuer_key")) == before
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -44,6 +44,7 @@ from cardnet.credential.store.offline_limits import (
     policy_in_force,
     propose_limits,
 )
+from cardnet.credential.store.pack_history import packs_about
 from cardnet.credential.store.packs import (
     CACHE_SECONDS,
     KeyLine,
@@ -51,7 +52,6 @@ from cardnet.credential.store.packs import (
     TakePack,
     key_lines,
     newest_pack,
-    pack_of,
     pack_to_sign,
     take_pack,
     trust_pack,
@@ -150,8 +150,8 @@ __all__ = [
     "limits_in_force",
     "note_codes",
     "note_stopped",
-    "pack_of",
     "pack_to_sign",
+    "packs_about",
     "policy_as_of",
     "policy_in_force",
     "propose_limits",

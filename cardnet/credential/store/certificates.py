@@ -8,11 +8,14 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from cardnet.credential.keys import Alg, KeyState, KeyUse
+from cardnet.credential.keys import Alg, KeyState, KeyUse, SigningKey
 from cardnet.credential.store.keys import signing_key
 from cardnet.credential.store.models import IssuerKeyRow, TerminalCertificateRow
 from cardnet.credential.terminals import TerminalKeyClaims, certify
 from cardnet.kernel.world import World
+
+_PORTION = 1_000
+"""Keys certified by one statement: the database takes 65,535 parameters in one, and a whole district may be paired at once."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,18 @@ def certificate_for(session: Session, world: World, named: TerminalKeyName) -> b
 
 def certify_keys(session: Session, world: World, named: Sequence[TerminalKeyName]) -> dict[str, bytes]:
     """Certify keys that have no certificate; of two who do it at once the first one's counts."""
+    if not named:
+        return {}
     ca, at = signing_key(session, world, KeyUse.TERMINAL_CA), world.now()
+    made: dict[str, bytes] = {}
+    for first in range(0, len(named), _PORTION):
+        made |= _certify_portion(session, ca, at, named[first : first + _PORTION])
+    return made
+
+
+def _certify_portion(
+    session: Session, ca: SigningKey, at: datetime, named: Sequence[TerminalKeyName]
+) -> dict[str, bytes]:
     seconds = int(at.timestamp())
     rows = [
         {
@@ -45,8 +59,6 @@ def certify_keys(session: Session, world: World, named: Sequence[TerminalKeyName
         }
         for one in named
     ]
-    if not rows:
-        return {}
     session.execute(insert(TerminalCertificateRow).values(rows).on_conflict_do_nothing())
     ids = [one.key_id for one in named]
     found = select(TerminalCertificateRow.key_id, TerminalCertificateRow.content)

@@ -167,12 +167,6 @@ def newest_pack(session: Session) -> Published:
     return published(newest.content)
 
 
-def pack_of(session: Session, at: datetime) -> bytes | None:
-    """The pack that was the newest at an earlier moment; None before the first."""
-    then = select(TrustPackRow.content).where(TrustPackRow.issued_at <= at)
-    return session.scalar(then.order_by(TrustPackRow.seq.desc()).limit(1))
-
-
 def published_kids(session: Session) -> list[bytes]:
     """The keys tills can know: those of the newest pack."""
     newest = _newest(session)

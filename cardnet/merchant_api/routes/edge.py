@@ -4,9 +4,11 @@ The order of checks is fixed: authentication, shape, key, then what the use case
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+import structlog
 from flask import Response, current_app, request
 from marshmallow import Schema
 from sqlalchemy.orm import Session
@@ -19,7 +21,7 @@ from cardnet.http.requests import JSON, bearer, read_body
 from cardnet.http.wire import Malformed, load
 from cardnet.kernel.compact import compact
 from cardnet.kernel.db import transaction
-from cardnet.kernel.errors import CardnetError, InvalidInput, NotAllowed, NotSignedIn, Unavailable
+from cardnet.kernel.errors import CardnetError, InvalidInput, NotAllowed, NotSignedIn
 from cardnet.kernel.statement import Lost
 from cardnet.kernel.world import World
 from cardnet.merchant_api import receipts, rules, services
@@ -36,10 +38,12 @@ Work = Callable[[Session, World, Venue, dict[str, Any]], Callable[[], Answer]]
 Take = Callable[[Session, World, services.Claim, Callable[[], Answer]], Answer]
 
 
+_log = structlog.get_logger("cardnet.merchant_api")
+
 _GATE = "cardnet.merchant_api.gate"
+_SIGNED_IN = "cardnet.merchant_api.signed_in"
+"""In the request's environ: the venue that was let in. A stranger gets no signature out of us, whatever is answered."""
 _SCOPES = {rules.ADVISE: Scope.OFFLINE}
-_UNSIGNED = frozenset({401, 429})
-"""Said to whoever comes: a stranger gets no signature out of us."""
 _UNDOING = frozenset({rules.REVERSE, rules.ADVISE})
 """Never held up behind ordinary calls."""
 
@@ -100,6 +104,7 @@ def caller(session: Session, world: World, scope: Scope = Scope.READ, *, undoing
         raise
     if gate:
         gate.admit_caller(known.venue.terminal_id, known.venue.merchant_id, at, undoing=undoing)
+    request.environ[_SIGNED_IN] = known.venue
     if known.scopes is not None and scope not in known.scopes:
         raise NotAllowed("scope_denied", "这个令牌没有这项权限，请商户管理员换一个令牌。", {"scope": scope.value})
     return known.venue
@@ -157,31 +162,33 @@ def _url_as_sent() -> str:
     return f"https://{request.host}{_target_as_sent()}"
 
 
-def _path_as_sent() -> str:
-    return _target_as_sent().partition("?")[0]
-
-
 def _target_as_sent() -> str:
     return request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or quote(request.path)
 
 
 @blueprint.after_request
 def _sign_if_asked(answer: Response) -> Response:
-    """A receipt for who wants one: whatever was answered for good, replays and refusals too."""
-    label = receipts.label_asked_for(request.headers.get("Accept-Signature", ""))
-    if label is None or answer.status_code in _UNSIGNED or answer.status_code >= 500:
+    """A receipt for who is signed in and wants one: whatever was answered for good, replays and refusals too."""
+    venue: Venue | None = request.environ.get(_SIGNED_IN)
+    if venue is None or answer.status_code == 429 or answer.status_code >= 500:
         return answer
-    world = current_world()
     try:
-        with transaction() as session:
-            key = signing_key(session, world, KeyUse.RECEIPT)
-    except Unavailable:
+        if label := receipts.label_asked_for(request.headers.get("Accept-Signature", "")):
+            answer.headers.update(_receipt(label, venue, answer))
+    except Exception as error:  # noqa: BLE001
         # Better an answer without proof than none: the sale is done.
-        return answer
-    key_sent = request.headers.get("Idempotency-Key")
-    said = receipts.Said(request.method, _path_as_sent(), key_sent, answer.status_code, answer.get_data())
-    answer.headers.update(receipts.signed_headers(label, said, key, int(world.now().timestamp())))
+        _log.error("answer_not_signed", error=type(error).__name__, path=request.path, exc_info=error)
     return answer
+
+
+def _receipt(label: str, venue: Venue, answer: Response) -> dict[str, str]:
+    at = current_world().now()
+    with transaction() as session:
+        # By one reading of the clock: at the turn of the year the key of the one year signs nothing of the next.
+        key = signing_key(session, replace(current_world(), now=lambda: at), KeyUse.RECEIPT)
+    terminal, key_sent = f"{venue.merchant_code}/{venue.terminal_code}", request.headers.get("Idempotency-Key")
+    said = receipts.Said(terminal, request.method, _target_as_sent(), key_sent, answer.status_code, answer.get_data())
+    return receipts.signed_headers(label, said, key, int(at.timestamp()))
 
 
 @blueprint.errorhandler(ClockSkew)

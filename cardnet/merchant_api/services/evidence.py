@@ -1,9 +1,11 @@
 """An offline record for whoever has to prove it elsewhere (`merchant_api.evidence`)."""
 
+from datetime import datetime
+
 from sqlalchemy.orm import Session
 
 from cardnet.benefits.services import record_as_sent
-from cardnet.credential.store import pack_of
+from cardnet.credential.store import packs_about
 from cardnet.kernel.errors import Conflict
 from cardnet.kernel.world import World
 from cardnet.merchant_api.evidence import document_of
@@ -19,9 +21,9 @@ def offline_evidence(session: Session, world: World, merchant_code: str, merchan
     sent = record_as_sent(session, merchant_of_code(session, merchant_code).id, merchant_ref)
     venue = venue_of_terminal(session, sent.terminal_id)
     certificate = certificate_of(session, world, venue, sent.record.get("key_id"))
-    packs = pack_of(session, sent.received_at) or pack_of(session, world.now()), pack_of(session, world.now())
-    if certificate is None or packs[0] is None or packs[1] is None:
+    packs = packs_about(session, datetime.fromisoformat(sent.record["occurred_at"]))
+    if certificate is None or not packs:
         message = "这条记录没有写明终端的签名密钥，或还没有信任包，不能单独证明；请以系统里的记录为准。"
         raise Conflict("record_unsigned", message)
     names = venue.merchant_code, venue.terminal_code
-    return document_of(names, sent.record, sent.received_at, certificate, (packs[0], packs[1]))
+    return document_of(names, sent.record, sent.received_at, certificate, packs)

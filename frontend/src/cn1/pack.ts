@@ -79,6 +79,8 @@ const SEQ = -70002;
 const KEYS = -70003;
 const POLICY = -70004;
 const STATUS_URIS = -70005;
+/** Keys of uses that came later: the first verifiers refuse them among KEYS, but pass over this claim. */
+const MORE_KEYS = -70009;
 const USES = ["card", "print", "status", "settlement", "offers", "terminal-ca", "receipt", "root"];
 const STATES = ["active", "revoked"];
 const KEY_FIELDS = 7;
@@ -90,10 +92,14 @@ const KEY_FIELDS = 7;
 export function openPack(content: Uint8Array, roots: Keys, seconds: number, highestSeq = 0): TrustPack {
   const claims = unseal(content, roots, "root");
   const keys = new Map<string, IssuerKey>();
-  const listed = arrayOf(claims.get(KEYS));
-  for (const entry of listed) {
-    const [kid, key] = keyOf(mapOf(entry));
-    keys.set(kid, key);
+  const kids = new Set<string>();
+  const more = claims.has(MORE_KEYS) ? arrayOf(claims.get(MORE_KEYS)) : [];
+  const entries = [...arrayOf(claims.get(KEYS)), ...more].map(mapOf);
+  for (const entry of entries) {
+    const kid = kidOf(entry);
+    kids.add(kid);
+    // A use that only a newer verifier knows does not keep an older one from the other keys.
+    if (USES.includes(textOf(entry.get("use")))) keys.set(kid, keyOf(entry));
   }
   const policy = { ...DEFAULT_POLICY };
   for (const [name, value] of mapOf(claims.get(POLICY))) {
@@ -108,7 +114,7 @@ export function openPack(content: Uint8Array, roots: Keys, seconds: number, high
     policy,
     statusUris: arrayOf(claims.get(STATUS_URIS)).map(String),
   };
-  if (keys.size !== listed.length) throw new Untrusted("a kid stands twice");
+  if (kids.size !== entries.length) throw new Untrusted("a kid stands twice");
   if (seconds > pack.expiresAt) throw new Untrusted("the trust pack is expired");
   if (pack.seq < highestSeq) throw new Untrusted("a later trust pack has been seen");
   return pack;
@@ -178,24 +184,34 @@ function arrayOf(value: unknown): unknown[] {
   return value;
 }
 
-function keyOf(entry: Map<unknown, unknown>): [string, IssuerKey] {
+function textOf(value: unknown): string {
+  if (typeof value !== "string") throw new Untrusted("not a word");
+  return value;
+}
+
+function kidOf(entry: Map<unknown, unknown>): string {
   const kid = bytesOf(entry.get("kid"));
+  if (kid.length !== 2) throw new Untrusted("a key's kid");
+  return hex(kid);
+}
+
+function keyOf(entry: Map<unknown, unknown>): IssuerKey {
   const key = {
     alg: whole(entry.get("alg")),
-    use: oneOf(USES, entry.get("use")),
+    use: textOf(entry.get("use")),
     public: bytesOf(entry.get("pub")),
     nbf: whole(entry.get("nbf")),
     exp: whole(entry.get("exp")),
-    state: oneOf(STATES, entry.get("state")),
+    state: stateOf(entry.get("state")),
   };
-  if (entry.size !== KEY_FIELDS || kid.length !== 2) throw new Untrusted("a key's fields");
+  if (entry.size !== KEY_FIELDS) throw new Untrusted("a key's fields");
   if (![EDDSA, ES256].includes(key.alg) || key.public.length !== (key.alg === EDDSA ? 32 : 33)) {
     throw new Untrusted("a key's algorithm");
   }
-  return [hex(kid), key];
+  return key;
 }
 
-function oneOf(known: readonly string[], value: unknown): string {
-  if (typeof value !== "string" || !known.includes(value)) throw new Untrusted("an unknown word");
-  return value;
+function stateOf(value: unknown): string {
+  if (!STATES.includes(textOf(value))) throw new Untrusted("an unknown state");
+  return textOf(value);
 }
