@@ -224,6 +224,7 @@ class Consent(Base):
 class TransferProposal(Base):
     """A unit says that a member of another unit works here now; the old unit has until `due_at` to answer.
 
+    `working_days` are those it was given: a holiday recorded later puts `due_at` off by them, never forward.
     `effective_on` is the first day in the new unit; while it is empty, the day of the release will be.
     """
 
@@ -233,6 +234,7 @@ class TransferProposal(Base):
         one_of("origin", TransferOrigin),
         CheckConstraint("from_union_id <> to_union_id", name="two_unions"),
         CheckConstraint("(decided_at is null) = (state = 'proposed')", name="decided"),
+        CheckConstraint("working_days between 1 and 60", name="working_days"),
         # The same roster twice, or a roster and a register at once, propose a person's transfer once.
         Index(
             "uq_transfer_proposal_open",
@@ -256,6 +258,7 @@ class TransferProposal(Base):
     proposed_by: Mapped[uuid.UUID | None]
     proposed_at: Mapped[datetime]
     due_at: Mapped[datetime]
+    working_days: Mapped[int]
     decided_by: Mapped[uuid.UUID | None]
     decided_at: Mapped[datetime | None]
     words: Mapped[str] = mapped_column(String, server_default="")

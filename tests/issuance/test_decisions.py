@@ -172,14 +172,41 @@ def test_a_recorded_holiday_gives_the_old_union_its_days(office, session, world,
     assert due()[first.person_id] == datetime(2027, 2, 8, 2, tzinfo=UTC)
     record(date(2027, 2, 5), date(2027, 2, 8))
     assert due()[first.person_id] == datetime(2027, 2, 10, 2, tzinfo=UTC)
+    # A day of work more takes nothing from whoever was told already; proposed now, it counts.
     record(date(2027, 2, 6), works=True)
-    assert due()[first.person_id] == datetime(2027, 2, 9, 2, tzinfo=UTC)
-    # Proposed now, it goes by what is recorded; what is past stays past.
     membership.start_transfer(session, world, membership.StartTransfer(second.person_id, target.id, office["D1u"]))
-    assert due()[second.person_id] == due()[first.person_id]
+    told = {
+        first.person_id: datetime(2027, 2, 10, 2, tzinfo=UTC),
+        second.person_id: datetime(2027, 2, 9, 2, tzinfo=UTC),
+    }
+    assert due() == told
+    # What is past stays past, and the day more it worked on is paid for by the one it has less.
     clock.set(datetime(2027, 2, 9, 3, tzinfo=UTC))
-    before = due()
     record(date(2027, 2, 9))
-    assert due() == before
-    told = [after["transfers"] for _, after in acts(session, "review.calendar")]
-    assert told == [1, 1, 0]
+    assert due() == told
+    assert [after["transfers"] for _, after in acts(session, "review.calendar")] == [1, 0, 0]
+
+
+def test_no_recorded_day_brings_a_release_nearer(office, session, world, clock):
+    """The term was promised: it neither shrinks by a day that is far away nor ends before the old union has had it."""
+    (card,) = office.issue(0)
+    target = membership.union_of_code(session, "B9")
+
+    def recorded(day, works=False):
+        command = services.RecordDays({day: works}, "国办发明电〔2026〕9号", office["C1"])
+        services.record_days(session, world, command)
+        return session.scalar(text("select due_at from transfer_proposal"))
+
+    clock.set(datetime(2027, 2, 1, 2, tzinfo=UTC))
+    membership.start_transfer(session, world, membership.StartTransfer(card.person_id, target.id, office["D1u"]))
+    # As it was proposed before holidays held for transfers: the last day is one that was recorded as free.
+    recorded(date(2027, 2, 8))
+    promised = datetime(2027, 2, 8, 2, tzinfo=UTC)
+    session.execute(text("update transfer_proposal set due_at = :due"), {"due": promised})
+    assert recorded(date(2027, 12, 31)) == promised
+    later = datetime(2027, 2, 10, 2, tzinfo=UTC)
+    assert recorded(date(2027, 2, 5)) == later
+    # Not free after all, said when the term without the holidays is over: no release without a minute to answer.
+    clock.set(datetime(2027, 2, 8, 3, tzinfo=UTC))
+    assert recorded(date(2027, 2, 8), works=True) == later
+    assert recorded(date(2027, 2, 8)) == later

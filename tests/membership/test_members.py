@@ -337,8 +337,8 @@ def test_a_unit_confirms_its_own_people_only(session, world, officers, tree):
 BROKEN = [
     ("U5", "update membership set \"to\" = current_date where \"to\" is null"),
     ("U6", "update person set deceased_on = current_date"),
-    ("U7", "insert into transfer_proposal (id, person_id, from_union_id, to_union_id, state, origin, proposed_at, due_at, decided_at) "
-           "select gen_random_uuid(), m.person_id, m.union_id, (select id from union_node where code = 'B9'), 'released', 'officer', now(), now(), now() from membership m"),
+    ("U7", "insert into transfer_proposal (id, person_id, from_union_id, to_union_id, state, origin, proposed_at, due_at, working_days, decided_at) "
+           "select gen_random_uuid(), m.person_id, m.union_id, (select id from union_node where code = 'B9'), 'released', 'officer', now(), now(), 5, now() from membership m"),
     ("U8", "update person set merged_into_id = (select id from person p where p.id <> person.id limit 1)"),
 ]  # fmt: skip
 

@@ -3,13 +3,13 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from cardnet.kernel.calendar import day_of, is_working_day, working_deadline
+from cardnet.kernel.calendar import working_deadline
 from cardnet.membership.models import CalendarDay
 
 DECIDED_DAYS = "select day, works from calendar_day"
@@ -41,7 +41,10 @@ def recorded_days(session: Session, year: int) -> tuple[RecordedDay, ...]:
 
 
 def keep_days(session: Session, days: Mapping[date, bool], document: str, by: uuid.UUID | None, at: datetime) -> int:
-    """Record days; returns how many transfers have another deadline by it. One that has passed stays passed."""
+    """Record days; returns how many transfers have a later deadline by it. One that has passed stays passed.
+
+    None comes earlier: an old union that was told a day keeps it, also where a free day is worked after all.
+    """
     before = decided_days(session)
     statement = insert(CalendarDay).values(
         [{"day": day, "works": works, "document": document, "set_by": by, "set_at": at} for day, works in days.items()]
@@ -58,7 +61,7 @@ def keep_days(session: Session, days: Mapping[date, bool], document: str, by: uu
 # ---- pieces ----
 
 _OPEN = text("""
-    select id, proposed_at, due_at from transfer_proposal
+    select id, proposed_at, due_at, working_days from transfer_proposal
      where state = 'proposed' and due_at > :at order by id for no key update""")
 
 _MOVE = text("""
@@ -69,17 +72,10 @@ _MOVE = text("""
 def _move_transfers(session: Session, at: datetime, before: Mapping[date, bool], after: Mapping[date, bool]) -> int:
     moved = {}
     for row in session.execute(_OPEN, {"at": at}).all():
-        due = working_deadline(row.proposed_at, _worked(row.proposed_at, row.due_at, before), after)
-        if due != row.due_at:
+        was, due = (working_deadline(row.proposed_at, row.working_days, days) for days in (before, after))
+        if was != due > row.due_at:
             moved[row.id] = due
     if moved:
         session.execute(_MOVE, {"ids": list(moved), "dues": list(moved.values())})
         session.expire_all()
     return len(moved)
-
-
-def _worked(start: datetime, end: datetime, decided: Mapping[date, bool]) -> int:
-    """How many working days the old unit was given: a transfer keeps the term of the day it was proposed."""
-    first, last = day_of(start), day_of(end)
-    days = (first + timedelta(days=n) for n in range(1, (last - first).days + 1))
-    return sum(is_working_day(day, decided) for day in days)

@@ -58,6 +58,15 @@ def transfer_days(session: Session) -> int:
     return session.scalar(select(TransferTerm.working_days)) or TRANSFER_DAYS_BY_DEFAULT
 
 
-def transfer_deadline(session: Session, at: datetime) -> datetime:
-    """When the silence of an old unit counts as a release, of a transfer proposed at this moment."""
-    return working_deadline(at, transfer_days(session), decided_days(session))
+@dataclass(frozen=True)
+class TimeToAnswer:
+    """So many working days the old unit is given, and when its silence counts as a release by them."""
+
+    working_days: int
+    due_at: datetime
+
+
+def time_to_answer(session: Session, at: datetime) -> TimeToAnswer:
+    """What a transfer proposed at this moment gives the old unit."""
+    days = transfer_days(session)
+    return TimeToAnswer(days, working_deadline(at, days, decided_days(session)))

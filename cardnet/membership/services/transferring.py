@@ -22,7 +22,7 @@ from cardnet.membership.member_rules import Released, effective_day
 from cardnet.membership.models import TransferProposal
 from cardnet.membership.rules import TransferOrigin, TransferState, UnionNode
 from cardnet.membership.services.scope import lock_people, locked_standing, must_be_officer
-from cardnet.membership.services.transfer_term import transfer_deadline
+from cardnet.membership.services.transfer_term import time_to_answer
 from cardnet.membership.services.transfers import ProposeTransfers, propose_transfers
 from cardnet.membership.services.unions import union_of_id, unions_held
 
@@ -76,10 +76,11 @@ def start_transfer(session: Session, world: World, command: StartTransfer) -> St
         raise Conflict("already_in_union", "此人的会籍已经在这个单位。")
     at = world.now()
     effective_day(command.effective_on, now.membership.from_, day_of(at))
+    given = time_to_answer(session, at)
     line = TransferProposal(
         id=world.new_id(), person_id=command.person_id, from_union_id=old.id, to_union_id=target.id,
         state=str(TransferState.PROPOSED), origin=str(TransferOrigin.OFFICER), proposed_by=command.officer.account_id,
-        proposed_at=at, due_at=transfer_deadline(session, at), words=command.words.strip()[:200],
+        proposed_at=at, due_at=given.due_at, working_days=given.working_days, words=command.words.strip()[:200],
         effective_on=command.effective_on,
     )  # fmt: skip
     if _open_between(session, command.person_id, target.id):

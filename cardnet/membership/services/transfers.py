@@ -13,7 +13,7 @@ from cardnet.kernel.world import World
 from cardnet.membership.models import TransferProposal
 from cardnet.membership.rules import PersonView, TransferOrigin, TransferState, UnionNode
 from cardnet.membership.services.people import people
-from cardnet.membership.services.transfer_term import transfer_deadline
+from cardnet.membership.services.transfer_term import time_to_answer
 from cardnet.membership.services.unions import unions_of_ids
 
 
@@ -45,8 +45,8 @@ class TransferLine:
 
 
 _PROPOSE = text("""
-    insert into transfer_proposal (id, person_id, from_union_id, to_union_id, state, origin, proposed_by, proposed_at, due_at)
-    select asked.id, asked.person_id, m.union_id, asked.union_id, 'proposed', :origin, :actor, :at, :due
+    insert into transfer_proposal (id, person_id, from_union_id, to_union_id, state, origin, proposed_by, proposed_at, due_at, working_days)
+    select asked.id, asked.person_id, m.union_id, asked.union_id, 'proposed', :origin, :actor, :at, :due, :days
       from unnest(cast(:ids as uuid[]), cast(:people as uuid[]), cast(:unions as uuid[])) asked(id, person_id, union_id)
       join membership m on m.person_id = asked.person_id and m."from" <= :today and (m."to" is null or m."to" > :today)
      where m.union_id <> asked.union_id
@@ -60,6 +60,7 @@ def propose_transfers(session: Session, world: World, command: ProposeTransfers)
     if not command.people:
         return 0
     at = world.now()
+    given = time_to_answer(session, at)
     made = session.execute(
         _PROPOSE,
         {
@@ -69,7 +70,8 @@ def propose_transfers(session: Session, world: World, command: ProposeTransfers)
             "origin": str(command.origin),
             "actor": command.actor_id,
             "at": at,
-            "due": transfer_deadline(session, at),
+            "due": given.due_at,
+            "days": given.working_days,
             "today": day_of(at),
         },
     )
