@@ -23,7 +23,7 @@ CALLS: dict[str, tuple[str, str]] = {
     "GET /advices/{id}": ("其中一条，和关于它的一切", ""),
     "GET /offline-evidence": (
         "一条离线记录的证据文件",
-        "终端签名的记录、终端的证书和两份信任包，不含姓名。`cardnet evidence check` 只凭根公钥核对它。",
+        "终端签名的记录、终端的证书和当时、现在的信任包，不含姓名。`cardnet evidence check` 只凭根公钥核对它。",
     ),
     "POST /advices/{id}/accept": ("提议接受，要由另一人同意", ""),
     "POST /advices/{id}/refuse": ("不接受：由商户承担", ""),
