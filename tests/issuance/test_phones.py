@@ -69,7 +69,7 @@ def session_of(office, token):
 
 def test_one_phone_unless_the_union_says_two_and_the_trail_tells_who_said_it(office, card, session):
     activate(session, office.world, card, LAST4)
-    with pytest.raises(Conflict, match="illegal_transition.*换了手机"):
+    with pytest.raises(Conflict, match=r"illegal_transition.*换了手机"):
         activate(session, office.world, card, LAST4)
     for officer, error in ((office["U1"], NotAllowed), (office["D1u"], NotAllowed)):
         with pytest.raises(error):

@@ -36,7 +36,7 @@ def show_advice(asked: Asked, id: uuid.UUID) -> benefits.Evidence:  # noqa: A002
 
 @serves(Call("GET", "/offline-evidence", "An offline record as a file that proves itself", {200: "application/json"},
              query=wire.EvidenceQuery, roles=READERS, tag="advices",
-             notes="The record as its terminal signed it, the terminal's certificate and two trust packs; nobody's name. "
+             notes="The record as its terminal signed it, the terminal's certificate and the trust packs of then and now; nobody's name. "
              "`cardnet evidence check` checks it by the pinned roots alone."))  # fmt: skip
 def offline_evidence(asked: Asked) -> File:
     """GET /offline-evidence."""
