@@ -56,6 +56,28 @@ describe("the chain of sales made alone", () => {
     expect([after.seq, after.record.prev_hash]).toEqual([43, base64url(next.digest)]);
   });
 
+  it("is never set back by what the server says while a sale is written, and every sale names the one before", async () => {
+    const hash = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+    for (const [code, serverFirst] of [["U1", true], ["U2", false]] as const) {
+      const chain = `M1/${code}`;
+      // A till paired anew with a server that did not say the hash yet; the sale is signed for that head.
+      await goOnFrom(chain, 41, undefined);
+      const head = await store.headOf(chain);
+      const signed = { ...(await record(signer(`${code}-other`), sale("x"))), id: `${chain}/42`, seq: 42, chain };
+      await store.keep("head", head);
+      const asked = [() => goOnFrom(chain, 41, hash), () => store.append(signed, head)];
+      const answers = await Promise.all((serverFirst ? asked : asked.reverse()).map((ask) => ask()));
+      // It must be signed anew where the server's word was first: it does not name the one before it.
+      expect(answers).toContain(!serverFirst);
+      expect(await store.headOf(chain)).toEqual(
+        serverFirst ? { of: chain, seq: 41, digest: fromBase64url(hash) } : { of: chain, seq: 42, digest: signed.digest },
+      );
+      const next = await record(signer(code), sale("y"));
+      const follows = serverFirst ? [42, hash] : [43, base64url(signed.digest)];
+      expect([next.seq, next.record.prev_hash]).toEqual(follows);
+    }
+  });
+
   it("forgets the last four once the record was answered, and undoes what was undone meanwhile", async () => {
     const kept = await record(signer("T4"), sale("z", { last4: "123X" }));
     expect(kept.record.id_last4).toBe("123X");

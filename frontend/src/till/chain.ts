@@ -59,10 +59,7 @@ export async function record(terminal: Signer, sale: Sale): Promise<store.Queued
  * that one by its `hash`, which an older server does not say.
  */
 export async function goOnFrom(chain: string, last: number, hash: string | null | undefined): Promise<void> {
-  const head = await store.headOf(chain);
-  const unlinked = head.seq === last && !head.digest && hash;
-  if (head.seq >= last && !unlinked) return;
-  await store.keep("head", { of: chain, seq: last, ...(hash ? { digest: fromBase64url(hash) } : {}) });
+  await store.advance(chain, last, hash ? fromBase64url(hash) : undefined);
 }
 
 /** What is signed of a record, and hashed for the next: `cardnet/merchant_api/signatures.py`, `record_bytes`. */

@@ -305,15 +305,33 @@ function headIn(found: Head | undefined, chain: string): Head {
   return found?.of === chain ? found : { of: chain, seq: 0 };
 }
 
+function sameHead(one: Head, other: Head): boolean {
+  return one.seq === other.seq && String(one.digest) === String(other.digest);
+}
+
 /**
- * Add a sale to the chain if its head is still where the sale was signed for; false when another tab was first. Once
- * this is over the sale survives whatever happens to the browser.
+ * The server knows a terminal's chain up to `last`: this browser's head goes on from there, and is told the digest it
+ * lacks. It never goes back: sales the server has not heard of yet are further.
+ */
+export async function advance(chain: string, last: number, digest: Bytes | undefined): Promise<void> {
+  return onDisk(async (db) => {
+    const change = db.transaction("kept", "readwrite", STRICT);
+    const head = headIn((await change.store.get("head")) as Head | undefined, chain);
+    const unlinked = head.seq === last && !head.digest && digest;
+    if (head.seq < last || unlinked) await change.store.put({ of: chain, seq: last, ...(digest ? { digest } : {}) }, "head");
+    await change.done;
+  });
+}
+
+/**
+ * Add a sale to the chain if its head is still what the sale was signed for; false when another tab, or the server's
+ * word of a digest, was first. Once this is over the sale survives whatever happens to the browser.
  */
 export async function append(sale: Queued, before: Head): Promise<boolean> {
   return onDisk(async (db) => {
     const change = db.transaction(["kept", "queue", "seen"], "readwrite", STRICT);
     const head = headIn((await change.objectStore("kept").get("head")) as Head | undefined, before.of);
-    if (head.seq !== before.seq) {
+    if (!sameHead(head, before)) {
       await change.done;
       return false;
     }
