@@ -47,6 +47,15 @@ def test_the_keys_of_the_month_are_made_once(session, world):
     assert len({key.public for key in made}) == len(made)
 
 
+@pytest.mark.parametrize("last", [(2026, 11, 30), (2026, 12, 31)])
+def test_in_the_last_second_of_a_month_and_a_year_no_key_is_missing(session, world, clock, last):
+    """Keys end with a whole second: what was left of it counted as time without a key, and the pack could not be asked for."""
+    clock.set(datetime(*last, 15, 59, 59, tzinfo=UTC))
+    store.ensure_keys(session, world)
+    clock.set(datetime(*last, 15, 59, 59, 900_000, tzinfo=UTC))
+    assert store.ensure_keys(session, world) == ()
+
+
 def test_every_shard_signs_for_its_own_indexes(session, world):
     signing = [store.signing_key(session, world, KeyUse.CARD, shard_of(index)) for index in range(8)]
     assert len({key.issuer.kid for key in signing}) == 4

@@ -201,6 +201,7 @@ def _from_stock(session: Session, at: datetime, *, published: bool) -> IssuerKey
 def _missing(session: Session, known: Sequence[IssuerKeyRow], at: datetime) -> list[_Due]:
     """The keys that should be there and are not: of each period that has begun or begins soon, and for printing."""
     missing = []
+    at = at.replace(microsecond=0)  # keys begin and end with whole seconds
     for due in _due(at, at + PUBLISHED_BEFORE + (timedelta() if roots.are_online(session) else CUSTODIANS_NEED)):
         same = [row for row in known if row.use == due.use and row.shard == due.shard]
         if any(row.state == KeyState.ACTIVE and row.nbf <= max(at, due.nbf) <= row.exp for row in same):
@@ -215,17 +216,15 @@ def _missing(session: Session, known: Sequence[IssuerKeyRow], at: datetime) -> l
         if row.use == KeyUse.PRINT and row.private_sealed and row.exp >= soon and row.state == KeyState.ACTIVE
     ]
     if len(stock) <= PRINT_STOCK // 2:
-        period = at.replace(microsecond=0), at.replace(microsecond=0) + _STOCK_LIFE
-        missing += [_Due(KeyUse.PRINT, None, *period)] * (PRINT_STOCK - len(stock))
+        missing += [_Due(KeyUse.PRINT, None, at, at + _STOCK_LIFE)] * (PRINT_STOCK - len(stock))
     return missing
 
 
 def _free_second(at: datetime, taken: Collection[datetime]) -> datetime:
     """This second, or the last one before it in which no key began: two keys may be revoked within one."""
-    nbf = at.replace(microsecond=0)
-    while nbf in taken:
-        nbf -= timedelta(seconds=1)
-    return nbf
+    while at in taken:
+        at -= timedelta(seconds=1)
+    return at
 
 
 def _due(at: datetime, until: datetime) -> Iterator[_Due]:
