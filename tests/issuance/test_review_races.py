@@ -4,6 +4,9 @@ Each has a planted bug beside it that loses the race. `CARDNET_ROUNDS=200` runs 
 """
 
 import importlib
+import threading
+import time
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -15,7 +18,7 @@ from cardnet.issuance import services
 from cardnet.issuance.rules import Verdict
 from cardnet.issuance.rules.unit_approval import ApprovalKind
 from cardnet.issuance.services import deadlines, withdrawal
-from cardnet.issuance.services.unit_approval import deciding
+from cardnet.issuance.services.unit_approval import asking, deciding
 from cardnet.kernel.calendar import start_of
 from cardnet.kernel.errors import CardnetError, Conflict
 from tests.issuance.test_review import correction
@@ -206,6 +209,49 @@ def test_two_links_asked_for_at_once_leave_one_that_counts(desk):
         assert sorted(line.state for line in lines) == ["open", "replaced"]
         assert first.number != second.number
         assert desk.breaches() == {}
+
+
+# ---- the chair is asked anew while confirming ----
+
+
+def asks_while_the_chair_confirms(desk, monkeypatch, kind):
+    """The officer's ask begins when the chair's rows are moved and nobody else can see it; returns what comes of it."""
+    batch, _ = submitted(desk, 2, "B2", "U2")
+    link = services.AskApproval(batch, "B2", ApprovalKind.LINK, "王建国", desk.office["U2"])
+    asked = desk.arrange(lambda office: services.ask_approval(office.session, office.world, link))
+    moves, moved = deciding._move, threading.Event()
+
+    def move(*args, **kwargs):
+        done = moves(*args, **kwargs)
+        moved.set()
+        time.sleep(0.3)
+        return done
+
+    def confirm(office):
+        command = services.DecideByLink(asked.token, "王建国", Verdict.APPROVE)
+        return services.decide_by_link(office.session, office.world, command)
+
+    def ask(office):
+        assert moved.wait(60)
+        return services.ask_approval(office.session, office.world, replace(link, kind=kind))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(deciding, "_move", move)
+        confirmed, again = desk.at_once(confirm, ask)
+    assert confirmed.rows == 2
+    return again
+
+
+@pytest.mark.parametrize("kind", ApprovalKind)
+def test_who_asks_while_the_chair_confirms_hears_that_nothing_waits(desk, monkeypatch, kind):
+    again = asks_while_the_chair_confirms(desk, monkeypatch, kind)
+    assert isinstance(again, Conflict) and again.code == "nothing_to_review"
+
+
+@pytest.mark.parametrize("kind", ApprovalKind)
+def test_planted_bug_reading_the_rows_before_the_answer_is_in_asks_for_what_is_confirmed(desk, monkeypatch, kind):
+    monkeypatch.setattr(asking, "_wait_for_an_answer", lambda *given: None)
+    assert isinstance(asks_while_the_chair_confirms(desk, monkeypatch, kind), services.Asked)
 
 
 # ---- everybody at once, and nobody waits for ever ----

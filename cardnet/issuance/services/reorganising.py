@@ -103,6 +103,7 @@ def merge_union(session: Session, world: World, command: MergeUnion) -> Merged:
     must_stand_below(old, into)
     document = membership.document_of(command.document)
     must_be_ready_to_merge(old, union_facts(session, old.id))
+    membership.hold_calendar(session)
     membership.lock_members(session, old)
     applications, places = _hand_over(session, world, officer, old, into)
     released = membership.transfer_everybody(session, world, old, into, officer.account_id)

@@ -134,6 +134,7 @@ def write_batch(
     Raises InvalidInput("roster_has_errors"), ("roster_nothing_valid"), Conflict("application_open", "union_closed").
     """
     _must_be_acceptable(checked, sent.mode)
+    membership.hold_calendar(session)
     # All at once, in the one order of everybody: a move of the township locks it and the units below it.
     rows = [row for row in checked.rows if row.status in (RowStatus.VALID, RowStatus.WARNING) and row.applies]
     named = membership.unions_of_codes(session, {row.person.unit_code for row in rows if row.person})

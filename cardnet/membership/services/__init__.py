@@ -1,7 +1,14 @@
 """What other packages may ask of membership: unions, people, answers, organisation, register and roster files."""
 
 from cardnet.membership.result_workbook import kept_rows_workbook, result_workbook
-from cardnet.membership.services.calendar_days import DECIDED_DAYS, RecordedDay, decided_days, keep_days, recorded_days
+from cardnet.membership.services.calendar_days import (
+    DECIDED_DAYS,
+    RecordedDay,
+    decided_days,
+    hold_calendar,
+    keep_days,
+    recorded_days,
+)
 from cardnet.membership.services.confirmation import (
     Confirm,
     ConfirmationCount,
@@ -230,6 +237,7 @@ __all__ = [
     "find_people",
     "give_tag",
     "heirs",
+    "hold_calendar",
     "ids_of_person",
     "import_organisations",
     "import_register",

@@ -40,11 +40,21 @@ def recorded_days(session: Session, year: int) -> tuple[RecordedDay, ...]:
     return tuple(RecordedDay(row.day, row.works, row.document) for row in rows)
 
 
+def hold_calendar(session: Session) -> None:
+    """Nobody records a day until this transaction ends; any number may hold the calendar at once.
+
+    Before applications are locked: recording days moves the deadlines of these too.
+    """
+    session.execute(text("select pg_advisory_xact_lock_shared(hashtext('cardnet.calendar'))"))
+
+
 def keep_days(session: Session, days: Mapping[date, bool], document: str, by: uuid.UUID | None, at: datetime) -> int:
     """Record days; returns how many transfers have a later deadline by it. One that has passed stays passed.
 
     None comes earlier: an old union that was told a day keeps it, also where a free day is worked after all.
     """
+    # Who proposes a transfer at this moment is waited for, and its deadline moved; who comes later knows these days.
+    session.execute(text("select pg_advisory_xact_lock(hashtext('cardnet.calendar'))"))
     before = decided_days(session)
     statement = insert(CalendarDay).values(
         [{"day": day, "works": works, "document": document, "set_by": by, "set_at": at} for day, works in days.items()]

@@ -12,7 +12,7 @@ from cardnet.kernel.errors import InvalidInput
 from cardnet.kernel.world import World
 from cardnet.membership.models import TransferTerm
 from cardnet.membership.rules import MOST_TRANSFER_DAYS, TRANSFER_DAYS_BY_DEFAULT
-from cardnet.membership.services.calendar_days import decided_days
+from cardnet.membership.services.calendar_days import decided_days, hold_calendar
 from cardnet.membership.services.decisions import Decided, Decision, Setting, decide, decided
 
 _SETTING = Setting(
@@ -68,5 +68,6 @@ class TimeToAnswer:
 
 def time_to_answer(session: Session, at: datetime) -> TimeToAnswer:
     """What a transfer proposed at this moment gives the old unit."""
+    hold_calendar(session)
     days = transfer_days(session)
     return TimeToAnswer(days, working_deadline(at, days, decided_days(session)))

@@ -83,12 +83,13 @@ def ask_approval(session: Session, world: World, command: AskApproval) -> Asked:
     signer = " ".join(command.signer.split())[:50]
     if not signer:
         raise InvalidInput("signer_missing", "请填写工会主席的姓名。")
-    rows = standing(session, batch.id, unit.path)
-    if not rows:
-        raise Conflict("nothing_to_review", f"{unit.name}现在没有等本单位审核的申请。")
     at = world.now()
     token = urlsafe_b64encode(world.random_bytes(24)).decode() if command.kind is ApprovalKind.LINK else None
     approval_id, number = world.new_id(), _next_number(session, at)
+    _wait_for_an_answer(session, batch.id, unit)
+    rows = standing(session, batch.id, unit.path)
+    if not rows:
+        raise Conflict("nothing_to_review", f"{unit.name}现在没有等本单位审核的申请。")
     approval = {
         "id": approval_id,
         "number": number,
@@ -137,6 +138,14 @@ def withdraw_approval(session: Session, world: World, command: WithdrawApproval)
 
 
 # ---- pieces ----
+
+
+def _wait_for_an_answer(session: Session, batch_id: uuid.UUID, unit: UnionNode) -> None:
+    """What the unit is answering at this moment has its rows moved before they are read."""
+    open_ones = select(UnitApproval.id).where(
+        UnitApproval.batch_id == batch_id, UnitApproval.path == unit.path, UnitApproval.outcome.is_(None)
+    )
+    session.execute(open_ones.order_by(UnitApproval.id).with_for_update()).all()
 
 
 def _replace_links(

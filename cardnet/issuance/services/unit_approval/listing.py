@@ -114,12 +114,6 @@ _AT_OWN_DESK = text("""
      group by union_id""")
 
 
-_AT_OWN_DESK = text("""
-    select union_id, count(*) as rows from application
-     where batch_id = :batch and review_path = path and state = 'submitted' and starts_with(path, :under)
-     group by union_id""")
-
-
 def awaiting_unit_approval(
     session: Session, batch_id: uuid.UUID, under: str
 ) -> tuple[tuple[UnionNode, int, int], ...]:  # fmt: skip
