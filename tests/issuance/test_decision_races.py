@@ -12,7 +12,7 @@ from sqlalchemy import text
 from cardnet.issuance import services
 from cardnet.kernel.calendar import day_of, working_deadline
 from cardnet.membership import services as membership
-from cardnet.membership.services import calendar_days
+from cardnet.membership.services import calendar_days, decisions
 from tests.make.racing import ROUNDS, TRIES, Desk
 
 # The package of services has a function of the same name.
@@ -78,3 +78,39 @@ def test_planted_bug_proposing_without_holding_the_calendar_loses_the_race(desk,
         for _ in range(TRIES):
             due, right = proposes_while_a_day_is_recorded(desk)
             assert due == right
+
+
+# ---- two decide at once, and nobody had decided ----
+
+
+def two_first_decisions(desk, monkeypatch):
+    """What held before and after each of the two, as the trail says; each reads what holds and then thinks a while."""
+    reads = decisions._row
+
+    def read(session, setting):
+        row = reads(session, setting)
+        time.sleep(0.2)
+        return row
+
+    def decide(days):
+        command = membership.SetTransferTerm(days, "云工〔2026〕19号", desk.office["C1"])
+        return lambda office: membership.set_transfer_term(office.session, office.world, command).working_days
+
+    with monkeypatch.context() as patched:
+        patched.setattr(decisions, "_row", read)
+        assert desk.at_once(decide(3), decide(7)) == [3, 7]
+    with desk.transaction() as session:
+        query = "select before, after from audit_event where action = 'transfer_term.set'"
+        trail = {row.before["working_days"]: row.after["working_days"] for row in session.execute(text(query))}
+        return trail, membership.transfer_term(session).working_days
+
+
+def test_of_two_first_decisions_the_second_says_that_it_follows_the_first(desk, monkeypatch):
+    trail, holds = two_first_decisions(desk, monkeypatch)
+    assert trail in ({5: 3, 3: 7}, {5: 7, 7: 3}) and holds == trail[trail[5]]
+
+
+def test_planted_bug_deciding_side_by_side_says_twice_that_nobody_had(desk, monkeypatch):
+    monkeypatch.setattr(decisions, "_one_at_a_time", lambda *given: None)
+    trail, _ = two_first_decisions(desk, monkeypatch)
+    assert set(trail) == {5}

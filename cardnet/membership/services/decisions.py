@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -102,7 +102,8 @@ def decide(
     with mistakes.about("reason"):
         reason = why(decision.reason)
     mistakes.tell()
-    before = _row(session, setting, lock=True)
+    _one_at_a_time(session, setting)
+    before = _row(session, setting)
     actor = decision.officer.account_id if decision.officer else None
     values = {**decision.values, "reason": reason, "set_by": actor, "set_at": world.now()}
     session.execute(
@@ -118,9 +119,14 @@ def decide(
     audit.record(session, world, act)
 
 
-def _row(session: Session, setting: Setting, *, lock: bool = False) -> Row[Any] | None:
-    query = select(setting.table.__table__).filter_by(**setting.key)
-    return session.execute(query.with_for_update() if lock else query).one_or_none()
+def _one_at_a_time(session: Session, setting: Setting) -> None:
+    """Of two who decide at once the second follows the first: the first decision of all has no row to be locked."""
+    name = f"{setting.table.__tablename__}:{sorted(setting.key.items())}"
+    session.execute(text("select pg_advisory_xact_lock(hashtext('cardnet.setting'), hashtext(:name))"), {"name": name})
+
+
+def _row(session: Session, setting: Setting) -> Row[Any] | None:
+    return session.execute(select(setting.table.__table__).filter_by(**setting.key)).one_or_none()
 
 
 def _values(setting: Setting, row: Row[Any]) -> dict[str, Any]:
