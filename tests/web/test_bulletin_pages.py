@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import pypdfium2
 import pytest
 from python_calamine import CalamineWorkbook
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from cardnet.access import services as access
 from cardnet.access.rules import Role
@@ -75,6 +75,19 @@ def test_every_figure_is_a_part_of_the_one_before_it(lived, session, world):
     assert (b1.collected, b1.submitted, b1.approved, b1.issued, b1.handed_out, b1.activated) == (6, 5, 4, 3, 2, 1)
     assert (b1.holders, b1.quota) == (3, lived.quota("B1").received)
     assert b1.issued == lived.quota("B1").used
+
+
+def test_an_issue_counts_the_register_once(lived, session, world):
+    asked = []
+
+    def note(_connection, _cursor, statement, *_):
+        asked.append(statement)
+
+    event.listen(session.connection(), "before_cursor_execute", note)
+    benefits.issue_of(session, world, "/", lived.year, every_level=True)
+    event.remove(session.connection(), "before_cursor_execute", note)
+    grouped = [one for one in asked if "GROUP BY" in one and "answer" in one]
+    assert len(grouped) == 1
 
 
 def test_page_workbook_and_paper_say_the_same(lived, browser_of):

@@ -84,8 +84,9 @@ def issue_of(session: Session, world: World, top: str, year: int, *, every_level
     """
     at = world.now()
     today = day_of(at)
-    counted = issuance.card_counts(session, world, top, year)
-    answered = {one.union.id: one for one in answers.answers_by_union(session, world, top)}
+    register = answers.answers_by_union(session, world, top)
+    answered = {one.union.id: one for one in register}
+    counted = issuance.counts_beside(session, register, year)
     used = _used(session, [one.union for one in counted], top, year, today)
     own_used = _used_by_own(counted, used)
     totals = {

@@ -61,7 +61,7 @@ from cardnet.issuance.services.correction import (
     CorrectRow,
     correct_row,
 )
-from cardnet.issuance.services.counts import CardCounts, UnionCounts, activations_by_week, card_counts
+from cardnet.issuance.services.counts import CardCounts, UnionCounts, activations_by_week, card_counts, counts_beside
 from cardnet.issuance.services.deadlines import (
     FreezeReview,
     LiftFreeze,

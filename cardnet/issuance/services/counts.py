@@ -10,6 +10,7 @@ moved is no member of the union that once issued the card, but covered where the
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 
@@ -17,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from cardnet.issuance.rules import QuotaKind
-from cardnet.issuance.services.answers import answers_by_union
+from cardnet.issuance.services.answers import UnionAnswers, answers_by_union
 from cardnet.kernel.calendar import SHANGHAI
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
@@ -109,7 +110,11 @@ _QUOTA = text("""
 
 def card_counts(session: Session, world: World, path: str, year: int) -> tuple[UnionCounts, ...]:
     """The unions under `path`, parents first, with their figures of `year`; the first line's total is the whole."""
-    answered = answers_by_union(session, world, path)
+    return counts_beside(session, answers_by_union(session, world, path), year)
+
+
+def counts_beside(session: Session, answered: Sequence[UnionAnswers], year: int) -> tuple[UnionCounts, ...]:
+    """The figures of `year` of these unions, for whoever has the register's already."""
     unions = [one.union for one in answered]
     keys = {
         "unions": [union.id for union in unions],
