@@ -58,6 +58,7 @@ def test_a_second_device_of_a_terminal_is_told_of_the_first_and_a_third_how_to_g
     expect(second.locator("#others")).to_contain_text(f"终端 {venue.terminal_code} 以前配对的设备到 12月1日 周二")
     keep(second, "till-second-device-360")
     second.get_by_role("button", name="知道了").click()
+    expect(second.locator("#others")).to_be_hidden()
     second.reload()
     expect(second.locator("#sale")).to_be_visible()
     expect(second.locator("#others")).to_be_hidden()
