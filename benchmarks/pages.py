@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from benchmarks.ground.offers import make_offers
 from benchmarks.ground.sales import Ground, ground
 from benchmarks.harness import ROOT, gunicorn, report
+from tests.make.browser import ARGS, find_chromium
 
 FRONTEND = ROOT / "frontend"
 ORIGIN = "https://pages.invalid/"
@@ -30,7 +31,7 @@ STARTS_MS = 120_000
 def main() -> int:
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         script = _bundle(Path(folder))
-        browser = playwright.chromium.launch(executable_path=_chromium(playwright.chromium.executable_path))
+        browser = playwright.chromium.launch(executable_path=find_chromium(playwright), args=list(ARGS))
         for name, slower in (("", 1), ("_slow_phone", SLOW)):
             drawn, answered = (_measured(browser, script, what, slower) for what in ("drawn", "answered"))
             _say(f"code_drawn{name}", drawn, DRAWN_MS)
@@ -60,11 +61,6 @@ def _bundle(folder: Path) -> str:
     ]
     subprocess.run([node, *words, "--platform", "browser", "--minify"], cwd=FRONTEND, check=True, capture_output=True)
     return (folder / "pages.js").read_text()
-
-
-def _chromium(own: str) -> str:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next((found for name in names if (found := shutil.which(name))), own)
 
 
 def _measured(browser: Browser, script: str, what: str, slower: int) -> list[float]:
