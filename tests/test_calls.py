@@ -4,11 +4,16 @@ from datetime import date
 
 import pytest
 from flask import Blueprint, Flask
+from marshmallow import Schema, ValidationError
 
 from cardnet.http import openapi
 from cardnet.http.api_words import ApiWords
 from cardnet.http.calls import Api, Call, Catalogue, Retirement
-from cardnet.http.wire import Open
+from cardnet.http.wire import Open, Strict
+from cardnet.merchant_api.routes.blueprint import API as MERCHANT_API
+from cardnet.web.api import API as BACK_OFFICE
+
+BODIES = [call for api in (MERCHANT_API, BACK_OFFICE) for call in api.calls if call.body]
 
 
 class Here(Open):
@@ -44,3 +49,21 @@ def test_a_call_that_is_to_go_says_so_in_every_answer_and_in_the_document():
 def test_nothing_goes_within_twelve_months(since, gone):
     with pytest.raises(ValueError, match="twelve months"):
         Retirement(since, gone)
+
+
+@pytest.mark.parametrize("call", BODIES, ids=lambda call: f"{call.method} {call.path}")
+def test_a_body_read_straight_says_what_marshmallow_says(call, monkeypatch):
+    def read(body):
+        try:
+            return schema.load(body)
+        except ValidationError as error:
+            return error.messages
+
+    schema, example = call.body(), dict(call.example or {})
+    assert all(field.data_key is None and field.attribute is None for field in schema.load_fields.values())
+    bodies = [example, {}, [], example | {"colour": "red"}]
+    bodies += [example | {name: wrong} for name in schema.load_fields for wrong in (None, 1.0, "1", [], {}, True)]
+    bodies += [{name: value for name, value in example.items() if name != without} for without in example]
+    straight = [read(body) for body in bodies]
+    monkeypatch.setattr(Strict, "_deserialize", Schema._deserialize)
+    assert [read(body) for body in bodies] == straight

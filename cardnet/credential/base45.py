@@ -33,13 +33,11 @@ def decode(text: str) -> bytes:
     if _NO_DIGIT in digits:
         raise ValueError("not base45: a character outside the alphabet")
     end = len(digits) - len(digits) % 3
-    triples = [
-        low + 45 * middle + 2025 * high
-        for low, middle, high in zip(digits[0:end:3], digits[1:end:3], digits[2:end:3], strict=True)
-    ]
-    if triples and max(triples) > 0xFFFF:
-        raise ValueError("not base45: three characters above 65535")
-    data = struct.pack(f">{len(triples)}H", *triples)
+    low, middle, high = digits[0:end:3], digits[1:end:3], digits[2:end:3]
+    try:
+        data = struct.pack(f">{end // 3}H", *[a + 45 * b + 2025 * c for a, b, c in zip(low, middle, high, strict=True)])
+    except struct.error:
+        raise ValueError("not base45: three characters above 65535") from None
     if end == len(digits):
         return data
     last = digits[end] + 45 * digits[end + 1]

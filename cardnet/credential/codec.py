@@ -196,8 +196,9 @@ class _Reader:
         return self.data[start : self.at]
 
     def literal(self, expected: bytes) -> None:
-        if self.take(len(expected)) != expected:
+        if not self.data.startswith(expected, self.at):
             self.fail()
+        self.at += len(expected)
 
     def skip(self, expected: bytes) -> bool:
         """Whether `expected` comes next; if so it is passed over."""
@@ -210,26 +211,27 @@ class _Reader:
         if self.at != len(self.data):
             self.fail()
 
-    def head(self, *majors: int) -> int:
-        """The argument of an item of one of these major types, in its shortest form."""
-        return self.any_head(*majors)[1]
-
-    def any_head(self, *majors: int) -> tuple[int, int]:
+    def head(self, major: int) -> int:
+        """The argument of an item of this major type, in its shortest form."""
         first = self.take(1)[0]
-        major, extra = first >> 5, first & 31
-        if major not in majors or extra > 27:
+        if first >> 5 != major:
             self.fail()
-        if extra < 24:
-            return major, extra
+        extra = first & 31
+        return extra if extra < 24 else self.argument(extra)
+
+    def argument(self, extra: int) -> int:
+        """An argument that stands in the bytes behind its head."""
+        if extra > 27:
+            self.fail()
         size = 1 << extra - 24
         argument = int.from_bytes(self.take(size), "big")
         if argument < (24 if size == 1 else 1 << 4 * size):
             self.fail()
-        return major, argument
+        return argument
 
     def integer(self) -> int:
-        major, argument = self.any_head(UINT, NEGATIVE)
-        return argument if major == UINT else -1 - argument
+        negative = self.data[self.at : self.at + 1] >= b"\x20"
+        return -1 - self.head(NEGATIVE) if negative else self.head(UINT)
 
     def uint32(self) -> int:
         number = self.head(UINT)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any, NoReturn
 
-from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
+from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, missing, validate
 
 from cardnet.kernel import calendar
 from cardnet.kernel.calendar import EARLIEST, LATEST
@@ -95,6 +95,18 @@ class Strict(Schema):
         """What marshmallow does with a member nobody asked for."""
 
         unknown = RAISE
+
+    def _deserialize(self, data: Any, **more: Any) -> Any:
+        # Of a body as it should be, marshmallow's keeping of errors is most of the reading; any other is read by it.
+        if type(data) is dict and data.keys() <= self.load_fields.keys() and not (more["many"] or more["partial"]):
+            fields_of = self.load_fields.items()
+            try:
+                read = {name: field.deserialize(data.get(name, missing), name, data) for name, field in fields_of}
+            except ValidationError:
+                pass
+            else:
+                return {name: value for name, value in read.items() if value is not missing}
+        return super()._deserialize(data, **more)
 
 
 class _Saying(fields.Field[Any]):

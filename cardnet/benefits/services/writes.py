@@ -150,18 +150,17 @@ class Shape:
     entries: int = 0
     postings: int = 0
     seen: bool = False
-    firm: bool = False
-    """A guard that is lost is an error, and so is a day that is open no longer (see ledger.services.days)."""
 
 
 @lru_cache(maxsize=256)
-def _statement(shape: Shape) -> Statement:
+def _statement(shape: Shape, *, firm: bool = False) -> Statement:
+    """`firm`: a guard that is lost is an error, and so is a day that is open no longer (see ledger.services.days)."""
     guards = _guards(shape) if shape.guards else []
     won = guards[-1][2] if guards else "true"
     parts = [text for _, text, _ in guards]
     if shape.rows:
         parts += _rows(shape, f"where {won}")
-    if shape.firm:
+    if firm:
         won = or_lost(f"{won} and {_DAY_OPEN}")
     return Statement("with " + ",\n".join(parts) + f"\nselect {won}")
 
@@ -312,7 +311,7 @@ def write_at_once(session: Session, writing: Writing) -> bool:
 
 def write_with_commit(session: Session, writing: Writing) -> None:
     """The same in one journey with the commit, which raises Lost when a guard does not win."""
-    _statement(replace(writing.shape, firm=True)).with_commit(session, writing.parameters, lost)
+    _statement(writing.shape, firm=True).with_commit(session, writing.parameters, lost)
 
 
 def write_guards(session: Session, writing: Writing) -> bool:
@@ -353,7 +352,7 @@ def write_refusal(
     seen = isinstance(command.code, Accepted) and command.code.proof_id is not None
     shape = Shape(guards=False, seen=seen, lines=bool(command.purchase.lines))
     if with_commit:
-        _statement(replace(shape, firm=True)).with_commit(session, given, lost)
+        _statement(shape, firm=True).with_commit(session, given, lost)
     else:
         _run(session, shape, given)
     refused_id: uuid.UUID = given["id"]
