@@ -4,8 +4,9 @@ import { p256 } from "@noble/curves/nist.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { describe, expect, it } from "vitest";
 
+import type { TrustPack } from "../src/cn1/pack";
 import { base64url, compressedPublicKey, fromBase64url, makeDeviceKey } from "../src/cn1/keys";
-import { canonical, goOnFrom, message, record, type Sale, type Signer } from "../src/till/chain";
+import { canonical, goOnFrom, heardOfKeys, keyOver, message, record, type Sale, type Signer } from "../src/till/chain";
 import { benefitOf, refundOf } from "../src/till/dialogs";
 import { linesOf } from "../src/till/desk";
 import type { Api } from "../src/till/api";
@@ -179,6 +180,44 @@ describe("the chain of sales made alone", () => {
     expect(canonical({ b: [1, "二\n", { d: null, c: true }], a: "€", ä: undefined })).toBe(
       '{"a":"€","b":[1,"二\\n",{"c":true,"d":null}]}',
     );
+  });
+});
+
+describe("the key of this till", () => {
+  const counting = (...ends: (string | null)[]) => ends.map((ends_at, place) => ({ key_id: `k${place + 1}`, ends_at }));
+  const known = (): store.Terminal => signer("T1");
+
+  it("counts until another device has taken its place, and the cashier is told once", () => {
+    const terminal = known();
+    heardOfKeys(terminal, counting(null), 1_000);
+    expect([keyOver(terminal, undefined), terminal.others]).toEqual([undefined, undefined]);
+    heardOfKeys(terminal, counting("2026-11-28T10:00:00+08:00", null), 1_000);
+    const ends = Date.parse("2026-11-28T10:00:00+08:00");
+    expect([keyOver(terminal, undefined), terminal.others]).toEqual([ends, { endsAt: ends }]);
+    delete terminal.others;
+    heardOfKeys(terminal, counting("2026-11-28T10:00:00+08:00", null), 2_000);
+    expect(terminal.others).toBeUndefined();
+  });
+
+  it("is over at once where the server knows it no more, since it was first heard", () => {
+    const terminal = known();
+    heardOfKeys(terminal, [{ key_id: "k2", ends_at: null }], 1_000);
+    expect([keyOver(terminal, undefined), terminal.others]).toEqual([1_000, { endsAt: 1_000 }]);
+    delete terminal.others;
+    heardOfKeys(terminal, [], 9_000);
+    expect([keyOver(terminal, undefined), terminal.others]).toEqual([1_000, undefined]);
+    // Without a key of its own there is nothing to say.
+    const { keyId: _, ...keyless } = known();
+    heardOfKeys(keyless, [], 1_000);
+    expect(keyless).toEqual({ ...known(), keyId: undefined });
+  });
+
+  it("is over where the pack says so, whatever the server says", () => {
+    const pack = { stopped: new Map([["k1", 5]]) } as unknown as TrustPack;
+    const terminal = known();
+    expect(keyOver(terminal, pack)).toBe(5_000);
+    expect(keyOver({ ...terminal, keyEndsAt: 4_000 }, pack)).toBe(4_000);
+    expect(keyOver({ ...terminal, keyId: "k2" }, pack)).toBeUndefined();
   });
 });
 

@@ -3,6 +3,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 
 import { base64url, fromBase64url, signText } from "../cn1/keys";
+import type { TrustPack } from "../cn1/pack";
 import * as store from "./store";
 
 /** A sale as it is decided, before it has its number. */
@@ -27,6 +28,33 @@ export type Signer = store.Terminal & { key: CryptoKeyPair; keyId: string; merch
 
 export function canSign(terminal: store.Terminal): terminal is Signer {
   return terminal.key !== undefined && terminal.keyId !== undefined && terminal.merchantCode !== undefined;
+}
+
+/** When the key of this till counts no more (milliseconds), by the server's last word or by the pack; undefined: not yet known. */
+export function keyOver({ keyId, keyEndsAt }: store.Terminal, pack: TrustPack | undefined): number | undefined {
+  const stopped = keyId === undefined ? undefined : pack?.stopped.get(keyId);
+  const ends = [keyEndsAt, stopped === undefined ? undefined : stopped * 1000].filter((at) => at !== undefined);
+  return ends.length > 0 ? Math.min(...ends) : undefined;
+}
+
+/** A key of the terminal that counts, as `GET /me` says. */
+export interface CountingKey {
+  key_id: string;
+  ends_at: string | null;
+}
+
+/**
+ * What the server says of a till's own key. One that is not among those that count is over since `at`: what it signed from
+ * then on would be refused, and the shop would bear it. What is news of that stays until the cashier has read it.
+ */
+export function heardOfKeys(terminal: store.Terminal, counting: readonly CountingKey[], at: number): void {
+  if (terminal.keyId === undefined) return;
+  const mine = counting.find((one) => one.key_id === terminal.keyId);
+  const before = terminal.keyEndsAt;
+  const endsAt = mine ? mine.ends_at && Date.parse(mine.ends_at) : Math.min(before ?? at, at);
+  if (endsAt) terminal.keyEndsAt = endsAt;
+  else delete terminal.keyEndsAt;
+  if (endsAt && endsAt !== before) terminal.others = { endsAt };
 }
 
 /** Number, sign and write one sale; when this returns it is on the disk. */

@@ -8,11 +8,12 @@ import { say } from "../shared/words";
 import { refundedView, undoneView } from "./answer";
 import { Api, newKey } from "./api";
 import { refundChosen, undoConfirmed, type Refundable } from "./dialogs";
+import { keyOver } from "./chain";
 import { complain } from "./form";
 import { reversalOf } from "./forward";
 import { Link } from "./link";
 import { showOthers } from "./pairing";
-import { aloneUntil, refusal, showAlone, showRecords, showRefused, showWaiting } from "./records";
+import { aloneUntil, refusal, showAlone, showRecords, showRefused, showWaiting, type WithoutNetwork } from "./records";
 import { Sale } from "./sale";
 import { showServices } from "./services";
 import * as store from "./store";
@@ -120,11 +121,13 @@ export class Desk {
     const waiting = (await this.ownQueue()).filter((sale) => sale.state === "waiting");
     const refused = (await store.postponed()).filter(refusal).length;
     const gives = (this.trust.appendix?.offers.length ?? 0) > 0;
-    const alone = { signs: this.terminal.keyId !== undefined, gives, until: aloneUntil(this.trust, waiting) };
     const { at } = this.link.now();
+    const keyEndsAt = keyOver(this.terminal, this.trust.pack);
+    const key = this.terminal.keyId === undefined ? "none" : (keyEndsAt ?? Infinity) <= at ? "over" : "signs";
+    const alone: WithoutNetwork = { key, gives, until: aloneUntil(this.trust, waiting, keyEndsAt) };
     showWaiting(waiting, refused, alone, at, this.link.reachable);
     showAlone(alone, at);
-    showOthers(this.terminal);
+    showOthers(this.terminal, at);
     one("#estranged").hidden = !this.trust.estranged;
   }
 

@@ -4,7 +4,7 @@ import { makeDeviceKey } from "../cn1/keys";
 import { reading } from "../shared/clock";
 import { NoAnswer, problemOf, type Answer } from "../shared/http";
 import type { Api } from "./api";
-import { goOnFrom } from "./chain";
+import { goOnFrom, heardOfKeys, type CountingKey } from "./chain";
 import { forward, TurnedAway } from "./forward";
 import { registerKey } from "./pairing";
 import * as store from "./store";
@@ -131,6 +131,9 @@ export class Link {
     const merchantCode = (answer.body.merchant as { code: string }).code;
     if (this.terminal.merchantCode !== merchantCode) Object.assign(this.terminal, { merchantCode });
     Object.assign(this.terminal, { services: answer.body.services ?? [] });
+    // Before a key is asked for: the answer cannot know of that one.
+    const counting = answer.body.signing_keys as CountingKey[] | undefined;
+    if (counting) heardOfKeys(this.terminal, counting, Date.parse(String(answer.body.server_time)));
     // Two other devices may have the terminal's two keys: once the manager has stopped one, this one gets its place.
     if (!this.terminal.keyId && Date.now() - this.askedForKeyAt >= KEY_EVERY_MS) {
       this.askedForKeyAt = Date.now();

@@ -8,7 +8,7 @@ import { Api, enrol, newKey } from "./api";
 import { RefusedByDisk } from "./disk";
 import { complain } from "./form";
 import * as store from "./store";
-import type { Pairing, Terminal } from "./store";
+import type { Others, Pairing, Terminal } from "./store";
 import { inWords } from "./today";
 
 const CODE_LENGTH = 10;
@@ -105,20 +105,25 @@ function othersOf(answer: Answer): Pick<Terminal, "others"> {
   return replaced ? { others: { until: Date.parse(replaced.ends_at) } } : {};
 }
 
-/** Say what pairing found of other devices of this terminal, and how to mend it, until the cashier has `read` it. */
-export function showOthers({ others, code }: Terminal): void {
+/** Say what is known of other devices of this terminal, and how to mend it, until the cashier has `read` it. */
+export function showOthers({ others, code }: Terminal, now: number): void {
   const place = one("#others");
   place.hidden = others === undefined;
-  if (others === undefined) return;
-  const two = (): string => say("others_two", { terminal: code });
-  fill(place, { "others-why": others === "two" ? two() : say("others_until", { terminal: code, until: inWords(others.until) }) });
+  if (others !== undefined) fill(place, { "others-why": othersWords(others, code, now) });
+}
+
+function othersWords(others: Others, terminal: string, now: number): string {
+  if (others === "two") return say("others_two", { terminal });
+  if ("until" in others) return say("others_until", { terminal, until: inWords(others.until) });
+  if (others.endsAt <= now) return say("online_key_over");
+  return say("key_ends", { terminal, until: inWords(others.endsAt) });
 }
 
 /** 知道了. */
 export async function othersRead(terminal: Terminal): Promise<void> {
   delete terminal.others;
   await store.keep("terminal", terminal);
-  showOthers(terminal);
+  one("#others").hidden = true;
 }
 
 /** Keep who this browser is now; undefined, with the reason at the field, where that would strand what waits here. */

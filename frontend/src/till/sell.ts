@@ -3,7 +3,7 @@
 import { say } from "../shared/words";
 import { decideAlone, type Alone } from "./alone";
 import type { View } from "./answer";
-import { canSign, record } from "./chain";
+import { canSign, keyOver, record } from "./chain";
 import type { Link } from "./link";
 import * as store from "./store";
 import type { Terminal } from "./store";
@@ -15,8 +15,9 @@ import { audiencesOf, challengeOf, type Scan } from "./word";
 /** What the cashier sees; `confirm` when the holder must say the last four first, `digits` when the phone must answer some. */
 export async function sellAlone(link: Link, terminal: Terminal, scanned: Scan, time: TillTime): Promise<View | "confirm" | "digits"> {
   const { amountFen, service, text, digits, nonce, last4 } = scanned;
-  if (!canSign(terminal)) return onlineView("no_key", amountFen, undefined, say);
   const { trust } = link;
+  if (!canSign(terminal)) return onlineView("no_key", amountFen, undefined, say);
+  if ((keyOver(terminal, trust.pack) ?? Infinity) <= time.at) return onlineView("key_over", amountFen, undefined, say);
   const [queue, seen] = await Promise.all([store.queue(), store.seen()]);
   const mine = queue.filter((sale) => sale.chain === store.chainOf(terminal));
   if (mine.some((sale) => sale.merchantRef === scanned.reference)) {

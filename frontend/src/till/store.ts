@@ -18,8 +18,10 @@ export interface Terminal {
   /** The till's own key; it signs what is redeemed offline. Absent until a pasted token has registered one. */
   key: CryptoKeyPair | undefined;
   keyId?: string;
-  /** What pairing found: the key of another device counts until then (milliseconds), or two do and ours does not. */
-  others?: { until: number } | "two";
+  /** From then on (milliseconds) nothing our key signs counts: another device has been paired, or somebody stopped it. */
+  keyEndsAt?: number;
+  /** What the cashier has not read yet of other devices of this terminal. */
+  others?: Others;
   merchant: string;
   merchantCode?: string;
   store: string;
@@ -28,6 +30,9 @@ export interface Terminal {
   /** What its merchant's programs tell apart, as the server last said. */
   services?: Offered[];
 }
+
+/** The key of another device counts until then (milliseconds); two others' do and ours does not; ours ends, or ended, then. */
+export type Others = { until: number } | "two" | { endsAt: number };
 
 /** How this browser asks for its place; kept before it asks, so that a lost answer is asked for again and takes one place. */
 export interface Pairing {
