@@ -5,6 +5,7 @@ from flask import Blueprint, Flask
 from cardnet.web import (
     api,
     auth,
+    changes,
     confirm,
     console,
     csrf,
@@ -83,6 +84,7 @@ def install(app: Flask) -> None:
     csrf.install(app)
     forms.install(app)
     words.install(app)
+    changes.install(app)
     finding_words.install(app)
     navigation.install(app)
     paging.install(app)

@@ -234,13 +234,21 @@ VERBS = {
     "withdraw_consent": lazy_gettext("撤回同意"),
 }
 
+_OF_ITS_OWN = {
+    "advice.propose": lazy_gettext("提出接受"),
+    "advice.refuse": lazy_gettext("退回商户"),
+    "advice.decline": lazy_gettext("复核退回"),
+}
+"""Verbs that mean something else of this noun than of the others."""
+
 
 def act_word(action: str) -> str:
     """`card.issue` in words; `card.` is the noun alone; what has no word stands for itself."""
     noun, _, verb = action.partition(".")
-    if noun not in NOUNS or (verb and verb not in VERBS):
+    word = _OF_ITS_OWN.get(action) or VERBS.get(verb)
+    if noun not in NOUNS or (verb and word is None):
         return action
-    return gettext("%(noun)s：%(verb)s", noun=NOUNS[noun], verb=VERBS[verb]) if verb else str(NOUNS[noun])
+    return gettext("%(noun)s：%(verb)s", noun=NOUNS[noun], verb=word) if verb else str(NOUNS[noun])
 
 
 _MEMBERS_OWN = frozenset(

@@ -14,8 +14,9 @@ from cardnet.kernel.errors import InvalidInput
 from cardnet.membership.cli_parts import DAY, OUT, Desk, acting, json_option, officer_option, say, tell, written_whole
 from cardnet.web.act_words import act_word, actor_word
 from cardnet.web.auth import OFFICERS
+from cardnet.web.changes import changes_of, in_one_line
 from cardnet.web.console.audit_trail import MOST_EXPORTED, WRITERS
-from cardnet.web.console.trail_subjects import subjects_in_words
+from cardnet.web.console.trail_subjects import names_in_words
 from cardnet.web.task_lines import everything_waiting, sentence_of
 
 _MOST = 1_000
@@ -66,15 +67,17 @@ def list_trail(most: int, username: str, *, as_json: bool, **asked: Any) -> None
     """最近的操作，新的在前。"""
     with acting(username, Role.ADMIN, Role.AUDITOR) as desk:
         lines = access.trail(desk.session, _query(desk, asked), most)
-        subjects = subjects_in_words(desk.session, lines)
-    named = [(line, subjects.get((line.subject_kind, line.subject_id), "")) for line in lines]
+        names = names_in_words(desk.session, lines)
+    named = [(line, names.get((line.subject_kind, line.subject_id), "")) for line in lines]
     if as_json:
         say({"acts": [{**vars(line), "subject_name": name or None} for line, name in named]})
         return
     for line, name in named:
         who = line.actor[1] if line.actor else actor_word(line.action, line.after)
         about = name or f"{line.subject_kind} {line.subject_id}"
-        click.echo(f"{local(line.at):%Y-%m-%d %H:%M:%S}  {who}  {act_word(line.action)}  {about}")
+        changed = in_one_line(changes_of(line.action, line.before, line.after, names))
+        told = f"{local(line.at):%Y-%m-%d %H:%M:%S}  {who}  {act_word(line.action)}  {about}"
+        click.echo(f"{told}  {changed}" if changed else told)
 
 
 @trail_group.command("export")

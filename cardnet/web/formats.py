@@ -1,7 +1,6 @@
 """How pages write money, days, counts and rates. Templates use them as filters, Python as functions."""
 
 import hashlib
-import json
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -27,7 +26,6 @@ def install(app: Flask) -> None:
         number=number,
         rate=rate,
         groups=groups,
-        document=document,
         mask_id=masking.id_number_for_office,
         mask_phone=masking.phone_for_office,
     )
@@ -39,11 +37,6 @@ def money(fen: int | None) -> str:
     if fen is None:
         return "—"
     return ("-" if fen < 0 else "") + "¥" + yuan(abs(fen))
-
-
-def document(value: object) -> str:
-    """A document as people read it: one member a line, Chinese as Chinese."""
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
 
 
 def cn_date(day: date | datetime | None) -> str:

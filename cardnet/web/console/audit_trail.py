@@ -22,8 +22,9 @@ from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import FieldError, InvalidInput
 from cardnet.web.act_words import NOUNS, act_word, actor_word
 from cardnet.web.auth import staff_page
+from cardnet.web.changes import changes_of, in_one_line
 from cardnet.web.console import blueprint
-from cardnet.web.console.trail_subjects import subjects_in_words
+from cardnet.web.console.trail_subjects import names_in_words
 from cardnet.web.formats import cn_datetime
 from cardnet.web.forms import whole_id, wrong_of
 from cardnet.web.language import gettext
@@ -52,12 +53,12 @@ def audit_trail(principal: Principal) -> ResponseReturnValue:
     asked, before = _asked(), request.args.get("before", "")
     wrong: dict[str, str] = {}
     lines: list[TrailLine] = []
-    subjects: Mapping[tuple[str, str], str] = {}
+    names: Mapping[tuple[str, str], str] = {}
     try:
         query = _query(principal, asked)
         with transaction() as session:
             lines = access.trail(session, query, _SHOWN + 1, whole_id(before) if before else None)
-            subjects = subjects_in_words(session, lines)
+            names = names_in_words(session, lines)
     except InvalidInput as error:
         wrong = wrong_of(error)
     page = render_template(
@@ -65,7 +66,8 @@ def audit_trail(principal: Principal) -> ResponseReturnValue:
         asked=asked,
         wrong=wrong,
         lines=lines[:_SHOWN],
-        subjects=subjects,
+        names=names,
+        changes={one.id: changes_of(one.action, one.before, one.after, names) for one in lines},
         more=lines[_SHOWN - 1].id if len(lines) > _SHOWN else None,
         filters={name: text for name, text in vars(asked).items() if text},
         nouns=_nouns(),
@@ -131,7 +133,7 @@ def _nouns() -> list[tuple[str, str]]:
 def _head() -> list[str]:
     return [
         gettext("时间"), gettext("操作"), gettext("代码"), gettext("操作人"), gettext("用户名"), gettext("代谁办理"),
-        gettext("对象"), gettext("对象编号"), gettext("来自地址"), gettext("之前"), gettext("之后"),
+        gettext("对象"), gettext("对象编号"), gettext("来自地址"), gettext("之前"), gettext("之后"), gettext("变化"),
     ]  # fmt: skip
 
 
@@ -149,6 +151,7 @@ def _cells(line: TrailLine) -> list[str]:
         line.address or "",
         _document(line.before),
         _document(line.after),
+        in_one_line(changes_of(line.action, line.before, line.after, {})),
     ]
 
 
@@ -172,7 +175,7 @@ def workbook_of(lines: Iterator[TrailLine]) -> tuple[io.BytesIO, str]:
     with xlsxwriter.Workbook(content, options) as book:
         sheet = book.add_worksheet(gettext("操作记录"))
         bold = book.add_format({"bold": True, "bottom": 1})
-        for column, width in enumerate((20, 16, 20, 14, 16, 14, 14, 38, 16, 40, 40)):
+        for column, width in enumerate((20, 16, 20, 14, 16, 14, 14, 38, 16, 40, 40, 60)):
             sheet.set_column(column, column, width)
         sheet.freeze_panes(1, 0)
         sheet.write_row(0, 0, _head(), bold)
