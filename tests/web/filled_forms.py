@@ -220,6 +220,7 @@ FORMS = {
     "console.change_account": {"name": "李秀英", "unit": "", "role": "auditor"},
     "console.switch_account": {},
     "invite.accept": {"password": "x", "again": "x", "code": "000000"},
+    "lost.report": {"name": "周桂林", "id_number": "E12345678"},
     "confirm.decide": {"answer": "confirm", "signer": "王建国", "reason": "R07", "words": "x"},
     "console.issue": {"as": "page", "download": "1", "valid_to": "2029-12-31"},
     "console.hand_out": {"choose": "selected", "number": "8800000000000"},
