@@ -149,7 +149,8 @@ MEMBERS: dict[str, Meaning] = {
     # -- terminals
     "pairing_code": _M("Ten characters from the merchant's manager.", "商户管理员给的十位配对码。"),
     "name": _M("The name people use.", "人们用的名称。"),
-    "EnrolRequest.name": _M("What the device is called on the merchant's page.", "这台设备在商户页面上的名称。"),
+    "EnrolRequest.name": _M("What the terminal is called, unless its manager has named it.",
+                            "终端的名称；商户管理员已经起了名的，以管理员的为准。"),
     "Benefit.name": _M("The program's name.", "项目名称。"),
     "Named.code": _M("The code.", "编号。"),
     "public_key": _M("base64url: 32 bytes of Ed25519, or the 33 of a compressed P-256 point.",

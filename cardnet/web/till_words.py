@@ -10,7 +10,6 @@ def words() -> dict[str, str]:
 
 def _sale() -> dict[str, str]:
     return {
-        "default_name": _("收银台"),
         "pairing_code_wrong": _("配对码是 10 位字母和数字，请核对后再输一次。"),
         "pair_offline": _("没有连上网络，还没有配对。请检查网络后再点“开始使用”。"),
         "pair_stranded": _(

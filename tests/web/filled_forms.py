@@ -78,7 +78,7 @@ FORMS = {
     # The portal's forms are read by the same functions as the console's: one field each.
     "merchant.propose_account": {"number": "6222000012345678"},
     "merchant.add_terminal": {"store": NOBODY},
-    "merchant.act_on_terminal": {"token": NOBODY},
+    "merchant.act_on_terminal": {"token": NOBODY, "name": "二楼收银台"},
     "merchant.invite_person": {"role": "merchant_cashier"},
     "merchant.act_on_person": {},
     "merchant.make_webhook": {"url": "https://hooks.example.com/a", "kinds": "redemption.captured"},
@@ -325,7 +325,9 @@ ACTS = {
     "console.change_year": ("closing", "close", "offer_days", "none"),
     "console.decide_raise": ("approve", "refuse", "withdraw", "none"),
     "console.act_on_terminal": ("pair", "suspend", "resume", "revoke", "none"),
-    "merchant.act_on_terminal": ("pair", "token", "revoke-token", "revoke-key", "suspend", "resume", "none"),
+    "merchant.act_on_terminal": (
+        "pair", "token", "revoke-token", "revoke-key", "rename", "suspend", "resume", "none",
+    ),
     "merchant.act_on_person": ("invite", "remove", "restore", "none"),
 }  # fmt: skip
 """What can be done at an address with an act in it."""

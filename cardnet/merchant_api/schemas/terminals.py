@@ -28,7 +28,7 @@ class EnrolRequest(Strict):
     """Body of POST /terminals/enrol. With a `public_key` the terminal can sign its requests and its offline records."""
 
     pairing_code = Text(32, required=True)
-    name = Text(80, required=True)
+    name = Text(80, load_default="")
     public_key = PublicKey(load_default=None)
 
 

@@ -12,7 +12,7 @@ import { keyOver } from "./chain";
 import { complain } from "./form";
 import { reversalOf } from "./forward";
 import { Link } from "./link";
-import { showOthers } from "./pairing";
+import { showOthers, showWho } from "./pairing";
 import { aloneUntil, refusal, showAlone, showRecords, showRefused, showWaiting, type WithoutNetwork } from "./records";
 import { Sale } from "./sale";
 import { showServices } from "./services";
@@ -39,6 +39,7 @@ export class Desk {
       reached: (yes) => this.reached(yes),
       turnedAway: (why) => this.turnedAway(why),
       met: (me) => {
+        showWho(terminal);
         showSettlement(me);
         showServices(terminal.services, preferences().service);
       },

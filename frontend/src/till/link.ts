@@ -6,7 +6,7 @@ import { NoAnswer, problemOf, type Answer } from "../shared/http";
 import type { Api } from "./api";
 import { goOnFrom, heardOfKeys, type CountingKey } from "./chain";
 import { forward, TurnedAway } from "./forward";
-import { registerKey } from "./pairing";
+import { namesIn, registerKey } from "./pairing";
 import * as store from "./store";
 import type { TillClock, TillTime } from "./time";
 import type { Trust } from "./trust";
@@ -130,7 +130,7 @@ export class Link {
   private async recognise(answer: Answer): Promise<void> {
     const merchantCode = (answer.body.merchant as { code: string }).code;
     if (this.terminal.merchantCode !== merchantCode) Object.assign(this.terminal, { merchantCode });
-    Object.assign(this.terminal, { services: answer.body.services ?? [] });
+    Object.assign(this.terminal, namesIn(answer.body), { services: answer.body.services ?? [] });
     // Before a key is asked for: the answer cannot know of that one.
     const counting = answer.body.signing_keys as CountingKey[] | undefined;
     if (counting) heardOfKeys(this.terminal, counting, Date.parse(String(answer.body.server_time)));

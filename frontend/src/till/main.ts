@@ -11,7 +11,7 @@ import { Desk } from "./desk";
 import { RefusedByDisk } from "./disk";
 import { complain } from "./form";
 import { listenForScanner } from "./listen";
-import { othersRead, startPairing } from "./pairing";
+import { othersRead, showWho, startPairing } from "./pairing";
 import type { Sale } from "./sale";
 import { listenForService, showServices } from "./services";
 import * as store from "./store";
@@ -32,7 +32,7 @@ async function begin(terminal: store.Terminal): Promise<void> {
   one("#pair").hidden = true;
   one("#work").hidden = false;
   one("#menu-open").hidden = false;
-  fill(one("#who"), { merchant: terminal.merchant, place: [terminal.store, terminal.name].filter(Boolean).join(" · ") });
+  showWho(terminal);
   showServices(terminal.services, preferences.service);
   onClick("#others-read", () => othersRead(terminal));
   void keepAwake(() => true)();

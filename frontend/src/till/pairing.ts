@@ -46,7 +46,7 @@ async function pair(): Promise<Terminal | undefined> {
     complain("pairing-code", say("pairing_code_wrong"));
     return undefined;
   }
-  const name = one<HTMLInputElement>("#till-name").value.trim() || say("default_name");
+  const name = one<HTMLInputElement>("#till-name").value.trim();
   const { key, once } = await asking(typed);
   const answer = await enrol(typed, name, base64url(await compressedPublicKey(key)), once);
   if (answer.status >= 300) {
@@ -105,6 +105,17 @@ function othersOf(answer: Answer): Pick<Terminal, "others"> {
   return replaced ? { others: { until: Date.parse(replaced.ends_at) } } : {};
 }
 
+/** Whose till this is, as its manager calls it. */
+export function showWho(terminal: Terminal): void {
+  fill(one("#who"), { merchant: terminal.merchant, place: [terminal.store, terminal.name].filter(Boolean).join(" · ") });
+}
+
+/** What shop, store and terminal are called, in an answer of the server. */
+export function namesIn(body: Record<string, unknown>): Pick<Terminal, "merchant" | "store" | "name"> {
+  const named = (part: string): { code: string; name: string } => body[part] as { code: string; name: string };
+  return { merchant: named("merchant").name, store: named("store").name, name: named("terminal").name || named("terminal").code };
+}
+
 /** Say what is known of other devices of this terminal, and how to mend it, until the cashier has `read` it. */
 export function showOthers({ others, code }: Terminal, now: number): void {
   const place = one("#others");
@@ -142,10 +153,8 @@ async function keep(
   const terminal = {
     token,
     ...signing,
-    merchant: named("merchant").name,
+    ...namesIn(body),
     merchantCode: named("merchant").code,
-    store: named("store").name,
-    name: named("terminal").name || named("terminal").code,
     code: named("terminal").code,
   };
   // Roots are pinned at pairing and at no other time.
