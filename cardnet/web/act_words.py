@@ -23,6 +23,7 @@ NOUNS = {
     "contact": lazy_gettext("联系方式"),
     "day": lazy_gettext("业务日"),
     "delegation": lazy_gettext("委托审核"),
+    "difference": lazy_gettext("对账差异"),
     "handout": lazy_gettext("发放活动"),
     "key": lazy_gettext("密钥"),
     "loss_policy": lazy_gettext("挂失后的预留"),
@@ -219,6 +220,7 @@ VERBS = {
     "standing": lazy_gettext("变更会籍"),
     "start": lazy_gettext("启用"),
     "state": lazy_gettext("变更状态"),
+    "note": lazy_gettext("记下查到的情况"),
     "submit": lazy_gettext("提交"),
     "suspend": lazy_gettext("挂失"),
     "tag": lazy_gettext("登记身份"),
@@ -235,6 +237,9 @@ VERBS = {
 }
 
 _OF_ITS_OWN = {
+    "difference.propose": lazy_gettext("提出结论"),
+    "difference.return": lazy_gettext("复核退回"),
+    "difference.reopen": lazy_gettext("重新打开"),
     "advice.propose": lazy_gettext("提出接受"),
     "advice.refuse": lazy_gettext("退回商户"),
     "advice.decline": lazy_gettext("复核退回"),

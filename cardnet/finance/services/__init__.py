@@ -5,6 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from cardnet.finance.services import audit
 from cardnet.finance.services.audit import Breach
+from cardnet.finance.services.clearing import (
+    StepView,
+    TakeStep,
+    steps_of_differences,
+    take_step,
+)
 from cardnet.finance.services.confirming import (
     ConfirmSettlement,
     DisputeSettlement,
@@ -17,7 +23,9 @@ from cardnet.finance.services.days import CloseDay, DayClose, close_day, refuse_
 from cardnet.finance.services.differences import (
     ExceptionView,
     clear_timing_differences,
+    exception_of_id,
     exceptions_of_run,
+    exceptions_waiting,
     open_exceptions,
     open_exceptions_by_code,
 )
@@ -108,13 +116,17 @@ __all__ = [
     "SettlementStep",
     "SettlementView",
     "StatementFileView",
+    "StepView",
+    "TakeStep",
     "audit",
     "clear_timing_differences",
     "close_day",
     "confirm_settlement",
     "days_to_close",
     "dispute_settlement",
+    "exception_of_id",
     "exceptions_of_run",
+    "exceptions_waiting",
     "given_in_settlement",
     "held_back",
     "held_of_merchant",
@@ -143,5 +155,7 @@ __all__ = [
     "settlement_steps",
     "settlements",
     "statement_of_content",
+    "steps_of_differences",
+    "take_step",
     "verify_settlement",
 ]

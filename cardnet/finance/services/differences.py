@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from cardnet.finance.difference import Difference, explain
 from cardnet.finance.models import ReconciliationException
-from cardnet.finance.rules import DifferenceCode, DifferenceGroup, ExceptionState
+from cardnet.finance.rules import DifferenceCode, DifferenceGroup, ExceptionState, Resolution
 from cardnet.kernel.calendar import day_of
+from cardnet.kernel.errors import NotFound
 from cardnet.kernel.world import World
 
 CLEARED = "timing"
@@ -44,6 +45,7 @@ class ExceptionView:
     """A difference and where it stands."""
 
     id: uuid.UUID
+    run_id: uuid.UUID
     no: int
     code: DifferenceCode
     group: DifferenceGroup
@@ -56,6 +58,15 @@ class ExceptionView:
     clears_on: date | None
     opened_at: datetime
     closing_words: str | None
+    resolution: Resolution | None = None
+    evidence: str | None = None
+    maker_id: uuid.UUID | None = None
+    checker_id: uuid.UUID | None = None
+
+    @property
+    def settled_by_people(self) -> bool:
+        """Closed, and not by itself."""
+        return self.state is ExceptionState.CLOSED and self.checker_id is not None
 
     @property
     def difference_fen(self) -> int:
@@ -86,6 +97,14 @@ def exceptions_of_run(
     return tuple(_view(row) for row in rows)
 
 
+def exception_of_id(session: Session, difference_id: uuid.UUID) -> ExceptionView:
+    """One of them. Raises NotFound("difference_unknown")."""
+    row = session.get(ReconciliationException, difference_id, populate_existing=True)
+    if row is None:
+        raise NotFound("difference_unknown", "没有这条差异，请返回对账结果重新选择。")
+    return _view(row)
+
+
 def open_exceptions(session: Session) -> dict[DifferenceGroup, int]:
     """How many exceptions of live runs wait for somebody, by group."""
     rows = session.execute(
@@ -95,6 +114,12 @@ def open_exceptions(session: Session) -> dict[DifferenceGroup, int]:
     )
     counted = {DifferenceGroup(row[0]): int(row[1]) for row in rows}
     return {group: counted.get(group, 0) for group in DifferenceGroup}
+
+
+def exceptions_waiting(session: Session, state: ExceptionState) -> int:
+    """How many stand there."""
+    query = select(func.count()).where(ReconciliationException.state == state)
+    return session.scalar(query) or 0
 
 
 def open_exceptions_by_code(session: Session) -> dict[DifferenceCode, int]:
@@ -235,6 +260,7 @@ def _come_back(row: ReconciliationException, one: Difference, at: datetime) -> N
 def _view(row: ReconciliationException) -> ExceptionView:
     return ExceptionView(
         row.id,
+        row.run_id,
         row.no,
         DifferenceCode(row.code),
         DifferenceGroup(row.group),
@@ -247,4 +273,8 @@ def _view(row: ReconciliationException) -> ExceptionView:
         row.clears_on,
         row.opened_at,
         row.closing_words,
+        Resolution(row.resolution) if row.resolution else None,
+        row.evidence,
+        row.maker_id,
+        row.checker_id,
     )
