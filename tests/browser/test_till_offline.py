@@ -1,8 +1,7 @@
 """The till without a network: it opens, decides, keeps, sends, and says what became of each."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,34 +9,14 @@ from playwright.sync_api import Page, expect
 
 from cardnet.credential.device import DeviceKey
 from cardnet.merchants.services import MakePairingCode, RevokeKey, keys_of, make_pairing_code, revoke_key
+from tests.browser import till as given
 from tests.browser.counter import NO, YES, answer, paste
-from tests.browser.till import Counter, Customer, Town, open_town, pair
-from tests.make.browser import Site, faults_of_access, keep, picture_of
+from tests.browser.till import Counter, Customer, Town, pair
+from tests.make.browser import faults_of_access, keep, picture_of
 from tests.make.phones import read_square
 
+site, town, customer, counter = given.site, given.town, given.customer, given.counter
 CHOICE, DONE = re.compile("^choice$"), re.compile("^done$")
-
-
-@pytest.fixture(scope="module")
-def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
-    """One for the module: each test takes customers and a terminal of its own."""
-    with served() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def town(site: Site) -> Town:
-    return open_town(site)
-
-
-@pytest.fixture
-def customer(town: Town) -> Customer:
-    return next(town.customers)
-
-
-@pytest.fixture
-def counter(town: Town) -> Counter:
-    return next(town.counters)
 
 
 @pytest.fixture
