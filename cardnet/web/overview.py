@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -85,12 +85,13 @@ class Spent:
 
 @dataclass(frozen=True)
 class Stuck:
-    """Work that waits, with whom, since or until when."""
+    """Work that waits, with whom, since or until when; `href` leads to the page where it stands."""
 
     what: str
     who: str
     count: int
     until: datetime | None = None
+    href: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def year_end(principal: Principal) -> ResponseReturnValue:
         view = next((one for one in issuance.years(session) if one.year == span.year), None)
         end = issuance.preview_year_end(session, span.year, path) if view and view.state != "closed" else None
         used = benefits.people_served(session, path, span.first, span.last)
-        stuck = (*_stuck_in_review(session, principal), *_stuck_in_finance(session, today))
+        stuck = (*_stuck_in_review(session, principal), *_stuck_in_finance(session, path, today))
     counts = figures[0].total
     lines = [one for one in figures if one.union.path.removeprefix(path).count("/") == 1 and one.union.path != path]
     behind = sorted((one for one in lines if one.total.quota), key=lambda one: one.total.issued / one.total.quota)
@@ -267,7 +268,7 @@ def _sheet(session: Session, principal: Principal, at: datetime) -> Sheet:
         unions=_spent_by_union(session, figures, path, span.first, span.last),
         before=imported_by_program(usage),
         union_fen=sum(one.union_fen for one in usage),
-        stuck=(*_stuck_in_review(session, principal), *_stuck_cards(counts), *_stuck_in_finance(session, today)),
+        stuck=(*_stuck_in_review(session, principal), *_stuck_cards(counts), *_stuck_in_finance(session, path, today)),
         contentment=content_line(session, path, span.year),
     )
 
@@ -355,7 +356,7 @@ def _stuck_cards(counts: CardCounts) -> list[Stuck]:
     return [one for one in found if one.count]
 
 
-def _stuck_in_finance(session: Session, today: date) -> list[Stuck]:
+def _stuck_in_finance(session: Session, path: str, today: date) -> list[Stuck]:
     words = {
         Mover.MERCHANT: gettext("商户"),
         Mover.FINANCE: gettext("财务"),
@@ -368,12 +369,28 @@ def _stuck_in_finance(session: Session, today: date) -> list[Stuck]:
             waiting[mover] += count
     unconfirmed = [one for one in finance.settlements(session) if one.state is SettlementState.SEALED]
     found = (
-        *(Stuck(gettext("对账差异"), words[mover], count) for mover, count in waiting.items()),
-        Stuck(gettext("结算单待确认"), words[Mover.MERCHANT], len(unconfirmed)),
+        *(
+            Stuck(gettext("对账差异"), words[mover], count, href=url_for("finance.reconciliations"))
+            for mover, count in waiting.items()
+        ),
+        Stuck(
+            gettext("会员反映“不是我”"),
+            words[Mover.FINANCE],
+            len(benefits.denials(session, path=path, only_open=True)),
+            href=url_for("finance.denials"),
+        ),
+        Stuck(
+            gettext("暂缓结算的核销"),
+            words[Mover.FINANCE],
+            finance.held_page(session, 0, 0)[1],
+            href=url_for("finance.held"),
+        ),
+        Stuck(gettext("结算单待确认"), words[Mover.MERCHANT], len(unconfirmed), href=url_for("finance.settlements")),
         Stuck(
             gettext("业务日未日结"),
             words[Mover.FINANCE],
             len(ledger.days_not_closed(session, today - timedelta(days=1))),
+            href=url_for("finance.finance"),
         ),
     )
     return [one for one in found if one.count]

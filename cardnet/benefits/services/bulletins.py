@@ -40,7 +40,7 @@ class PublishBulletin:
     """Send the figures of now round. `to` are codes of unions directly below, all of them when it is empty.
 
     `copies` are others the letter goes to (抄送), `words` stand under the title. `corrects` is the issue this one stands
-    in the place of, `reason` why.
+    in the place of, `reason` why; one that changes no number is sent only `unchanged_too`.
     """
 
     officer: Principal
@@ -50,6 +50,7 @@ class PublishBulletin:
     words: str = ""
     corrects: uuid.UUID | None = None
     reason: str = ""
+    unchanged_too: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def publish_bulletin(session: Session, world: World, command: PublishBulletin) -
 
     Raises NotAllowed("role_missing"), NotFound("issue_unknown", "addressee_unknown", "quota_year_unknown"), InvalidInput("nothing_below",
     "reason_missing", "words_too_long", "bulletin_year_not_begun", "nothing_to_tell"), Conflict("bulletin_published",
-    "issue_corrected").
+    "issue_corrected", "nothing_corrected").
     """
     officer = command.officer
     if not officer.has(*PUBLISHERS):
@@ -143,6 +144,11 @@ def publish_bulletin(session: Session, world: World, command: PublishBulletin) -
         before.sha256.hex() if before else "",
     )
     issue = replace(issue, number=before.number if before else issue.number, sent=sent)
+    if before and not command.unchanged_too and not changes_between(bulletin.issue_from(before.content), issue):
+        raise Conflict(
+            "nothing_corrected",
+            "数字与原来的一期完全相同，更正发出去没有什么可看。只改说明或发送范围的，请确认“没有数字变化，仍要更正”。",
+        )
     return _keep(session, world, officer, issue, [union.path for union in to], before)
 
 

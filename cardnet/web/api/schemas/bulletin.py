@@ -150,3 +150,4 @@ class PublishRequest(Strict):
     words = Text(500, load_default="")
     corrects = Id(load_default=None, allow_none=True)
     reason = Text(500, load_default="")
+    unchanged_too = fields.Boolean(load_default=False)

@@ -211,6 +211,7 @@ TITLES: dict[str, str] = {
     "not_yours": "Only who asked can take it back.",
     "nothing_below": "There is nothing below this union.",
     "nothing_chosen": "Name a unit or cards.",
+    "nothing_corrected": "The correction changes no number.",
     "nothing_to_activate": "No card is waiting to be activated.",
     "nothing_to_issue": "No approved application is waiting for a card.",
     "nothing_to_print": "No card is waiting to be printed.",
