@@ -3,7 +3,7 @@
 import { fill, one } from "../shared/dom";
 import { NoAnswer, problemOf } from "../shared/http";
 import { yuan } from "../shared/money";
-import { weekdayOf } from "../shared/weekday";
+import { partsOf } from "../shared/calendar";
 import { say } from "../shared/words";
 import { refundedView, undoneView } from "./answer";
 import { Api, newKey } from "./api";
@@ -256,9 +256,6 @@ export function linesOf(benefits: readonly LinedBenefit[]): { lineNo: number; be
 /** 下次结算: the last day of the merchant's cycle. */
 function showSettlement(me: Record<string, unknown>): void {
   const next = me.next_settlement as { cycle: string; ends_on: string } | undefined;
-  const [, month, day] = /^\d+-(\d+)-(\d+)$/.exec(next?.ends_on ?? "") ?? [];
-  const words = next
-    ? say(`settle_${next.cycle}`, { month: Number(month), day: Number(day), weekday: weekdayOf(next.ends_on) })
-    : "";
+  const words = next ? say(`settle_${next.cycle}`, partsOf(next.ends_on)) : "";
   fill(one("#today"), { settlement: words });
 }
