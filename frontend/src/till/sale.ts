@@ -49,6 +49,8 @@ export class Sale {
   shown: Shown | undefined;
   private code: { text: string; at: number } | undefined;
   private asking = false;
+  /** The code that was used last. */
+  private last: string | undefined;
   /** Four digits the member is to type; until then no other code will do. */
   private digits: string | undefined;
   /** The purchase the member's phone is asked to sign; another amount is another purchase. */
@@ -108,7 +110,8 @@ export class Sale {
   async codeArrived(text: string): Promise<void> {
     if (questionOpen()) return sayUnheard(this.sound());
     one<HTMLDialogElement>("#camera").close();
-    if (this.asking) return;
+    // The very code that is being asked about may well be read twice; any other is somebody's who waits.
+    if (this.asking) return text === this.last ? undefined : sayUnheard(this.sound());
     // Until an open outcome is settled there is no next customer.
     if (answerShown() && (await store.kept("pending"))) return sayUnheard(this.sound());
     if (answerShown() && !this.sameSale) this.next();
@@ -147,6 +150,7 @@ export class Sale {
     if (!this.code) return this.openCamera();
     one("#code-late").hidden = true;
     const { text, at } = this.code;
+    this.last = text;
     this.forgetCode();
     const ref = reference().value.trim() || (this.ownRef ??= this.ownReference());
     const heldFor = (Date.now() - at) / 1000;
