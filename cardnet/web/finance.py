@@ -23,6 +23,7 @@ from cardnet.merchants import services as merchants
 from cardnet.web import finance_words as words
 from cardnet.web.auth import FINANCE, staff_page
 from cardnet.web.csrf import takes_upload
+from cardnet.web.formats import cn_day
 from cardnet.web.forms import whole_id, wrong_of
 from cardnet.web.language import gettext
 from cardnet.web.paging import Page, asked_page, page_of
@@ -73,9 +74,9 @@ def close_day(principal: Principal) -> ResponseReturnValue:
         return _home(principal, wrong_of(error, {error.code: "day"}), day), error.status
     count = len(receipt.sealed)
     if count:
-        flash(gettext("%(day)s 已日结，生成 %(n)s 张结算单。", day=day.isoformat(), n=count), "good")
+        flash(gettext("%(day)s 已日结，生成 %(n)s 张结算单。", day=cn_day(day), n=count), "good")
     else:
-        flash(gettext("%(day)s 已日结，没有到期的结算单。", day=day.isoformat()), "good")
+        flash(gettext("%(day)s 已日结，没有到期的结算单。", day=cn_day(day)), "good")
     for one in receipt.carried:
         reason = str(words.CARRIED[one.reason.value])
         flash(gettext("%(name)s 未结算：%(reason)s。", name=one.merchant_name, reason=reason), "calm")

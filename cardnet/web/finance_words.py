@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext
 from cardnet.finance.difference import explain, is_unread
 from cardnet.finance.rules import LESS, MORE
 from cardnet.finance.services import ExceptionView
+from cardnet.web.formats import iso_day
 
 HOLDS = {
     "fraud_flag": lazy_gettext("疑似套取"),
@@ -186,6 +187,7 @@ def explained(one: ExceptionView) -> str:
     for name, lines in (("our_type", one.ours), ("their_type", one.theirs)):
         if lines and lines[0]["type"]:
             words[name] = TYPES[lines[0]["type"]]
+    words |= {name: iso_day(words[name]) for name in ("our_day", "their_day") if words.get(name)}
     if "more_or_less" in words:
         words["more_or_less"] = _COMPARED[words["more_or_less"]]
     return explain(one.code, words, str(UNREAD if is_unread(words) else SENTENCES[one.code.value]))

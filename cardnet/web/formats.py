@@ -9,6 +9,7 @@ from flask import Flask, url_for
 from flask_babel import get_locale
 
 from cardnet.kernel import calendar, masking
+from cardnet.kernel.grouping import in_groups
 from cardnet.kernel.money import yuan
 
 _STATIC = Path(__file__).parent / "static"
@@ -21,11 +22,12 @@ def install(app: Flask) -> None:
         cn_date=cn_date,
         cn_month=cn_month,
         cn_day=cn_day,
+        iso_day=iso_day,
         cn_datetime=cn_datetime,
         clock=clock,
         number=number,
         rate=rate,
-        groups=groups,
+        groups=in_groups,
         mask_id=masking.id_number_for_office,
         mask_phone=masking.phone_for_office,
     )
@@ -59,6 +61,14 @@ def cn_day(day: date | None) -> str:
     )
 
 
+def iso_day(text: str) -> str:
+    """The same of `1968-03-12`, as documents keep days; what is no day stays as it is."""
+    try:
+        return cn_day(date.fromisoformat(text))
+    except ValueError:
+        return text
+
+
 def cn_month(month: str) -> str:
     """`2026年11月` of `2026-11`; what is no month stays as it is."""
     year, _, number_ = month.partition("-")
@@ -88,11 +98,6 @@ def rate(part: int, whole: int) -> str:
         return "—"
     tenths = (part * 2000 + whole) // (whole * 2)
     return f"{tenths // 10}.{tenths % 10}%"
-
-
-def groups(digits: str, size: int = 4) -> str:
-    """A card number in groups that can be read aloud: `4012 3456 7890 1`."""
-    return " ".join(digits[i : i + size] for i in range(0, len(digits), size))
 
 
 def static_url(filename: str) -> str:
