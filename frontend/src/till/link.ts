@@ -7,6 +7,8 @@ import type { Api } from "./api";
 import { goOnFrom, heardOfKeys, type CountingKey } from "./chain";
 import { forward, TurnedAway } from "./forward";
 import { namesIn, registerKey } from "./pairing";
+import * as sales from "./sales";
+import type { Terminal } from "./shelf";
 import * as store from "./store";
 import type { TillClock, TillTime } from "./time";
 import type { Trust } from "./trust";
@@ -44,7 +46,7 @@ export class Link {
 
   constructor(
     readonly api: Api,
-    private terminal: store.Terminal,
+    private terminal: Terminal,
     private readonly clock: TillClock,
     readonly trust: Trust,
     private readonly listener: Listener,
@@ -153,6 +155,6 @@ export class Link {
     const { at } = this.now();
     if (this.trust.syncedAt && Date.now() - this.trustedAt < TRUST_EVERY_MS) return;
     if (await this.trust.refresh(this.api, at)) this.trustedAt = Date.now();
-    await store.tidy(at - KEPT_MS, at - DAY_MS);
+    await sales.tidy(at - KEPT_MS, at - DAY_MS);
   }
 }

@@ -7,8 +7,9 @@ import { say } from "../shared/words";
 import { Api, enrol, newKey } from "./api";
 import { RefusedByDisk } from "./disk";
 import { complain } from "./form";
+import * as requests from "./requests";
+import type { Others, Pairing, Terminal } from "./shelf";
 import * as store from "./store";
-import type { Others, Pairing, Terminal } from "./store";
 import { inWords } from "./today";
 
 const CODE_LENGTH = 10;
@@ -145,7 +146,7 @@ async function keep(
 ): Promise<Terminal | undefined> {
   const named = (part: string): { code: string; name: string } => body[part] as { code: string; name: string };
   const chain = store.chainOf({ merchantCode: named("merchant").code, code: named("terminal").code });
-  const stranded = await store.stranded(chain);
+  const stranded = await requests.stranded(chain);
   if (stranded.length > 0) {
     complain("pairing-code", say("pair_stranded", { count: stranded.length, terminal: stranded[0]!.chain ?? "" }));
     return undefined;

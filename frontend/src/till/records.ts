@@ -3,7 +3,8 @@
 import { copyOf, fill, one } from "../shared/dom";
 import { yuan } from "../shared/money";
 import { say } from "../shared/words";
-import { HELD, type Pending, type Queued } from "./store";
+import { HELD } from "./sales";
+import type { Pending, Queued } from "./shelf";
 import { inShort, inWords } from "./today";
 import type { Trust } from "./trust";
 

@@ -18,9 +18,12 @@ import { RefusedByDisk } from "./disk";
 import { complain } from "./form";
 import { reportOf } from "./forward";
 import type { Link } from "./link";
+import * as requests from "./requests";
+import * as sales from "./sales";
 import { answerShown, hideAnswer, showAnswer, showBusy } from "./screen";
 import { sellAlone } from "./sell";
 import { chosenService } from "./services";
+import type { Pending, Terminal } from "./shelf";
 import * as store from "./store";
 import type { TillTime } from "./time";
 import { shanghaiMoment } from "./today";
@@ -62,7 +65,7 @@ export class Sale {
 
   constructor(
     private readonly link: Link,
-    private readonly terminal: store.Terminal,
+    private readonly terminal: Terminal,
     private readonly sound: () => boolean,
     /** A sale was answered: the day's list is another one. */
     private readonly moved: () => Promise<void>,
@@ -197,12 +200,12 @@ export class Sale {
     const chain = open.chain ?? store.chainOf(this.terminal);
     const request = { kind, key, path, body, amountFen: open.amountFen, at: Date.now(), chain, ...named };
     await this.oneAtATime("unknown_verb", async () => {
-      await store.postpone(request);
+      await requests.postpone(request);
       showBusy(true);
       try {
         const answer = await this.link.api.send(path, key, body, PATIENCE_MS);
-        if (answer.status < 300) await store.gaveBack(request);
-        await store.done(key);
+        if (answer.status < 300) await requests.gaveBack(request);
+        await requests.done(key);
         this.link.heard();
         this.show(viewFor(request)(answer), open.amountFen);
         void this.moved();
@@ -225,7 +228,7 @@ export class Sale {
   }
 
   /** Send a request and show what came of it; `toView` as `viewOf`. */
-  async request(open: store.Pending, begun: number, toView: (answer: Answer) => View = viewFor(open)): Promise<void> {
+  async request(open: Pending, begun: number, toView: (answer: Answer) => View = viewFor(open)): Promise<void> {
     await this.oneAtATime(VERB_OF[open.kind], () => this.send(open, begun, toView));
   }
 
@@ -247,7 +250,7 @@ export class Sale {
     }
   }
 
-  private async send(open: store.Pending, begun: number, toView: (answer: Answer) => View = viewFor(open)): Promise<void> {
+  private async send(open: Pending, begun: number, toView: (answer: Answer) => View = viewFor(open)): Promise<void> {
     showBusy(true);
     try {
       const answer = await ask(this.link, open);
@@ -287,7 +290,7 @@ export class Sale {
     }
     if (!online) return this.alone(scanned, time);
     // Sent is used: whatever comes of it, this till takes the same proof no second time by itself.
-    if (own.rid) await store.saw(own.rid, time.at);
+    if (own.rid) await sales.saw(own.rid, time.at);
     const { text, amountFen, service, reference: merchantRef, digits, nonce, begun } = scanned;
     const purchase = service ? { amount_fen: amountFen, service_code: service } : { amount_fen: amountFen };
     const answered = { ...(digits ? { challenge: digits } : {}), ...(nonce ? { bound_nonce: nonce } : {}) };
@@ -298,7 +301,7 @@ export class Sale {
 
   /** Somebody showed a code nobody can have been given: the cashier has read it, the union is told. */
   private async report({ text, amountFen, reference: merchantRef }: Scan): Promise<void> {
-    await store.report(reportOf(text, amountFen, merchantRef, Date.now()));
+    await requests.report(reportOf(text, amountFen, merchantRef, Date.now()));
     void this.link.check();
   }
 
@@ -369,12 +372,12 @@ function stillWanted(seconds: number): string {
 }
 
 /** The same sale once its holder has said the last four. */
-function confirmed(open: store.Pending, last4: string): store.Pending {
+function confirmed(open: Pending, last4: string): Pending {
   return { ...open, key: newKey(), body: { ...open.body, id_last4: last4 }, at: Date.now() };
 }
 
 /** How the answer to a request reads that was open when the page was closed. */
-function viewFor(open: store.Pending): (answer: Answer) => View {
+function viewFor(open: Pending): (answer: Answer) => View {
   const amountFen = open.amountFen;
   if (open.kind === "redemption") return (answer) => viewOf(answer, amountFen, say);
   return (answer) => (open.kind === "refund" ? refundedView(answer, open.back?.fen, say) : undoneView(answer, amountFen, say));

@@ -5,8 +5,9 @@ import { decideAlone, type Alone } from "./alone";
 import type { View } from "./answer";
 import { canSign, keyOver, record } from "./chain";
 import type { Link } from "./link";
+import * as sales from "./sales";
+import type { Terminal } from "./shelf";
 import * as store from "./store";
-import type { Terminal } from "./store";
 import type { TillTime } from "./time";
 import { clockOf, shanghaiDay, shanghaiMoment } from "./today";
 import { givenView, nothingView, onlineView, refusedView } from "./verdict";
@@ -18,7 +19,7 @@ export async function sellAlone(link: Link, terminal: Terminal, scanned: Scan, t
   const { trust } = link;
   if (!canSign(terminal)) return onlineView("no_key", amountFen, undefined, say);
   if ((keyOver(terminal, trust.pack) ?? Infinity) <= time.at) return onlineView("key_over", amountFen, undefined, say);
-  const [queue, seen] = await Promise.all([store.queue(), store.seen()]);
+  const [queue, seen] = await Promise.all([sales.queue(), sales.seen()]);
   const mine = queue.filter((sale) => sale.chain === store.chainOf(terminal));
   if (mine.some((sale) => sale.merchantRef === scanned.reference)) {
     return { kind: "no", verb: say("not_done"), number: "", why: [say("reference_used")], facts: [] };

@@ -1,9 +1,9 @@
 /** 今日: what this terminal redeemed today, and the totals the cashier compares with the drawer. */
 
+import { partsOf, weekdayOf } from "../shared/calendar";
 import { copyOf, fill, one } from "../shared/dom";
 import { NoAnswer } from "../shared/http";
 import { yuan } from "../shared/money";
-import { partsOf, weekdayOf } from "../shared/calendar";
 import { say } from "../shared/words";
 import type { Api } from "./api";
 
