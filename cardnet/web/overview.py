@@ -173,7 +173,7 @@ def year_end(principal: Principal) -> ResponseReturnValue:
         figures = issuance.card_counts(session, current_world(), path, span.year)
         view = next((one for one in issuance.years(session) if one.year == span.year), None)
         end = issuance.preview_year_end(session, span.year, path) if view and view.state != "closed" else None
-        used = benefits.people_served(session, path, span.first, span.last)
+        used = benefits.holders_who_used(session, current_world(), path, span.first, span.last)
         stuck = (*_stuck_in_review(session, principal), *_stuck_in_finance(session, path, today))
     counts = figures[0].total
     lines = [one for one in figures if one.union.path.removeprefix(path).count("/") == 1 and one.union.path != path]
@@ -253,7 +253,7 @@ def _sheet(session: Session, principal: Principal, at: datetime) -> Sheet:
     path = principal.scope_path
     figures = issuance.card_counts(session, current_world(), path, span.year)
     counts = figures[0].total if figures else CardCounts()
-    used = benefits.people_served(session, path, span.first, span.last)
+    used = benefits.holders_who_used(session, current_world(), path, span.first, span.last)
     usage = benefits.usage_report(session, first=span.first, last=span.last, path=path)
     return Sheet(
         year=span.year,

@@ -4,6 +4,7 @@
 there are counts. A union with others below it (a bureau, a plant with workshops) has people of its own all the same.
 """
 
+import uuid
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -87,6 +88,13 @@ def answers_by_union(session: Session, world: World, path: str) -> tuple[UnionAn
     own = {union.path: found.get(union.id, AnswerCounts()) for union in unions}
     totals = with_all_below(own)
     return tuple(UnionAnswers(union, own[union.path], totals[union.path]) for union in unions)
+
+
+def holders(session: Session, world: World, path: str) -> dict[uuid.UUID, uuid.UUID]:
+    """The members under `path` who have a card today, each with their union."""
+    answered = _answered(world, path).subquery()
+    query = select(answered.c.person_id, answered.c.union_id).where(answered.c.answer == MemberAnswer.HAS_CARD)
+    return {row.person_id: row.union_id for row in session.execute(query)}
 
 
 def register_lines(
