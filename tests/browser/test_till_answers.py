@@ -88,7 +88,7 @@ def test_a_code_scanned_while_another_sale_is_asked_about_is_told_and_a_second_r
     first, second = shop.code(), shop.code()
     till.get_by_label("原价多少元？").fill("1000")
     paste(till, first)
-    expect(till.locator("#asking")).to_be_visible()
+    expect(till.locator("#asking")).to_have_text("正在核销…")
     scan_with_wedge(till, first)
     # Its keys have been heard once they are pressed.
     expect(till.locator("#unheard")).to_be_hidden()

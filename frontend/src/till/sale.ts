@@ -201,7 +201,7 @@ export class Sale {
     const request = { kind, key, path, body, amountFen: open.amountFen, at: Date.now(), chain, ...named };
     await this.oneAtATime("unknown_verb", async () => {
       await requests.postpone(request);
-      showBusy(true);
+      showBusy(kind === "refund" ? kind : "reversal");
       try {
         const answer = await this.link.api.send(path, key, body, PATIENCE_MS);
         if (answer.status < 300) await requests.gaveBack(request);
@@ -213,7 +213,7 @@ export class Sale {
         if (!(error instanceof NoAnswer)) throw error;
         this.show(postponedView(open.kind === "redemption" ? open.amountFen : undefined, say), open.amountFen);
       } finally {
-        showBusy(false);
+        showBusy(undefined);
       }
     });
   }
@@ -241,7 +241,7 @@ export class Sale {
     } catch (error) {
       if (!(error instanceof RefusedByDisk)) throw error;
       // Nothing leaves this till that is not on the disk: so nothing was asked, and the cashier hears so.
-      showBusy(false);
+      showBusy(undefined);
       const open = notDone === "unknown_verb";
       const why = [say(`disk_${error.why}`), say(open ? "disk_still_open" : "disk_not_sent")];
       this.show({ kind: open ? "unknown" : "no", verb: say(notDone), number: "", why, facts: [] }, 0);
@@ -251,12 +251,12 @@ export class Sale {
   }
 
   private async send(open: Pending, begun: number, toView: (answer: Answer) => View = viewFor(open)): Promise<void> {
-    showBusy(true);
+    showBusy(open.kind === "report" ? "redemption" : open.kind);
     try {
       const answer = await ask(this.link, open);
       if (answer.status === 401 || answer.status === 403) this.turnedAway(problemOf(answer).title);
       const question = open.kind === "redemption" ? last4Question(answer) : undefined;
-      showBusy(false);
+      showBusy(undefined);
       const last4 = question && (await askedForLast4(question));
       // A refusal is final under its key, so the confirmed sale is a new request.
       if (last4) return await this.send(confirmed(open, last4), performance.now(), toView);
@@ -267,7 +267,7 @@ export class Sale {
       this.link.lost();
       this.show({ kind: "unknown", verb: say("unknown_verb"), number: "", why: [say("unknown_why")], facts: [] }, open.amountFen);
     } finally {
-      showBusy(false);
+      showBusy(undefined);
     }
   }
 
