@@ -298,6 +298,8 @@ def _home(principal: Principal, wrong: dict[str, str], day: date | None) -> str:
         views = services.settlements(session, limit=500)
         runs = services.runs(session, limit=5)
         waiting = services.open_exceptions(session)
+        checks = services.proposals_waiting(session) if principal.has(Role.FINANCE_CHECKER) else {}
+        proposals = [(services.run_view(session, run_id), count) for run_id, count in checks.items()]
     owed: dict[str, Any] = {
         "count": sum(1 for view in views if view.state not in ("paid", "filed")),
         "fen": sum(view.totals.net_fen for view in views if view.state not in ("paid", "filed")),
@@ -314,6 +316,7 @@ def _home(principal: Principal, wrong: dict[str, str], day: date | None) -> str:
         owed=owed,
         runs=runs,
         waiting=waiting,
+        proposals=proposals,
     )
 
 

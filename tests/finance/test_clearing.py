@@ -185,10 +185,13 @@ def test_the_page_takes_each_step_where_the_difference_stands(shop_app, found, p
     assert (done.status_code, done.location) == (303, f"{page}#do-{one.id}")
     assert maker(there, {"step": "approve"}).status_code == 403
     assert reader(there, {"step": "note", "words": WORDS}).status_code == 403
+    assert page in checker("/finance").text and "等您复核" in checker("/finance").text
+    assert "等您复核" not in maker("/finance").text
     asked = words_of(checker(page).text)
     assert "复核这条结论" in asked and "提出结论：商户更正自己的记录" in asked and WORDS in asked
     assert checker(there, {"step": "return"}).status_code == 422
     assert checker(there, {"step": "approve"}).status_code == 303
+    assert "等您复核" not in checker("/finance").text
     shown = words_of(reader(page).text)
     assert "已处理" in shown and "复核同意 fuhe" in shown and "下一步" not in shown
     assert maker(there, {"step": "reopen", "words": "再看一次"}).status_code == 303

@@ -25,9 +25,9 @@ from cardnet.finance.services.differences import (
     clear_timing_differences,
     exception_of_id,
     exceptions_of_run,
-    exceptions_waiting,
     open_exceptions,
     open_exceptions_by_code,
+    proposals_waiting,
 )
 from cardnet.finance.services.held import (
     HeldLine,
@@ -126,7 +126,6 @@ __all__ = [
     "dispute_settlement",
     "exception_of_id",
     "exceptions_of_run",
-    "exceptions_waiting",
     "given_in_settlement",
     "held_back",
     "held_of_merchant",
@@ -136,6 +135,7 @@ __all__ = [
     "import_statement",
     "open_exceptions",
     "open_exceptions_by_code",
+    "proposals_waiting",
     "reconcile",
     "refuse_unless_over",
     "release",

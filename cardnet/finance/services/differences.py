@@ -116,10 +116,13 @@ def open_exceptions(session: Session) -> dict[DifferenceGroup, int]:
     return {group: counted.get(group, 0) for group in DifferenceGroup}
 
 
-def exceptions_waiting(session: Session, state: ExceptionState) -> int:
-    """How many stand there."""
-    query = select(func.count()).where(ReconciliationException.state == state)
-    return session.scalar(query) or 0
+def proposals_waiting(session: Session) -> dict[uuid.UUID, int]:
+    """How many resolutions wait for the checker, by run."""
+    found = ReconciliationException.state == ExceptionState.PROPOSED
+    rows = session.execute(
+        select(ReconciliationException.run_id, func.count()).where(found).group_by(ReconciliationException.run_id)
+    )
+    return {run_id: int(count) for run_id, count in rows}
 
 
 def open_exceptions_by_code(session: Session) -> dict[DifferenceCode, int]:
