@@ -7,6 +7,7 @@ NOBODY = "01a1fbd4-0000-7000-8000-000000000000"
 FORMS = {
     "finance.hold_denied": {},
     "finance.hold_sale": {"merchant": "M1001", "ref": "BH-1", "reason": "fraud_flag", "words": "请提供小票"},
+    "finance.clear_difference": {"step": "propose", "resolution": "explained", "words": "看了小票"},
     "finance.release_held": {"held": NOBODY, "found": "小票已核对"},
     "console.publish_bulletin": {"year": "2026", "to": "D1", "copies": "区人社局", "words": "月底前发完", "reason": ""},
     "finance.settle_denial": {"outcome": "confirmed", "answer": "查清了"},
@@ -305,6 +306,7 @@ FORMS = {
     "finance.reconcile": {"merchant": "M1001", "first_on": "2026-11-01", "last_on": "2026-11-20"},
     "finance.reconcile_again": {},
     "finance.set_aside": {"reason": "传错了月份"},
+    "finance.clear_difference": {"step": "note", "resolution": "explained", "words": "已问商户"},
 }
 """What each form carries when it is filled in; a new form must be added here. Each field in turn is then spoilt."""
 
