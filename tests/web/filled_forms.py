@@ -306,7 +306,6 @@ FORMS = {
     "finance.reconcile": {"merchant": "M1001", "first_on": "2026-11-01", "last_on": "2026-11-20"},
     "finance.reconcile_again": {},
     "finance.set_aside": {"reason": "传错了月份"},
-    "finance.clear_difference": {"step": "note", "resolution": "explained", "words": "已问商户"},
 }
 """What each form carries when it is filled in; a new form must be added here. Each field in turn is then spoilt."""
 
