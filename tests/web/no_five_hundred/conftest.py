@@ -47,7 +47,6 @@ def things(session, world, clock):
             "card_id": card.card_id,
             "run_id": run.id,
             "difference_id": finance.exceptions_of_run(session, run.id)[0].id,
-            "difference_id": finance.exceptions_of_run(session, run.id)[0].id,
             "row": 1,
             "upload_id": NOBODY,
             "authority_id": NOBODY,
