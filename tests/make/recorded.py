@@ -95,7 +95,9 @@ class Package:
                 return [text for part in told for text in self._actions(path, part, scope)] or ["{}"]
         return ["{}"]
 
-    def _keys(self, path: Path, scope: _Scope, one: ast.expr, outer: tuple, seen: tuple[str, ...] = ()) -> Keys:
+    def _keys(  # noqa: PLR0912 - one branch a kind of expression
+        self, path: Path, scope: _Scope, one: ast.expr, outer: tuple, seen: tuple[str, ...] = ()
+    ) -> Keys:
         found, parts = Keys(), []
         match one:
             case ast.Constant(value=None):
