@@ -4,13 +4,14 @@ Whoever has left, or whose card no longer works, was served and is counted there
 a rate of more than the whole.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy import distinct, func, select
 from sqlalchemy.orm import Session
 
+from cardnet.benefits.models import Redemption
 from cardnet.issuance.services import answers
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
@@ -25,19 +26,21 @@ class CardUse:
     total: Mapping[str, int]
 
 
-_USERS = """
-select distinct person_id from redemption
-where captured_fen > refunded_fen and business_date between %(first)s and %(last)s
-  and person_id = any(%(holders)s::uuid[])"""
-
-
 def card_use(session: Session, world: World, path: str, first: date, last: date) -> CardUse:
-    """Of the members under `path` who hold a card today, those with a live use on these business days, wherever it was."""
-    unions = membership.unions_under(session, path)
-    holders = answers.holders(session, world, path)
-    asked = {"first": first, "last": last, "holders": list(holders)}
-    used = Counter(holders[row.person_id] for row in session.connection().exec_driver_sql(_USERS, asked))
-    own: dict[str, int] = {union.path: used[union.id] for union in unions}
+    """Of the members under `path` who hold a card today, those with a live use on these business days, wherever it was.
+
+    What was used under a file that was merged into theirs is theirs.
+    """
+    holder, file = answers.holders(world, path), membership.files_as_they_count()
+    query = (
+        select(holder.c.union_id, func.count(distinct(holder.c.person_id)))
+        .join(file, file.c.counts_as == holder.c.person_id)
+        .join(Redemption, Redemption.person_id == file.c.id)
+        .where(Redemption.captured_fen > Redemption.refunded_fen, Redemption.business_date.between(first, last))
+        .group_by(holder.c.union_id)
+    )
+    used = {row[0]: int(row[1]) for row in session.execute(query)}
+    own = {union.path: used.get(union.id, 0) for union in membership.unions_under(session, path)}
     return CardUse(own, with_all_below(own))
 
 

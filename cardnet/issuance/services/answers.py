@@ -4,11 +4,10 @@
 there are counts. A union with others below it (a bureau, a plant with workshops) has people of its own all the same.
 """
 
-import uuid
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal
@@ -90,11 +89,11 @@ def answers_by_union(session: Session, world: World, path: str) -> tuple[UnionAn
     return tuple(UnionAnswers(union, own[union.path], totals[union.path]) for union in unions)
 
 
-def holders(session: Session, world: World, path: str) -> dict[uuid.UUID, uuid.UUID]:
-    """The members under `path` who have a card today, each with their union."""
+def holders(world: World, path: str) -> Subquery:
+    """The members under `path` who have a card today, as part of a larger statement: `person_id` and `union_id`."""
     answered = _answered(world, path).subquery()
-    query = select(answered.c.person_id, answered.c.union_id).where(answered.c.answer == MemberAnswer.HAS_CARD)
-    return {row.person_id: row.union_id for row in session.execute(query)}
+    held = select(answered.c.person_id, answered.c.union_id).where(answered.c.answer == MemberAnswer.HAS_CARD)
+    return held.subquery()
 
 
 def register_lines(

@@ -135,8 +135,9 @@ def named_keys(session: Session) -> list[NamedKey]:
 
 def counting_keys(session: Session, world: World, terminal_id: uuid.UUID) -> list[KeyView]:
     """Those that count now, newest first; one that was replaced, until its `ends_at`."""
-    at = world.now()
-    return [key for key in keys_of(session, terminal_id) if key.ends_at is None or key.ends_at > at]
+    live = TerminalKey.revoked_at.is_(None), TerminalKey.expires_at.is_(None) | (TerminalKey.expires_at > world.now())
+    rows = session.execute(_VIEW.where(TerminalKey.terminal_id == terminal_id, *live).order_by(TerminalKey.id.desc()))
+    return [_view(row) for row in rows]
 
 
 def ending_key(session: Session, world: World, terminal_id: uuid.UUID) -> KeyView | None:
