@@ -336,7 +336,19 @@ def test_nothing_of_another_merchant_is_shown_or_moved(app, session, world, clie
     for rule in app.url_map.iter_rules():
         if not rule.endpoint.startswith("merchant."):
             continue
-        acts = ("remove", "invite", "restore", "pair", "token", "revoke", "rename", "suspend", "disable", "enable", "json")
+        acts = (
+            "remove",
+            "invite",
+            "restore",
+            "pair",
+            "token",
+            "revoke",
+            "rename",
+            "suspend",
+            "disable",
+            "enable",
+            "json",
+        )
         for act in acts if {"act", "kind"} & rule.arguments else ("",):
             path = re.sub(r"<(?:[^<>]+:)?(\w+)>", lambda found, act=act: str({**ids, "act": act}[found[1]]), rule.rule)
             if "POST" in rule.methods and rule.arguments:
