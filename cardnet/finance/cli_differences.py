@@ -1,7 +1,7 @@
 """`cardnet reconciliations differences RUN` and `… step DIFFERENCE STEP`: what finance does about a difference.
 
 With `--json`: {"differences": [{"id", "no", "code", "group", "state", "difference_fen", "explanation", "resolution",
-"steps": [{"step", "resolution", "at", "words"}, …]}, …]}; a step prints the one difference the same way.
+"steps": [{"id", "step", "resolution", "at", "words"}, …]}, …]}; a step prints the one difference the same way.
 """
 
 import json
@@ -49,6 +49,7 @@ def list_differences(run_id: uuid.UUID, as_json: bool) -> None:  # noqa: FBT001
 @click.argument("step", type=click.Choice([str(one) for one in ClearingStep]))
 @click.option("--words", default="", help="查到了什么，凭什么；复核通过可以不写。")
 @click.option("--resolution", type=click.Choice([str(one) for one in Resolution]), help="提出结论时：怎样处理。")
+@click.option("--proposal", type=click.UUID, help="复核哪一条结论（differences 列出的 id）；之后改过的不会通过。")
 @click.option("--as", "username", required=True, help="财务人员的账号。")
 @_JSON
 def take_step(
@@ -56,6 +57,7 @@ def take_step(
     step: str,
     words: str,
     resolution: str | None,
+    proposal: uuid.UUID | None,
     username: str,
     as_json: bool,  # noqa: FBT001
 ) -> None:
@@ -63,7 +65,7 @@ def take_step(
     with transaction() as session:
         officer = principal_of_username(session, username)
         chosen = Resolution(resolution) if resolution else None
-        command = services.TakeStep(difference_id, ClearingStep(step), words, officer, chosen)
+        command = services.TakeStep(difference_id, ClearingStep(step), words, officer, chosen, proposal)
         services.take_step(session, current_world(), command)
         one = services.exception_of_id(session, difference_id)
         told = _told(session, one)
@@ -83,6 +85,7 @@ def _told(session: Session, one: services.ExceptionView) -> dict[str, Any]:
         "resolution": one.resolution,
         "steps": [
             {
+                "id": str(said.id),
                 "step": said.step,
                 "resolution": said.resolution,
                 "at": local(said.at).isoformat(timespec="seconds"),

@@ -167,7 +167,7 @@ TYPE_WORDS = {"capture": "核销", "reversal": "撤销", "refund": "退款", "ba
 
 
 class ExceptionState(enum.StrEnum):
-    """Where an exception stands. `closed` without a checker means it cleared by itself."""
+    """Where an exception stands. `closed` with a `Resolution` for its closing words: by people, else by itself."""
 
     OPEN = "open"
     ASSIGNED = "assigned"
@@ -239,8 +239,11 @@ _ON_THE_WAY = {
 
 
 def after_clearing(now: ExceptionState, step: ClearingStep) -> ExceptionState:
-    """Where a step leads. A note on a proposal leaves it proposed. Raises Conflict("illegal_transition")."""
-    if step is ClearingStep.NOTE and now is ExceptionState.PROPOSED:
+    """Where a step leads; a note leaves all as it is, so what is noted may still clear by itself.
+
+    Raises Conflict("illegal_transition").
+    """
+    if step is ClearingStep.NOTE and now is not ExceptionState.CLOSED:
         return now
     state = now
     for wanted in _ON_THE_WAY[step]:

@@ -40,7 +40,9 @@ def clear_difference(principal: Principal, difference_id: str) -> ResponseReturn
             message = gettext("请选择要做什么。")
             raise InvalidInput("step_missing", message, [FieldError("/words", message)])
         chosen = Resolution(resolution) if resolution in list(Resolution) else None
-        command = TakeStep(number, ClearingStep(asked), request.form.get("words", ""), principal, chosen)
+        words, seen = request.form.get("words", ""), request.form.get("proposal")
+        proposal = whole_id(seen) if seen else None
+        command = TakeStep(number, ClearingStep(asked), words, principal, chosen, proposal)
         with transaction() as session:
             services.take_step(session, current_world(), command)
     except CardnetError as error:

@@ -66,12 +66,12 @@ def money(shop):
 
 def test_a_difference_is_closed_by_two_people_with_words_and_no_money_moves(shop, found, people):
     before = money(shop)
-    assert step(shop, found, people["jingban"], "note", "已问商户").state == "assigned"
+    assert step(shop, found, people["jingban"], "note", "已问商户").state == "open"
     proposed = step(shop, found, people["jingban"], "propose", resolution=Resolution.MERCHANT_CORRECTS)
     assert (proposed.state, proposed.evidence, proposed.maker_id) == ("proposed", WORDS, people["jingban"].account_id)
     assert step(shop, found, people["fuhe"], "return", "小票在哪里？").state == "rejected"
     step(shop, found, people["jingban"], "propose", resolution=Resolution.MERCHANT_CORRECTS)
-    done = step(shop, found, people["fuhe"], "approve", "")
+    done = step(shop, found, people["fuhe"], "approve", "同意")
     assert (done.state, done.settled_by_people, done.checker_id) == ("closed", True, people["fuhe"].account_id)
     with transaction() as session:
         said = services.steps_of_differences(session, [done.id])[done.id]
@@ -82,6 +82,7 @@ def test_a_difference_is_closed_by_two_people_with_words_and_no_money_moves(shop
     assert [str(one.step) for one in said] == ["note", "propose", "return", "propose", "approve"]
     assert acts == [f"difference.{one.step}" for one in said]
     assert said[0].words == "已问商户" and said[2].actor_id == people["fuhe"].account_id
+    assert (said[0].resolution, said[-1].words, said[-1].resolution) == (None, "同意", Resolution.MERCHANT_CORRECTS)
     assert money(shop) == before
 
 
@@ -137,6 +138,54 @@ def test_what_closed_by_itself_is_not_opened_by_hand(shop, found, people):
     assert "自动消除" in refused.value.message
 
 
+def propose(shop, run, people, resolution=Resolution.MERCHANT_CORRECTS):
+    step(shop, run, people["jingban"], "propose", resolution=resolution)
+    return said_of(only(run))[-1].id
+
+
+def said_of(one):
+    with transaction() as session:
+        return services.steps_of_differences(session, [one.id])[one.id]
+
+
+def test_a_checker_answers_the_proposal_that_was_read_and_no_later_one(shop, found, people):
+    read = propose(shop, found, people)
+    step(shop, found, people["fuhe"], "return", "小票在哪里？")
+    later = propose(shop, found, people, Resolution.EXPLAINED)
+    for what in ("approve", "return"):
+        command = TakeStep(only(found).id, ClearingStep(what), WORDS, people["fuhe"], proposal=read)
+        with pytest.raises(Conflict) as refused:
+            shop.act(lambda session, command=command: services.take_step(session, shop.world, command))
+        assert refused.value.code == "proposal_changed"
+    assert only(found).state == "proposed"
+    command = TakeStep(only(found).id, ClearingStep.APPROVE, "", people["fuhe"], proposal=later)
+    shop.act(lambda session: services.take_step(session, shop.world, command))
+    assert only(found).closing_words == "explained"
+
+
+@pytest.mark.parametrize("returned", [False, True])
+def test_what_a_checker_sent_back_closes_and_opens_by_itself_like_any_other(shop, found, people, returned):
+    propose(shop, found, people)
+    if returned:
+        step(shop, found, people["fuhe"], "return", "小票在哪里？")
+    command = services.SetAside(found.id, "传错了", people["jingban"].account_id)
+    shop.act(lambda session: services.set_aside(session, shop.world, command))
+    closed = only(found)
+    assert (closed.state, closed.settled_by_people, closed.resolution, closed.maker_id) == ("closed", False, None, None)
+    fresh, _ = again(shop, found)
+    assert (only(fresh).state, only(fresh).resolution, only(fresh).checker_id) == ("open", None, None)
+    step(shop, fresh, people["fuhe"], "note", "看过了")
+    assert said_of(only(fresh))[-1].resolution is None
+
+
+def test_what_is_noted_still_clears_with_its_day(shop, found, people):
+    step(shop, found, people["jingban"], "note", "等第二天")
+    with transaction() as session:
+        session.execute(text("update reconciliation_exception set clears_on = :day"), {"day": NEXT})
+        services.clear_timing_differences(session, shop.world, NEXT)
+    assert (only(found).state, only(found).closing_words) == ("closed", "timing")
+
+
 def test_every_step_from_every_state_leads_somewhere_or_is_refused():
     closing = {now for now in ExceptionState if _leads(now, ClearingStep.APPROVE) is ExceptionState.CLOSED}
     assert closing == {ExceptionState.PROPOSED}
@@ -190,10 +239,13 @@ def test_the_page_takes_each_step_where_the_difference_stands(shop_app, found, p
     asked = words_of(checker(page).text)
     assert "复核这条结论" in asked and "提出结论：商户更正自己的记录" in asked and WORDS in asked
     assert checker(there, {"step": "return"}).status_code == 422
-    assert checker(there, {"step": "approve"}).status_code == 303
+    (read,) = re.findall(r'name="proposal" value="([^"]+)"', checker(page).text)
+    assert checker(there, {"step": "approve", "proposal": str(one.id)}).status_code == 409
+    assert checker(there, {"step": "approve", "proposal": "x"}).status_code == 404
+    assert checker(there, {"step": "approve", "words": "同意", "proposal": read}).status_code == 303
     assert "等您复核" not in checker("/finance").text
     shown = words_of(reader(page).text)
-    assert "已处理" in shown and "复核同意 fuhe" in shown and "下一步" not in shown
+    assert "已处理" in shown and "复核同意 同意 fuhe" in shown and "下一步" not in shown
     assert maker(there, {"step": "reopen", "words": "再看一次"}).status_code == 303
     assert "重新打开" in words_of(reader(page).text)
     assert maker(f"{there[:-4]}0000", {"step": "note", "words": "x"}).status_code == 404

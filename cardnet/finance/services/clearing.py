@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from cardnet.access.rules import Principal, Role
 from cardnet.finance.models import DifferenceStep, ReconciliationException
 from cardnet.finance.rules import ClearingStep, ExceptionState, Resolution, after_clearing
+from cardnet.finance.services.differences import closed_by_people
 from cardnet.finance.services.words import said
 from cardnet.kernel import audit
 from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, NotAllowed, NotFound
@@ -34,27 +35,35 @@ _WHO: Mapping[ClearingStep, tuple[Role, ...]] = {
 _ASKED = {
     ClearingStep.NOTE: "请写明查到了什么",
     ClearingStep.PROPOSE: "请写明凭什么这样处理，例如看了哪张小票、商户怎样答复",
+    ClearingStep.APPROVE: "复核意见请写短一些",
     ClearingStep.RETURN: "请写明为什么退回",
     ClearingStep.REOPEN: "请写明为什么重新打开",
 }
 """The words each step needs; an approval may go without."""
 
+_ABOUT_A_PROPOSAL = (ClearingStep.PROPOSE, ClearingStep.APPROVE, ClearingStep.RETURN)
+
 
 @dataclass(frozen=True)
 class TakeStep:
-    """One step of an officer about a difference, with words; a proposal says how it is settled."""
+    """One step of an officer about a difference, with words; a proposal says how it is settled.
+
+    `proposal`: the step that is approved or returned, as the checker has seen it; None for whatever stands now.
+    """
 
     difference_id: uuid.UUID
     step: ClearingStep
     words: str
     officer: Principal
     resolution: Resolution | None = None
+    proposal: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)
 class StepView:
     """One thing somebody said of a difference."""
 
+    id: uuid.UUID
     step: ClearingStep
     resolution: Resolution | None
     at: datetime
@@ -66,22 +75,25 @@ def take_step(session: Session, world: World, command: TakeStep) -> None:
     """Note, propose, approve, return or open again.
 
     Raises NotAllowed("role_missing"), NotFound("difference_unknown"), InvalidInput("words_missing",
-    "resolution_missing"), NotAllowed("sod_violation") for who proposed it, Conflict("illegal_transition").
+    "resolution_missing"), NotAllowed("sod_violation") for who proposed it, Conflict("illegal_transition",
+    "proposal_changed").
     """
     step, by = command.step, command.officer.account_id
     if not command.officer.has(*_WHO[step]):
         raise NotAllowed("role_missing", "结论由财务经办提出，由财务复核通过或退回。")
-    words = said(command.words, _ASKED[step]) if step in _ASKED or command.words.strip() else ""
+    words = said(command.words, _ASKED[step]) if step is not ClearingStep.APPROVE or command.words.strip() else ""
     if step is ClearingStep.PROPOSE and command.resolution is None:
         sentence = "请选择结论。"
         raise InvalidInput("resolution_missing", sentence, [FieldError("/resolution", sentence)])
     row = _locked(session, command.difference_id)
     after = after_clearing(ExceptionState(row.state), step)
+    if command.proposal and command.proposal != _last_proposal(session, row.id):
+        raise Conflict("proposal_changed", "这条结论后来改过，请重新打开这一页，看清楚再复核。")
     _CHANGES.get(step, _nothing_more)(row, replace(command, words=words), world.now())
     row.state = after
     row.assigned_to = row.assigned_to or by
     session.flush()
-    resolution = row.resolution
+    resolution = row.resolution if step in _ABOUT_A_PROPOSAL else None
     values = {"exception_id": row.id, "step": step, "resolution": resolution, "at": world.now(), "actor_id": by}
     session.execute(insert(DifferenceStep).values(id=world.new_id(), **values, words=words))
     told = {"code": row.code, "state": str(after), "words": words}
@@ -105,7 +117,7 @@ def _decide(row: ReconciliationException, command: TakeStep, at: datetime) -> No
 
 
 def _reopen(row: ReconciliationException, _command: TakeStep, _at: datetime) -> None:
-    if row.checker_id is None:
+    if not closed_by_people(row):
         # It would close again at once: what closed by itself is found again by comparing again.
         raise Conflict("illegal_transition", "这条差异是自动消除的，不能重新打开；有疑问请重新核对。")
     row.closed_at = row.closing_words = row.assigned_to = None
@@ -130,8 +142,14 @@ def steps_of_differences(session: Session, ids: Collection[uuid.UUID]) -> Mappin
     query = select(DifferenceStep).where(DifferenceStep.exception_id.in_(ids)).order_by(DifferenceStep.id)
     for row in session.scalars(query) if ids else ():
         resolution = Resolution(row.resolution) if row.resolution else None
-        found[row.exception_id].append(StepView(ClearingStep(row.step), resolution, row.at, row.actor_id, row.words))
+        step = StepView(row.id, ClearingStep(row.step), resolution, row.at, row.actor_id, row.words)
+        found[row.exception_id].append(step)
     return found
+
+
+def _last_proposal(session: Session, difference_id: uuid.UUID) -> uuid.UUID | None:
+    proposed = DifferenceStep.exception_id == difference_id, DifferenceStep.step == ClearingStep.PROPOSE
+    return session.scalar(select(DifferenceStep.id).where(*proposed).order_by(DifferenceStep.id.desc()).limit(1))
 
 
 def _locked(session: Session, difference_id: uuid.UUID) -> ReconciliationException:

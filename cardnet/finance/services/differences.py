@@ -30,8 +30,11 @@ _UNDER_WAY = (
     ExceptionState.REJECTED,
 )
 
-_NOBODY_AT_WORK = (ExceptionState.OPEN, ExceptionState.REOPENED)
-"""What still may close by itself: nobody has taken it in hand."""
+_NOT_PROPOSED = tuple(state for state in _UNDER_WAY if state is not ExceptionState.PROPOSED)
+"""What still may close by itself: no proposal waits for its check."""
+
+_NOBODYS = dict.fromkeys(("maker_id", "resolution", "evidence", "proposed_at", "checker_id", "decided_at"))
+"""What closes by itself has no conclusion of anybody's; what was proposed once stands in its steps."""
 
 _PAIRED_ELSEWHERE = """
     (e.code = 'E01' and e.ours -> 0 ->> 'redemption_id' = m.our_id::text and e.ours -> 0 ->> 'type' = m.our_type
@@ -66,7 +69,7 @@ class ExceptionView:
     @property
     def settled_by_people(self) -> bool:
         """Closed, and not by itself."""
-        return self.state is ExceptionState.CLOSED and self.checker_id is not None
+        return self.state is ExceptionState.CLOSED and self.closing_words in list(Resolution)
 
     @property
     def difference_fen(self) -> int:
@@ -139,8 +142,8 @@ def clear_timing_differences(session: Session, world: World, day: date) -> None:
     """E08 whose later day is `day` or before: both sides have the line now, so nothing is left to do."""
     session.execute(
         update(ReconciliationException)
-        .where(ReconciliationException.state.in_(_NOBODY_AT_WORK), ReconciliationException.clears_on <= day)
-        .values(state=ExceptionState.CLOSED, closed_at=world.now(), closing_words=CLEARED)
+        .where(ReconciliationException.state.in_(_NOT_PROPOSED), ReconciliationException.clears_on <= day)
+        .values(**_closed(world.now(), CLEARED))
     )
 
 
@@ -185,13 +188,8 @@ def store_differences(
         session.execute(insert(ReconciliationException), fresh)
     session.execute(
         update(ReconciliationException)
-        .where(
-            ReconciliationException.run_id.in_(replaced),
-            ReconciliationException.state.in_(
-                [ExceptionState.OPEN, ExceptionState.ASSIGNED, ExceptionState.REOPENED, ExceptionState.REJECTED]
-            ),
-        )
-        .values(state=ExceptionState.CLOSED, closed_at=at, closing_words=GONE)
+        .where(ReconciliationException.run_id.in_(replaced), ReconciliationException.state.in_(_NOT_PROPOSED))
+        .values(**_closed(at, GONE))
     )
 
 
@@ -199,11 +197,12 @@ def close_matched_elsewhere(session: Session, world: World, run_id: uuid.UUID) -
     """A line that yesterday's run missed on the other side and this run paired needs nobody any more (E01, E02)."""
     session.execute(
         text(f"""
-        update reconciliation_exception e set state = 'closed', closed_at = :at, closing_words = :words
+        update reconciliation_exception e set state = 'closed', closed_at = :at, closing_words = :words,
+          {", ".join(f"{name} = null" for name in _NOBODYS)}
         from reconciliation_match m
         where m.run_id = :run and m.live and m.pass = 'P4' and e.run_id <> m.run_id and e.state = any(:states)
           and {_PAIRED_ELSEWHERE}"""),  # noqa: S608 - a constant
-        {"run": run_id, "at": world.now(), "words": GONE, "states": list(map(str, _NOBODY_AT_WORK))},
+        {"run": run_id, "at": world.now(), "words": GONE, "states": list(map(str, _NOT_PROPOSED))},
     )
 
 
@@ -224,8 +223,12 @@ def close_set_aside(session: Session, world: World, run_ids: Sequence[uuid.UUID]
     session.execute(
         update(ReconciliationException)
         .where(ReconciliationException.run_id.in_(run_ids), ReconciliationException.state.in_(_UNDER_WAY))
-        .values(state=ExceptionState.CLOSED, closed_at=world.now(), closing_words=SET_ASIDE)
+        .values(**_closed(world.now(), SET_ASIDE))
     )
+
+
+def _closed(at: datetime, words: str) -> dict[str, Any]:
+    return {"state": ExceptionState.CLOSED, "closed_at": at, "closing_words": words, **_NOBODYS}
 
 
 def _values(one: Difference, no: int, run_id: uuid.UUID) -> dict[str, Any]:
@@ -251,10 +254,18 @@ def _first_state(one: Difference, at: datetime) -> dict[str, Any]:
     return {"state": ExceptionState.OPEN, "closed_at": None, "closing_words": None}
 
 
+def closed_by_people(row: ReconciliationException) -> bool:
+    """Whether two people closed it, and not a later day or run."""
+    return row.closing_words in list(Resolution)
+
+
 def _come_back(row: ReconciliationException, one: Difference, at: datetime) -> None:
     """What closed by itself and is found again is open again; what people closed stays closed."""
-    closed_by_itself = row.state == ExceptionState.CLOSED and row.checker_id is None
-    if closed_by_itself and _first_state(one, at)["state"] is not ExceptionState.CLOSED:
+    if (
+        row.state == ExceptionState.CLOSED
+        and not closed_by_people(row)
+        and _first_state(one, at)["state"] is not ExceptionState.CLOSED
+    ):
         # A mistake that was taken back is no history of the difference.
         again = ExceptionState.OPEN if row.closing_words == SET_ASIDE else ExceptionState.REOPENED
         row.state, row.closed_at, row.closing_words = again, None, None

@@ -215,7 +215,8 @@ def clear_difference(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A0
     """POST /differences/{id}/steps."""
     body = asked.body
     resolution = Resolution(body["resolution"]) if body["resolution"] else None
-    command = services.TakeStep(id, ClearingStep(body["step"]), body["words"], asked.officer, resolution)
+    step, proposal = ClearingStep(body["step"]), body["proposal"]
+    command = services.TakeStep(id, step, body["words"], asked.officer, resolution, proposal)
     services.take_step(asked.session, asked.world, command)
     return _told(asked.session, [services.exception_of_id(asked.session, id)])[0]
 

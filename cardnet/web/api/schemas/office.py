@@ -4,7 +4,7 @@ from marshmallow import fields, validate
 
 from cardnet.access.rules import AccountState, Role
 from cardnet.finance.rules import ClearingStep, DifferenceGroup, Resolution
-from cardnet.http.wire import Day, Flag, Moment, Open, Strict, Text, Word
+from cardnet.http.wire import Day, Flag, Id, Moment, Open, Strict, Text, Word
 from cardnet.web.api.schemas.common import (
     PageQuery,
     UnionName,
@@ -411,6 +411,7 @@ Runs = whole("Runs", Run)
 class DifferenceStep(Open):
     """What somebody found or decided about a difference."""
 
+    id = said(fields.UUID)
     step = said()
     resolution = perhaps()
     at = said(Moment)
@@ -419,11 +420,12 @@ class DifferenceStep(Open):
 
 
 class StepRequest(Strict):
-    """One step about a difference; a proposal names how it is settled."""
+    """One step about a difference; a proposal names how it is settled. `proposal` is the step that is approved or returned."""
 
     step = one_of(ClearingStep, required=True)
     words = Text(200, load_default="")
     resolution = one_of(Resolution, load_default=None)
+    proposal = Id(load_default=None)
 
 
 class Difference(Open):

@@ -96,7 +96,7 @@ SHAPES: dict[str, str] = {
     "Stopped": "由此暂停的商户。",
     "Store": "一家门店。`hours`：星期 `1` 到 `7` → [开门, 关门]；没有的日子不营业。`township`：所在的镇、街道，没有登记过为 null。",
     "StoreChange": "门店改成这样；`closed`：不再接待。不写 `township`，原来在哪里还在哪里。",
-    "StepRequest": "关于一条差异的一步；提出结论时写明怎样处理。",
+    "StepRequest": "关于一条差异的一步；提出结论时写明怎样处理。`proposal` 是要通过或退回的那一步。",
     "StoreRequest": "新门店；`code` 以后不能改。`township`：所在镇、街道的工会编码。",
     "Task": "等您办的一件事，最急的在前。",
     "Terminal": "一台终端和它的情况。`synced_at` 为 null 表示从未取过离线所需的数据。",

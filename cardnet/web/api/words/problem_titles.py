@@ -263,6 +263,7 @@ TITLES: dict[str, str] = {
     "program_code_taken": "Another program has this code.",
     "program_unknown": "There is no such program.",
     "public_key_invalid": "The public key cannot be read.",
+    "proposal_changed": "The conclusion changed meanwhile; read it again.",
     "quota_changed": "The places changed meanwhile; ask again.",
     "quota_not_child": "Places go to unions directly below only.",
     "quota_not_returnable": "There is nothing above to return places to.",
