@@ -356,6 +356,9 @@ REFERENCES = {
 }
 """Fields that name something else by its id, and what kind of thing that is."""
 
+DAYS = frozenset({"after", "first", "from", "last", "on", "recall_after", "to", "until", "valid_from", "valid_to"})
+"""Fields that hold a day or a moment, beside those that end in `_on` and `_at`. What people write stands in none."""
+
 
 def names_of(action: str, field: str) -> Iterator[str]:
     """Under which names a field of an act may stand in a table, the narrowest first."""

@@ -14,10 +14,11 @@ _Scope = ast.FunctionDef | ast.Module
 
 @dataclass(frozen=True)
 class Recorded:
-    """One call: its action, `{}` where the source fills in, and the keys of its documents."""
+    """One call: its action, `{}` where the source fills in, the keys of its documents, and which are written as days."""
 
     action: str
     keys: frozenset[str]
+    days: frozenset[str]
     unread: tuple[str, ...]
     place: str
 
@@ -27,10 +28,12 @@ class Keys:
     """The keys found of an expression, and what of it could not be read."""
 
     known: set[str] = field(default_factory=set)
+    days: set[str] = field(default_factory=set)
     unread: list[str] = field(default_factory=list)
 
     def __ior__(self, other: "Keys") -> "Keys":
         self.known |= other.known
+        self.days |= other.days
         self.unread += other.unread
         return self
 
@@ -67,7 +70,7 @@ class Package:
                 found |= self._keys(path, scope, one, (by, given))
             for action in self._actions(path, call.args[0], scope, by, given):
                 if by is None or "." in action:
-                    yield Recorded(action, frozenset(found.known), tuple(found.unread), place)
+                    yield Recorded(action, frozenset(found.known), frozenset(found.days), tuple(found.unread), place)
 
     def _actions(  # noqa: PLR0911 - one return a kind of expression
         self, path: Path, one: ast.expr, scope: _Scope, by: _Scope | None = None, call: ast.Call | None = None
@@ -104,7 +107,13 @@ class Package:
                 pass
             case ast.Dict():
                 parts = [value for key, value in zip(one.keys, one.values, strict=True) if key is None]
-                found.known |= {str(key.value) for key in one.keys if isinstance(key, ast.Constant)}
+                named = {
+                    str(key.value): value
+                    for key, value in zip(one.keys, one.values, strict=True)
+                    if isinstance(key, ast.Constant)
+                }
+                found.known |= named.keys()
+                found.days |= {key for key, value in named.items() if "isoformat()" in ast.unparse(value)}
                 if any(key is not None and not isinstance(key, ast.Constant) for key in one.keys):
                     found.unread.append(ast.unparse(one))
             case ast.IfExp():

@@ -20,8 +20,8 @@ from cardnet.kernel import audit
 from cardnet.membership.rules import Purpose
 from cardnet.web import change_words
 from cardnet.web.act_words import act_word
-from cardnet.web.change_words import FIELDS, VALUES, names_of
-from cardnet.web.changes import Change, changes_of, in_one_line
+from cardnet.web.change_words import DAYS, FIELDS, VALUES, names_of
+from cardnet.web.changes import Change, Reader
 from tests.make.issuance import make_office, make_officer
 from tests.make.merchants import make_manager, make_partner
 from tests.make.recorded import recorded
@@ -56,6 +56,12 @@ def test_every_key_the_source_records_has_a_word(app):
     assert sorted(pair for pair in keys if not any(name in FIELDS for name in names_of(*pair))) == []
 
 
+def test_every_day_the_source_records_stands_under_a_key_of_days():
+    days = {key for act in recorded() for key in act.days}
+    assert {"on", "from", "to", "valid_to"} <= days
+    assert sorted(key for key in days if key not in DAYS and not key.endswith(("_on", "_at"))) == []
+
+
 def test_every_act_the_source_records_has_a_word(app):
     with app.test_request_context():
         told = {act.action for act in recorded() if "{}" not in act.action} | set(SETTINGS)
@@ -86,7 +92,8 @@ def test_the_reasons_of_holding_back_have_words():
 
 def told(app, action, before, after, names=None, language="zh_Hans"):
     with app.test_request_context(), force_locale(language):
-        return in_one_line(changes_of(action, before, after, names or {}))
+        reader = Reader()
+        return reader.in_one_line(reader.changes(action, before, after, names or {}))
 
 
 def test_before_and_after_stand_side_by_side_and_what_stayed_is_left_out(app):
@@ -111,12 +118,34 @@ def test_money_is_yuan_moments_are_of_shanghai_and_days_are_days(app):
     assert told(app, "card.issue", None, {"valid_to": "2031-12-31"}) == "有效期至：2031年12月31日 周三"
 
 
+@pytest.mark.parametrize("language", ["zh_Hans", "en"])
+@pytest.mark.parametrize(
+    "typed",
+    ["9999-12-31T23:59Z", "0001-01-01T00:00+08:00", "2026-11-22 10:00", "2026-11-22T10:00+08:00", "2026-11-22"],
+)
+def test_what_somebody_typed_is_shown_as_it_was_typed(app, typed, language):
+    for key in ("reason", "words", "message", "why", "name", "document", "number", "evidence", "tail"):
+        assert told(app, "comet.pass", None, {key: typed}, language=language).endswith(typed)
+
+
+@pytest.mark.parametrize(
+    "edge", ["9999-12-31T23:59Z", "0001-01-01T00:00+08:00", "2026-11-22 10:00", "2026-11-22T25:00Z"]
+)
+def test_a_moment_beyond_the_calendar_or_without_its_offset_stands_for_itself(app, edge):
+    for key in ("on", "seen_at"):
+        assert told(app, "comet.pass", {key: edge}, None).endswith(f"原为 {edge}")
+
+
 def test_what_is_nested_is_told_field_by_field(app):
     counts = {"counts": {"E01": 1, "E06": 2}}
     assert told(app, "reconciliation.run", None, counts) == "差异 · 我方有、商户没有：1；差异 · 金额不一致：2"
     days = {"days": {"2026-10-10": True, "2026-10-08": False}}
     assert told(app, "review.calendar", None, days) == (
         "工作日安排 · 2026年10月8日 周四：放假；工作日安排 · 2026年10月10日 周六：上班"
+    )
+    sums = {"totals": {"net_fen": 1_234_500, "given_fen": [500, 0], "lines": 3}}
+    assert told(app, "settlement.sealed", None, sums) == (
+        "totals · 每台终端两次同步之间优惠合计：¥5.00、¥0.00；totals · 行数：3；totals · 净额：¥12,345.00"
     )
     hours = {"hours": {"1": ["09:00", "21:00"], "2": ["09:00", "21:00"]}}
     assert told(app, "store.change", {"hours": {}}, hours) == "营业时间：— → 周一至周二 09:00–21:00"
@@ -178,8 +207,35 @@ def test_the_page_says_what_changed_in_words(app, session, world):
     assert "scope_path" not in words and f'title="{"ab" * 32}"' in page.text
     whole = browser.get("/console/audit/export?format=csv").get_data(as_text=True)
     assert "角色：经审 → 主席" in whole and '""roles"": [""chair""]' in whole and "ab" * 32 in whole
+    assert f"管理范围：{office.unions['C'].name} → {office.unions['B1'].name}" in whole
+
+
+def test_a_trail_with_a_moment_at_the_calendars_edge_is_read_and_taken_away(app, session, world):
+    office = make_office(session, world)
+    officer = make_officer(session, world, office.unions["C"], "shenji", Role.AUDITOR)
+    typed = {"reason": "9999-12-31T23:59Z", "on": "0001-01-01T00:00+08:00"}
+    audit.record(session, world, audit.Act("merchant.state", "merchant", "x", officer.account_id, after=typed))
+    browser = app.test_client()
+    enter(browser, access.open_staff_session(session, world, officer.account_id).token)
+    page, whole = browser.get("/console/audit"), browser.get("/console/audit/export?format=csv")
+    assert (page.status_code, whole.status_code) == (200, 200)
+    for text in (words_of(page.text), whole.get_data(as_text=True)):
+        assert typed["reason"] in text and typed["on"] in text
+
+
+def test_every_portion_of_an_export_is_told_by_names(app, session, world, monkeypatch):
+    monkeypatch.setattr("cardnet.web.console.audit_trail._NAMED_AT_ONCE", 2)
+    office = make_office(session, world)
+    officer = make_officer(session, world, office.unions["C"], "shenji", Role.AUDITOR)
+    about = [office.unions[code] for code in ("B1", "C", "B1", "B9", "C")]
+    acts = [audit.Act("card.move", "card", "x", officer.account_id, after={"union": str(one.id)}) for one in about]
+    audit.record(session, world, *acts)
+    browser = app.test_client()
+    enter(browser, access.open_staff_session(session, world, officer.account_id).token)
+    whole = browser.get("/console/audit/export?format=csv&action=card.move").get_data(as_text=True)
+    assert re.findall("工会：(.+)", whole.replace("\r", "")) == [one.name for one in reversed(about)]
 
 
 def test_a_change_that_only_was_is_told_as_such(app):
     with app.test_request_context():
-        assert str(Change("名称", "甲", None)) == "名称：原为 甲"
+        assert Reader().in_one_line((Change("名称", "甲", None),)) == "名称：原为 甲"
