@@ -151,7 +151,9 @@ export function startActivation(filled: { number: string; code: string }, done: 
     one("#rebind-sent").hidden = false;
     sayWrong(forms[2]!, "");
     inUse.hidden = true;
-    show(1);
+    // From the last step it is a step back, so that 返回 does not lead here once more.
+    if ((history.state as { step?: number } | null)?.step === 2) back(2);
+    else show(1);
   });
   onClick("#in-use button", () => askForCode(input(2).value));
 
