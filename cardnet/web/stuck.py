@@ -1,6 +1,5 @@
 """Where work is stuck, for the chair's papers: what waits, in whose hands, since or until when."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -10,12 +9,10 @@ from sqlalchemy.orm import Session
 from cardnet.access.rules import Principal
 from cardnet.benefits import services as benefits
 from cardnet.finance import services as finance
-from cardnet.finance.rules import MOVER_OF, DifferenceCode, ExceptionState, Mover, SettlementState
+from cardnet.finance.rules import MOVER_OF, ExceptionState, Mover, SettlementState
 from cardnet.issuance.services import CardCounts, desk
 from cardnet.ledger import services as ledger
 from cardnet.web.language import gettext
-
-_READ_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -56,13 +53,12 @@ def stuck_in_finance(session: Session, path: str, today: date) -> list[Stuck]:
         Mover.FINANCE: gettext("财务"),
         Mover.OPERATIONS: gettext("职工援助服务中心"),
     }
-    proposed = _proposed_by_code(session)
     waiting = dict.fromkeys(words, 0)
-    waiting[Mover.FINANCE] = proposed.total()
-    for code, count in finance.open_exceptions_by_code(session).items():
-        mover = MOVER_OF.get(code, Mover.FINANCE)
+    for (code, state), count in finance.open_exceptions_by_code(session).items():
+        # A conclusion that waits for its check is finance's move, whoever's it was until then.
+        mover = Mover.FINANCE if state is ExceptionState.PROPOSED else MOVER_OF.get(code, Mover.FINANCE)
         if mover in waiting:
-            waiting[mover] += count - proposed[code]
+            waiting[mover] += count
     unconfirmed = [one for one in finance.settlements(session) if one.state is SettlementState.SEALED]
     found = (
         *(
@@ -90,15 +86,3 @@ def stuck_in_finance(session: Session, path: str, today: date) -> list[Stuck]:
         ),
     )
     return [one for one in found if one.count]
-
-
-def _proposed_by_code(session: Session) -> Counter[DifferenceCode]:
-    """Differences with a conclusion that waits for the checker: finance's move, whoever's it was until then."""
-    found: Counter[DifferenceCode] = Counter()
-    for run_id, proposals in finance.proposals_waiting(session).items():
-        left, offset = proposals, 0
-        while left > 0 and (page := finance.exceptions_of_run(session, run_id, None, _READ_AT_ONCE, offset)):
-            codes = [one.code for one in page if one.state is ExceptionState.PROPOSED]
-            found.update(codes)
-            left, offset = left - len(codes), offset + len(page)
-    return found

@@ -128,14 +128,13 @@ def proposals_waiting(session: Session) -> dict[uuid.UUID, int]:
     return {run_id: int(count) for run_id, count in rows}
 
 
-def open_exceptions_by_code(session: Session) -> dict[DifferenceCode, int]:
-    """How many exceptions wait for somebody, by class."""
+def open_exceptions_by_code(session: Session) -> dict[tuple[DifferenceCode, ExceptionState], int]:
+    """How many exceptions wait for somebody, by class and by where they stand."""
+    kinds = ReconciliationException.code, ReconciliationException.state
     rows = session.execute(
-        select(ReconciliationException.code, func.count())
-        .where(ReconciliationException.state != ExceptionState.CLOSED)
-        .group_by(ReconciliationException.code)
+        select(*kinds, func.count()).where(ReconciliationException.state != ExceptionState.CLOSED).group_by(*kinds)
     )
-    return {DifferenceCode(row[0]): int(row[1]) for row in rows}
+    return {(DifferenceCode(code), ExceptionState(state)): count for code, state, count in rows}
 
 
 def clear_timing_differences(session: Session, world: World, day: date) -> None:
