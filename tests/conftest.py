@@ -20,6 +20,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
@@ -166,8 +167,27 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("data")
 
 
+class Compiled(BytecodeCache):
+    """Templates as one app of this process has compiled them; compiling all takes longer than most tests."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if code := self.kept.get(bucket.key):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
 def make_app(url: str, data: Path, world: World) -> Flask:
-    return create_app(Settings(data=data, database_url=url, rate_limits=False, testing=True, pool_size=40), world)
+    app = create_app(Settings(data=data, database_url=url, rate_limits=False, testing=True, pool_size=40), world)
+    app.jinja_env.bytecode_cache = COMPILED
+    return app
 
 
 @pytest.fixture(scope="session")

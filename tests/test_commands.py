@@ -268,9 +268,11 @@ def test_tasks_trail_and_bulletin(run, office, session, tmp_path):
     said = run("trail list --action card. --as root", plain=True)
     assert "名单.csv" in said and acts[0]["subject_id"] not in said
     out = tmp_path / "记录.csv"
-    run("trail export --as root --out", out)
+    run("trail export --from 2026-11-01 --as root --out", out)
     assert "card.issue" in out.read_text("utf-8-sig")
-    assert session.scalar(text("select count(*) from audit_event where action = 'audit.export'")) == 1
+    assert session.scalars(text("select after from audit_event where action = 'audit.export'")).all() == [
+        {"first": "2026-11-01"}
+    ]
     assert run("trail export --as root --out", tmp_path / "记录.txt", code=1) == "format_unknown"
     assert run("trail list --as U1", code=1) == "role_missing"
     shown = run("bulletin show --as C1")

@@ -95,16 +95,17 @@ def open_issue(issue_id: str, out: Path | None, username: str, *, as_json: bool)
 @words_option
 @click.option("--corrects", default=None, help="更正哪一期：编号，见 bulletin issues。")
 @click.option("--reason", default="", help="更正什么、为什么。")
+@click.option("--unchanged", is_flag=True, help="没有数字变化，仍要更正，例如只改说明。")
 @officer_option
 @json_option
 def publish(
     year: int | None, to: tuple[str, ...], copies: str, words: str, corrects: str | None, reason: str, username: str,
-    *, as_json: bool,
+    *, unchanged: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """发出本半月的一期，或更正已发的一期；数字从此不变。"""
     corrected = typed_id(corrects, "issue_unknown", "这一期通报") if corrects else None
     with acting(username) as desk:
-        command = services.PublishBulletin(desk.officer, year, to, copies, words, corrected, reason)
+        command = services.PublishBulletin(desk.officer, year, to, copies, words, corrected, reason, unchanged)
         kept = services.publish_bulletin(desk.session, desk.world, command)
     line = kept.line
     said = f"{line.year} 年第 {line.number} 期已发出，编号 {line.id}，校验码 {check_of(line.sha256)}。"

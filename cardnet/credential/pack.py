@@ -145,7 +145,7 @@ def _pack_of(claims: Any) -> TrustPack:
         keys = {entry["kid"]: _key_of(entry) for entry in entries if _text(entry["use"]) in _USES}
         policy = Policy(**{name: _whole(value) for name, value in claims[_POLICY].items() if name in _POLICY_NAMES})
         uris = tuple(claims[_STATUS_URIS])
-        stopped = {str(key_id): _whole(at) for key_id, at in claims.get(_STOPPED, {}).items()}
+        stopped = {_text(key_id): _whole(at) for key_id, at in claims.get(_STOPPED, {}).items()}
         pack = TrustPack(_whole(claims[_SEQ]), _whole(claims[_IAT]), _whole(claims[_EXP]), keys, policy, uris, stopped)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not a trust pack: {error}") from None

@@ -25,6 +25,8 @@ What `--json` prints, one document each; amounts in fen, days as ISO dates. Fiel
     {"reconciliations": [{"run_id", "merchant", "first_on", "last_on", "files", "differences", "counts": true,
                           "set_aside_at", "set_aside_words"}, …]}; the second: those that count again, and "set_aside"
 
+`cardnet reconciliations differences|step`: see `cli_differences`.
+
 `cardnet audit`
     {"held": true, "asked": 23, "breaches": [{"code", "sentence", "count", "rows": […]}]}, exit code 1 when not held.
 """
@@ -41,7 +43,7 @@ import click
 from sqlalchemy.orm import Session
 
 from cardnet.access import services as access
-from cardnet.finance import services
+from cardnet.finance import cli_differences, services
 from cardnet.finance.closing import close_until
 from cardnet.finance.rules import CARRY_WORDS, DOUBT_WORDS, TYPE_WORDS, doubt_of
 from cardnet.finance.services import Reconcile, RunReconciliation, RunView, SetAside, Settle, SettlementView
@@ -212,7 +214,7 @@ def _named(line: Mapping[str, Any]) -> str:
 
 @click.group()
 def reconciliations() -> None:
-    """对账结果：列出、作废。"""
+    """对账结果：列出、作废；差异的查明、复核。"""
 
 
 @reconciliations.command("list")
@@ -248,6 +250,10 @@ def set_aside_reconciliation(run_id: uuid.UUID, reason: str, username: str | Non
     click.echo(f"已作废 {run.merchant_name} {run.first_on} 至 {run.last_on} 的对账。")
     for one in counted:
         click.echo(f"重新计入 {one.first_on} 至 {one.last_on}，{one.differences} 处差异。")
+
+
+for _command in cli_differences.COMMANDS:
+    reconciliations.add_command(_command)
 
 
 def _run(run: RunView) -> dict[str, Any]:

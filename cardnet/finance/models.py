@@ -8,7 +8,14 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueCo
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cardnet.finance.rules import DifferenceCode, DifferenceGroup, ExceptionState, SettlementState
+from cardnet.finance.rules import (
+    ClearingStep,
+    DifferenceCode,
+    DifferenceGroup,
+    ExceptionState,
+    Resolution,
+    SettlementState,
+)
 from cardnet.kernel.db import Base, one_of
 
 
@@ -272,6 +279,25 @@ class ReconciliationMatch(Base):
     file_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("statement_file.id"))
     line: Mapped[int | None]
     live: Mapped[bool]
+
+
+class DifferenceStep(Base):
+    """What somebody found or decided about a difference, in their words. Append-only."""
+
+    __tablename__ = "difference_step"
+    __table_args__ = (
+        one_of("step", ClearingStep),
+        one_of("resolution", Resolution),
+        Index(None, "exception_id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    exception_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("reconciliation_exception.id"))
+    step: Mapped[str]
+    resolution: Mapped[str | None]
+    at: Mapped[datetime]
+    actor_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id"))
+    words: Mapped[str]
 
 
 class ReconciliationException(Base):

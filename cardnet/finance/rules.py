@@ -167,7 +167,7 @@ TYPE_WORDS = {"capture": "核销", "reversal": "撤销", "refund": "退款", "ba
 
 
 class ExceptionState(enum.StrEnum):
-    """Where an exception stands. `closed` without a checker means it cleared by itself."""
+    """Where an exception stands. `closed` with a `Resolution` for its closing words: by people, else by itself."""
 
     OPEN = "open"
     ASSIGNED = "assigned"
@@ -179,12 +179,24 @@ class ExceptionState(enum.StrEnum):
     REOPENED = "reopened"
 
 
+EXCEPTION_WORDS = {
+    ExceptionState.OPEN: "待处理",
+    ExceptionState.ASSIGNED: "处理中",
+    ExceptionState.PROPOSED: "待复核",
+    ExceptionState.APPROVED: "已复核",
+    ExceptionState.REJECTED: "复核退回",
+    ExceptionState.POSTED: "已入账",
+    ExceptionState.CLOSED: "已消除",
+    ExceptionState.REOPENED: "重新打开",
+}
+
 _EXCEPTION_AFTER = {
     ExceptionState.OPEN: {ExceptionState.ASSIGNED, ExceptionState.CLOSED},
     ExceptionState.ASSIGNED: {ExceptionState.PROPOSED, ExceptionState.CLOSED},
     ExceptionState.PROPOSED: {ExceptionState.APPROVED, ExceptionState.REJECTED, ExceptionState.CLOSED},
     ExceptionState.REJECTED: {ExceptionState.ASSIGNED, ExceptionState.CLOSED},
-    ExceptionState.APPROVED: {ExceptionState.POSTED},
+    # Nothing is posted where nothing moves.
+    ExceptionState.APPROVED: {ExceptionState.POSTED, ExceptionState.CLOSED},
     ExceptionState.POSTED: {ExceptionState.CLOSED},
     ExceptionState.CLOSED: {ExceptionState.REOPENED},
     ExceptionState.REOPENED: {ExceptionState.ASSIGNED, ExceptionState.CLOSED},
@@ -194,8 +206,50 @@ _EXCEPTION_AFTER = {
 def next_exception_state(now: ExceptionState, wanted: ExceptionState) -> ExceptionState:
     """`wanted`, when it may follow `now`. Raises Conflict("illegal_transition")."""
     if wanted not in _EXCEPTION_AFTER[now]:
-        raise Conflict("illegal_transition", f"差异现在是“{now}”，不能变为“{wanted}”，请刷新后再看。")
+        word = EXCEPTION_WORDS
+        raise Conflict("illegal_transition", f"差异现在是“{word[now]}”，不能变为“{word[wanted]}”，请刷新后再看。")
     return wanted
+
+
+class Resolution(enum.StrEnum):
+    """How a difference is settled without moving money here."""
+
+    MERCHANT_CORRECTS = "merchant_corrects"
+    DONE_ELSEWHERE = "done_elsewhere"
+    EXPLAINED = "explained"
+
+
+class ClearingStep(enum.StrEnum):
+    """What people do about a difference."""
+
+    NOTE = "note"
+    PROPOSE = "propose"
+    APPROVE = "approve"
+    RETURN = "return"
+    REOPEN = "reopen"
+
+
+_ON_THE_WAY = {
+    ClearingStep.NOTE: (ExceptionState.ASSIGNED,),
+    ClearingStep.PROPOSE: (ExceptionState.ASSIGNED, ExceptionState.PROPOSED),
+    ClearingStep.APPROVE: (ExceptionState.APPROVED, ExceptionState.CLOSED),
+    ClearingStep.RETURN: (ExceptionState.REJECTED,),
+    ClearingStep.REOPEN: (ExceptionState.REOPENED,),
+}
+
+
+def after_clearing(now: ExceptionState, step: ClearingStep) -> ExceptionState:
+    """Where a step leads; a note leaves all as it is, so what is noted may still clear by itself.
+
+    Raises Conflict("illegal_transition").
+    """
+    if step is ClearingStep.NOTE and now is not ExceptionState.CLOSED:
+        return now
+    state = now
+    for wanted in _ON_THE_WAY[step]:
+        if (state, wanted) != (ExceptionState.ASSIGNED, ExceptionState.ASSIGNED):
+            state = next_exception_state(state, wanted)
+    return state
 
 
 class SettlementState(enum.StrEnum):

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 import click
@@ -32,7 +33,7 @@ def _verdict_command(verdict: Verdict, words: str) -> None:
     @batch_option
     @officer_option
     @click.option("--rows", "rows", default=None, help="只处理这些行，例如 1,2；不写则处理等本级审核的全部。")
-    @click.option("--reason", "reasons", multiple=True, help=f"原因代码，可多个：{_reasons_listed()}。")
+    @_reasons_of(verdict)
     @click.option("--words", "note", default="", help="补充说明。")
     @click.option("--for", "giver", default=None, help="代谁办理：委托人的账号。")
     @json_option
@@ -40,11 +41,11 @@ def _verdict_command(verdict: Verdict, words: str) -> None:
         batch: str,
         username: str,
         rows: str | None,
-        reasons: tuple[str, ...],
         note: str,
         giver: str | None,
         *,
         as_json: bool,
+        reasons: tuple[str, ...] = (),
     ) -> None:
         with transaction() as session:
             officer = principal_of_username(session, username)
@@ -67,6 +68,13 @@ def _verdict_command(verdict: Verdict, words: str) -> None:
         moved = f"，候补递补 {receipt.moved_up} 人" if receipt.moved_up else ""
         left = f"；另有 {receipt.left} 行您已经办过，须由另一位审核" if receipt.left else ""
         click.echo(f"已处理 {receipt.rows} 行，现为“{APPLICATION_WORDS[receipt.state]}”{moved}{left}。")
+
+
+def _reasons_of(verdict: Verdict) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option of reasons, for verdicts that have some: an approval needs none."""
+    if verdict is Verdict.APPROVE:
+        return lambda command: command
+    return click.option("--reason", "reasons", multiple=True, help=f"原因代码，可多个：{_reasons_listed()}。")
 
 
 def _reasons_listed() -> str:

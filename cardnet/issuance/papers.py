@@ -13,8 +13,9 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
-from cardnet.issuance.sheets import draw_mask, grouped, mask_of
+from cardnet.issuance.sheets import draw_mask, mask_of
 from cardnet.kernel import fonts
+from cardnet.kernel.grouping import in_groups
 from cardnet.kernel.paper import (
     EIGHTH_HIGH,
     EIGHTH_WIDE,
@@ -73,7 +74,7 @@ def _draw_letter(canvas: Canvas, letter: Addressed, site: str, phone: str) -> No
     for line, base in zip(wrapped(letter.union_name, 8, text_width)[:2], (28.5, 32.3), strict=False):
         fonts.draw(canvas, _EDGE, EIGHTH_HIGH - base * mm, line, fitting(line, 8, text_width))
     for label, value, size, base, above in (
-        ("卡号", grouped(letter.number), 11, 41.5, 4.6),
+        ("卡号", in_groups(letter.number), 11, 41.5, 4.6),
         ("激活码", spaced(letter.code), 15, 53, 5.8),
     ):
         canvas.setFillColor(SOFT)
@@ -201,7 +202,7 @@ def _draw_table(canvas: Canvas, rows: Sequence[SignRow], first: int) -> None:
     _draw_cells(canvas, [word for word, _ in _COLUMNS], _TABLE_TOP - _ROW, 9)
     canvas.setFillColor(INK)
     for place, row in enumerate(rows):
-        number = grouped(row.number) if row.number else ""
+        number = in_groups(row.number) if row.number else ""
         cells = [str(first + place), row.name, row.document, number, row.signed, ""]
         _draw_cells(canvas, cells, _TABLE_TOP - (place + 2) * _ROW, 10)
 

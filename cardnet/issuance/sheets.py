@@ -24,6 +24,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from cardnet.issuance.services.printing import PrintedCard
 from cardnet.kernel import fonts
+from cardnet.kernel.grouping import in_groups
 
 # Streams as bytes, not as ASCII: a fifth less to write, and no reader of PDF 1.2 or later minds.
 rl_config.useA85 = 0
@@ -113,11 +114,6 @@ class _LaidAside(PDFStream):  # type: ignore[misc] # reportlab has no types
         return self._aside.read(self._size)
 
 
-def grouped(number: str) -> str:
-    """`8123 4567 89012`, as the wallet shows it."""
-    return f"{number[:4]} {number[4:8]} {number[8:]}"
-
-
 def _places() -> list[tuple[float, float]]:
     """The lower left corners of the ten cards, from the top left on, with a bleed on every side of each."""
     step_x, step_y = CARD_WIDTH + 2 * BLEED, CARD_HEIGHT + 2 * BLEED
@@ -160,7 +156,7 @@ def _draw_card(canvas: Canvas, card: PrintedCard) -> None:
     canvas.doForm(_FACE)
     canvas.doForm(_shared_by_a_unit(canvas, card))
     fonts.draw(canvas, _MARGIN, 34 * mm, card.name, _size_for(card.name, 16))
-    fonts.draw(canvas, _MARGIN, 17.4 * mm, grouped(card.number), 12)
+    fonts.draw(canvas, _MARGIN, 17.4 * mm, in_groups(card.number), 12)
     draw_mask(canvas, mask_of(card.code_text, "Q"), CARD_WIDTH - _MARGIN - QR_SIDE, 9.5 * mm, QR_SIDE)
 
 

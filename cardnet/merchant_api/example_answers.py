@@ -224,6 +224,7 @@ ME: dict[str, Any] = {
     "services": [{"code": "health_check", "programs": ["健康体检补贴"]}, {"code": None, "programs": ["门店九五折"]}],
     "last_terminal_seq": 43,
     "last_record_hash": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
+    "signing_keys": [{"key_id": "lqQVNlL-uzkEePtEo-ROy7", "ends_at": None}, _ENDING],
     "next_settlement": {"cycle": "monthly", "ends_on": "2026-11-30"},
     "server_time": _NOW,
 }

@@ -5,6 +5,7 @@ from flask import Blueprint, Flask
 from cardnet.web import (
     api,
     auth,
+    changes,
     confirm,
     console,
     csrf,
@@ -12,6 +13,7 @@ from cardnet.web import (
     finance,
     finance_advices,
     finance_denials,
+    finance_differences,
     finance_held,
     finance_limits,
     finance_transfers,
@@ -42,6 +44,7 @@ __all__ = [
     "PAGES",
     "finance_advices",
     "finance_denials",
+    "finance_differences",
     "finance_held",
     "finance_limits",
     "finance_transfers",
@@ -83,6 +86,7 @@ def install(app: Flask) -> None:
     csrf.install(app)
     forms.install(app)
     words.install(app)
+    changes.install(app)
     finding_words.install(app)
     navigation.install(app)
     paging.install(app)

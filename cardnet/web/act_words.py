@@ -23,6 +23,7 @@ NOUNS = {
     "contact": lazy_gettext("联系方式"),
     "day": lazy_gettext("业务日"),
     "delegation": lazy_gettext("委托审核"),
+    "difference": lazy_gettext("对账差异"),
     "handout": lazy_gettext("发放活动"),
     "key": lazy_gettext("密钥"),
     "loss_policy": lazy_gettext("挂失后的预留"),
@@ -219,6 +220,7 @@ VERBS = {
     "standing": lazy_gettext("变更会籍"),
     "start": lazy_gettext("启用"),
     "state": lazy_gettext("变更状态"),
+    "note": lazy_gettext("记下查到的情况"),
     "submit": lazy_gettext("提交"),
     "suspend": lazy_gettext("挂失"),
     "tag": lazy_gettext("登记身份"),
@@ -234,13 +236,24 @@ VERBS = {
     "withdraw_consent": lazy_gettext("撤回同意"),
 }
 
+_OF_ITS_OWN = {
+    "difference.propose": lazy_gettext("提出结论"),
+    "difference.return": lazy_gettext("复核退回"),
+    "difference.reopen": lazy_gettext("重新打开"),
+    "advice.propose": lazy_gettext("提出接受"),
+    "advice.refuse": lazy_gettext("退回商户"),
+    "advice.decline": lazy_gettext("复核退回"),
+}
+"""Verbs that mean something else of this noun than of the others."""
+
 
 def act_word(action: str) -> str:
     """`card.issue` in words; `card.` is the noun alone; what has no word stands for itself."""
     noun, _, verb = action.partition(".")
-    if noun not in NOUNS or (verb and verb not in VERBS):
+    word = _OF_ITS_OWN.get(action) or VERBS.get(verb)
+    if noun not in NOUNS or (verb and word is None):
         return action
-    return gettext("%(noun)s：%(verb)s", noun=NOUNS[noun], verb=VERBS[verb]) if verb else str(NOUNS[noun])
+    return gettext("%(noun)s：%(verb)s", noun=NOUNS[noun], verb=word) if verb else str(NOUNS[noun])
 
 
 _MEMBERS_OWN = frozenset(

@@ -75,7 +75,7 @@ def plain_yuan(fen: int) -> str:
 def _step(one: Entitlement, tier: Tier) -> str:
     above = max(tier.from_fen, one.min_spend_fen or 0)
     if tier.bp is not None:
-        said = _("打 %(fold)s 折", fold=fold(tier.bp)) if tier.bp < 10_000 else _("免费")
+        said = taken_off(tier.bp) if tier.bp < 10_000 else _("免费")
         if one.kind in GIVEN_BY_UNION:
             said = _("补贴 %(percent)s", percent=f"{tier.bp / 100:g}%")
     elif one.kind in GIVEN_BY_UNION:
@@ -87,9 +87,10 @@ def _step(one: Entitlement, tier: Tier) -> str:
     return str(_("满 %(yuan)s 元，%(benefit)s", yuan=plain_yuan(above), benefit=said) if above else said)
 
 
-def fold(off_bp: int) -> str:
-    """What is paid of ten: 1,000 off is `9`, 500 off `9.5`. English reads the percentage that is taken off."""
-    return f"{(10_000 - off_bp) / 1_000:g}"
+def taken_off(bp: int) -> str:
+    """1,000 basis points are 打 9 折: Chinese says what is paid of ten, English the percentage that is taken off."""
+    paid_of_ten, percent = f"{(10_000 - bp) / 1_000:g}", f"{bp / 100:g}%"
+    return str(_("打 %(fold)s 折", fold=percent if language.chosen() == "en" else paid_of_ten))
 
 
 def _often(limit: Left) -> str:

@@ -14,8 +14,9 @@ from cardnet.kernel.errors import InvalidInput
 from cardnet.membership.cli_parts import DAY, OUT, Desk, acting, json_option, officer_option, say, tell, written_whole
 from cardnet.web.act_words import act_word, actor_word
 from cardnet.web.auth import OFFICERS
+from cardnet.web.changes import Reader
 from cardnet.web.console.audit_trail import MOST_EXPORTED, WRITERS
-from cardnet.web.console.trail_subjects import subjects_in_words
+from cardnet.web.console.trail_subjects import names_in_words
 from cardnet.web.task_lines import everything_waiting, sentence_of
 
 _MOST = 1_000
@@ -66,15 +67,18 @@ def list_trail(most: int, username: str, *, as_json: bool, **asked: Any) -> None
     """最近的操作，新的在前。"""
     with acting(username, Role.ADMIN, Role.AUDITOR) as desk:
         lines = access.trail(desk.session, _query(desk, asked), most)
-        subjects = subjects_in_words(desk.session, lines)
-    named = [(line, subjects.get((line.subject_kind, line.subject_id), "")) for line in lines]
+        names = names_in_words(desk.session, lines)
+    named = [(line, names.get((line.subject_kind, line.subject_id), "")) for line in lines]
     if as_json:
         say({"acts": [{**vars(line), "subject_name": name or None} for line, name in named]})
         return
+    reader = Reader()
     for line, name in named:
         who = line.actor[1] if line.actor else actor_word(line.action, line.after)
         about = name or f"{line.subject_kind} {line.subject_id}"
-        click.echo(f"{local(line.at):%Y-%m-%d %H:%M:%S}  {who}  {act_word(line.action)}  {about}")
+        changed = reader.in_one_line(reader.changes(line.action, line.before, line.after, names))
+        told = f"{local(line.at):%Y-%m-%d %H:%M:%S}  {who}  {act_word(line.action)}  {about}"
+        click.echo(f"{told}  {changed}" if changed else told)
 
 
 @trail_group.command("export")
@@ -89,8 +93,9 @@ def export_trail(out: Path, username: str, *, as_json: bool, **asked: Any) -> No
         raise InvalidInput("format_unknown", "文件名请以 .csv 或 .xlsx 结尾。")
     with written_whole(out) as unfinished, acting(username, Role.ADMIN, Role.AUDITOR) as desk:
         query = _query(desk, asked)
-        content, _ = WRITERS[kind](access.whole_trail(desk.session, query, MOST_EXPORTED))
-        filters = {name: str(value) for name, value in asked.items() if value}
+        content, _ = WRITERS[kind](desk.session, access.whole_trail(desk.session, query, MOST_EXPORTED))
+        days = {name: asked[name].date().isoformat() for name in ("first", "last") if asked[name]}
+        filters = {name: value for name, value in {**asked, **days}.items() if value}
         act = audit.Act("audit.export", "audit", kind, desk.officer.account_id, after=filters)
         audit.record(desk.session, desk.world, act)
         unfinished.write_bytes(content.getvalue())

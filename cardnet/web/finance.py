@@ -1,6 +1,7 @@
 """Pages of finance: close the day, settlements with their downloads, reconciliation side by side."""
 
 import hashlib
+import uuid
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from cardnet.access.rules import Principal, Role
 from cardnet.benefits import services as benefits
 from cardnet.finance import services
 from cardnet.finance.closing import close_until
-from cardnet.finance.rules import MOVER_OF, DifferenceGroup, Mover
+from cardnet.finance.rules import MOVER_OF, DifferenceGroup, ExceptionState, Mover
 from cardnet.finance.services import ExceptionView, Reconcile, RunReconciliation, SetAside, Settle
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
@@ -22,6 +23,7 @@ from cardnet.merchants import services as merchants
 from cardnet.web import finance_words as words
 from cardnet.web.auth import FINANCE, staff_page
 from cardnet.web.csrf import takes_upload
+from cardnet.web.formats import cn_day
 from cardnet.web.forms import whole_id, wrong_of
 from cardnet.web.language import gettext
 from cardnet.web.paging import Page, asked_page, page_of
@@ -44,6 +46,8 @@ def _words() -> dict[str, object]:
 
 
 def _mover_of(one: ExceptionView) -> str:
+    if one.state is ExceptionState.PROPOSED:
+        return gettext("财务复核")
     return str(words.MOVERS[MOVER_OF.get(one.code, Mover.FINANCE).value])
 
 
@@ -70,9 +74,9 @@ def close_day(principal: Principal) -> ResponseReturnValue:
         return _home(principal, wrong_of(error, {error.code: "day"}), day), error.status
     count = len(receipt.sealed)
     if count:
-        flash(gettext("%(day)s 已日结，生成 %(n)s 张结算单。", day=day.isoformat(), n=count), "good")
+        flash(gettext("%(day)s 已日结，生成 %(n)s 张结算单。", day=cn_day(day), n=count), "good")
     else:
-        flash(gettext("%(day)s 已日结，没有到期的结算单。", day=day.isoformat()), "good")
+        flash(gettext("%(day)s 已日结，没有到期的结算单。", day=cn_day(day)), "good")
     for one in receipt.carried:
         reason = str(words.CARRIED[one.reason.value])
         flash(gettext("%(name)s 未结算：%(reason)s。", name=one.merchant_name, reason=reason), "calm")
@@ -218,10 +222,11 @@ _FIELDS = {
 @staff_page(*READERS)
 def reconciliation(principal: Principal, run_id: str) -> ResponseReturnValue:
     """One reconciliation: both totals, the four groups, each difference side by side."""
-    return _run_page(principal, run_id, {})
+    return run_page(principal, run_id, {})
 
 
-def _run_page(principal: Principal, run_id: str, wrong: dict[str, str]) -> str:
+def run_page(principal: Principal, run_id: str, wrong: dict[str, str], at: uuid.UUID | None = None) -> str:
+    """One reconciliation with what was wrong; `at`: in the form of this difference."""
     asked = request.args.get("group", "")
     group = DifferenceGroup(asked) if asked in {one.value for one in DifferenceGroup} else None
     number = asked_page()
@@ -229,7 +234,9 @@ def _run_page(principal: Principal, run_id: str, wrong: dict[str, str]) -> str:
         run = services.run_view(session, whole_id(run_id))
         found = services.exceptions_of_run(session, run.id, group, _LINES, (number - 1) * _LINES)
         replaced = services.runs_replaced(session, run.id)
-        who = access.display_names(session, [run.set_aside_by]) if run.set_aside_by else {}
+        steps = services.steps_of_differences(session, [one.id for one in found])
+        people = {one.actor_id for said in steps.values() for one in said}
+        who = access.display_names(session, [*people, *([run.set_aside_by] if run.set_aside_by else [])])
     counted = {one["group"]: one["count"] for one in run.summary["groups"]}
     total = counted[group.value] if group else run.differences
     page = Page(found, number, _LINES, total)
@@ -240,6 +247,9 @@ def _run_page(principal: Principal, run_id: str, wrong: dict[str, str]) -> str:
         group=asked,
         replaced=replaced,
         set_aside_by=who.get(run.set_aside_by, "") if run.set_aside_by else "",
+        steps=steps,
+        who=who,
+        at=at,
         wrong=wrong,
         reason=request.form.get("reason", ""),
         principal=principal,
@@ -271,7 +281,7 @@ def set_aside(principal: Principal, run_id: str) -> ResponseReturnValue:
     except CardnetError as error:
         if error.code == "not_found":
             raise
-        return _run_page(principal, run_id, wrong_of(error, {error.code: "reason"})), error.status
+        return run_page(principal, run_id, wrong_of(error, {error.code: "reason"})), error.status
     if counted:
         flash(gettext("已作废。原来的对账重新计入。"), "good")
         return redirect(url_for("finance.reconciliation", run_id=counted[-1].id), 303)
@@ -288,6 +298,8 @@ def _home(principal: Principal, wrong: dict[str, str], day: date | None) -> str:
         views = services.settlements(session, limit=500)
         runs = services.runs(session, limit=5)
         waiting = services.open_exceptions(session)
+        checks = services.proposals_waiting(session) if principal.has(Role.FINANCE_CHECKER) else {}
+        proposals = [(services.run_view(session, run_id), count) for run_id, count in checks.items()]
     owed: dict[str, Any] = {
         "count": sum(1 for view in views if view.state not in ("paid", "filed")),
         "fen": sum(view.totals.net_fen for view in views if view.state not in ("paid", "filed")),
@@ -304,6 +316,7 @@ def _home(principal: Principal, wrong: dict[str, str], day: date | None) -> str:
         owed=owed,
         runs=runs,
         waiting=waiting,
+        proposals=proposals,
     )
 
 

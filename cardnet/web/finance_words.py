@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext
 from cardnet.finance.difference import explain, is_unread
 from cardnet.finance.rules import LESS, MORE
 from cardnet.finance.services import ExceptionView
+from cardnet.web.formats import iso_day
 
 HOLDS = {
     "fraud_flag": lazy_gettext("疑似套取"),
@@ -123,6 +124,21 @@ EXCEPTION_STATES = {
     "reopened": ("bad", lazy_gettext("重新打开")),
 }
 
+RESOLUTIONS = {
+    "merchant_corrects": lazy_gettext("商户更正自己的记录"),
+    "done_elsewhere": lazy_gettext("已另行办理（撤销、退款、核定离线记录或暂缓结算）"),
+    "explained": lazy_gettext("已查明，双方都不用改"),
+}
+"""How a difference is settled (`Resolution`)."""
+
+CLEARING_STEPS = {
+    "note": lazy_gettext("记下"),
+    "propose": lazy_gettext("提出结论"),
+    "approve": lazy_gettext("复核同意"),
+    "return": lazy_gettext("复核退回"),
+    "reopen": lazy_gettext("重新打开"),
+}
+
 DAY_STATES = {
     "open": ("wait", lazy_gettext("未日结")),
     "closing": ("wait", lazy_gettext("日结中")),
@@ -171,6 +187,7 @@ def explained(one: ExceptionView) -> str:
     for name, lines in (("our_type", one.ours), ("their_type", one.theirs)):
         if lines and lines[0]["type"]:
             words[name] = TYPES[lines[0]["type"]]
+    words |= {name: iso_day(words[name]) for name in ("our_day", "their_day") if words.get(name)}
     if "more_or_less" in words:
         words["more_or_less"] = _COMPARED[words["more_or_less"]]
     return explain(one.code, words, str(UNREAD if is_unread(words) else SENTENCES[one.code.value]))
@@ -180,4 +197,6 @@ def exception_state(one: ExceptionView) -> tuple[str, Any]:
     """The badge of a difference: one that closed because its reconciliation was taken back is not cleared."""
     if one.closing_words == "set_aside":
         return "calm", lazy_gettext("随对账作废")
+    if one.settled_by_people:
+        return "good", lazy_gettext("已处理")
     return EXCEPTION_STATES[one.state.value]

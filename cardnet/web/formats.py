@@ -1,7 +1,6 @@
 """How pages write money, days, counts and rates. Templates use them as filters, Python as functions."""
 
 import hashlib
-import json
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from flask import Flask, url_for
 from flask_babel import get_locale
 
 from cardnet.kernel import calendar, masking
+from cardnet.kernel.grouping import in_groups
 from cardnet.kernel.money import yuan
 
 _STATIC = Path(__file__).parent / "static"
@@ -22,12 +22,12 @@ def install(app: Flask) -> None:
         cn_date=cn_date,
         cn_month=cn_month,
         cn_day=cn_day,
+        iso_day=iso_day,
         cn_datetime=cn_datetime,
         clock=clock,
         number=number,
         rate=rate,
-        groups=groups,
-        document=document,
+        groups=in_groups,
         mask_id=masking.id_number_for_office,
         mask_phone=masking.phone_for_office,
     )
@@ -39,11 +39,6 @@ def money(fen: int | None) -> str:
     if fen is None:
         return "—"
     return ("-" if fen < 0 else "") + "¥" + yuan(abs(fen))
-
-
-def document(value: object) -> str:
-    """A document as people read it: one member a line, Chinese as Chinese."""
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
 
 
 def cn_date(day: date | datetime | None) -> str:
@@ -64,6 +59,14 @@ def cn_day(day: date | None) -> str:
     return (
         f"{day.day} {_EN_MONTHS[day.month - 1]} {day.year}" if _english() else f"{day.year}年{day.month}月{day.day}日"
     )
+
+
+def iso_day(text: str) -> str:
+    """The same of `1968-03-12`, as documents keep days; what is no day stays as it is."""
+    try:
+        return cn_day(date.fromisoformat(text))
+    except ValueError:
+        return text
 
 
 def cn_month(month: str) -> str:
@@ -95,11 +98,6 @@ def rate(part: int, whole: int) -> str:
         return "—"
     tenths = (part * 2000 + whole) // (whole * 2)
     return f"{tenths // 10}.{tenths % 10}%"
-
-
-def groups(digits: str, size: int = 4) -> str:
-    """A card number in groups that can be read aloud: `4012 3456 7890 1`."""
-    return " ".join(digits[i : i + size] for i in range(0, len(digits), size))
 
 
 def static_url(filename: str) -> str:

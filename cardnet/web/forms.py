@@ -26,7 +26,8 @@ def install(app: Flask) -> None:
 def _refuse_nul() -> None:
     if is_api(request.path):
         return
-    if any("\0" in text for form in (request.args, request.form) for _, text in form.items(multi=True)):
+    typed = (text for form in (request.args, request.form) for _, text in form.items(multi=True))
+    if "\0" in request.path or any("\0" in text for text in typed):
         raise InvalidInput("malformed_request", gettext("内容里有不能识别的字符，请重新输入。"))
 
 

@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from cardnet.access.rules import Principal
 from cardnet.kernel.calendar import local
 from cardnet.kernel.errors import InvalidInput
+from cardnet.kernel.grouping import in_groups
 from cardnet.merchants import services as merchants
 from cardnet.merchants.partnership import hours_sentence
 from cardnet.merchants.rules import PAIRING_LIFE, TerminalState
-from cardnet.web.formats import groups
 from cardnet.web.language import gettext
 from cardnet.web.merchant_plaque import SIZES, Plaque, plaque
 from cardnet.web.offline import help_phone
@@ -101,13 +101,13 @@ def pairing_page(line: merchants.FleetLine, code: str, back: Back) -> ResponseRe
                 "配对成功后请销毁这张纸",
             ),
             f"{local(until):%Y-%m-%d %H:%M} 前有效，只能用一次，输错五次作废",
-            groups(code, 5),
+            in_groups(code, 5),
         )  # fmt: skip
         return pdf(plaque(slip, size), f"{line.merchant_code}-{line.code}-配对单.pdf")
     page = render_template(
         "merchant/pairing.html",
         line=line,
-        code=groups(code, 5),
+        code=in_groups(code, 5),
         until=until,
         square=qr_svg(address, gettext("配对二维码")),
         till=url_for("till.page", _external=True),

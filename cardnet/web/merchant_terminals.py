@@ -1,14 +1,16 @@
 """A merchant's own terminals: set up, pair, change the token, suspend, revoke."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal
-from cardnet.credential.store import trust_pack
+from cardnet.credential.store import certificates_of, trust_pack
 from cardnet.kernel.db import transaction
 from cardnet.kernel.errors import CardnetError, NotFound
 from cardnet.merchants import services as merchants
@@ -72,11 +74,15 @@ def act_on_terminal(principal: Principal, terminal_id: uuid.UUID, act: str) -> R
                 said = _revoke_token(session, principal, line.id)
             elif act == "revoke-key":
                 said = _revoke_key(session, principal, line.id)
+            elif act == "rename":
+                said = _rename(session, principal, line.id)
             else:
                 said = acts.act(session, principal, line, act, by_merchant=True)
     except CardnetError as error:
         if error.status == 404:
             raise
+        if act == "rename":
+            return _one(principal, terminal_id, wrong=wrong_of(error, {"name_invalid": "name"}), status=error.status)
         flash(error.message, "bad")
         return redirect(url_for("merchant.terminals"), 303)
     if act == "pair":
@@ -84,9 +90,24 @@ def act_on_terminal(principal: Principal, terminal_id: uuid.UUID, act: str) -> R
     if act == "token":
         return _one(principal, terminal_id, made)
     flash(said, "good")
-    if act in ("revoke-token", "revoke-key"):
+    if act in _ON_ITS_PAGE:
         return redirect(url_for("merchant.terminal", terminal_id=terminal_id), 303)
     return redirect(url_for("merchant.terminals"), 303)
+
+
+@blueprint.get("/terminals/<uuid:terminal_id>/keys/<key_id>.cwt")
+@staff_page(*MANAGER)
+def terminal_certificate(principal: Principal, terminal_id: uuid.UUID, key_id: str) -> ResponseReturnValue:
+    """What the union certified of one key of a terminal, as the terminal itself got it at pairing."""
+    with transaction() as session:
+        line = merchants.terminal_line(session, current_world(), terminal_id, own(session, principal).id)
+        known = key_id in {key.key_id for key in merchants.keys_of(session, line.id)}
+        certificate = certificates_of(session, [key_id]).get(key_id) if known else None
+    if certificate is None:
+        raise NotFound("certificate_unknown", gettext("没有这个密钥的证书，请刷新后再看。"))
+    answer = Response(certificate.content, content_type="application/cwt")
+    answer.headers.set("Content-Disposition", "attachment", filename=f"{line.merchant_code}-{line.code}-{key_id}.cwt")
+    return answer
 
 
 @blueprint.get("/plaque.pdf")
@@ -101,6 +122,8 @@ def plaque(principal: Principal) -> ResponseReturnValue:
 
 
 _BACK = acts.Back("merchant.terminals", {})
+_ON_ITS_PAGE = ("revoke-token", "revoke-key", "rename")
+"""Acts of one terminal's own page; the others stand in the list."""
 
 
 def _revoke_token(session: Session, principal: Principal, terminal_id: uuid.UUID) -> str:
@@ -121,12 +144,25 @@ def _revoke_key(session: Session, principal: Principal, terminal_id: uuid.UUID) 
     return gettext("这个签名密钥已停用，一分钟内失效；用它的设备仍能联网核销，不能再断网核销。")
 
 
-def _one(principal: Principal, terminal_id: uuid.UUID, token: str = "") -> ResponseReturnValue:
+def _rename(session: Session, principal: Principal, terminal_id: uuid.UUID) -> str:
+    command = merchants.RenameTerminal(terminal_id, request.form.get("name", ""), principal.account_id)
+    merchants.rename_terminal(session, current_world(), command)
+    return gettext("名称已保存，收银台下次联网时改过来。")
+
+
+def _one(
+    principal: Principal,
+    terminal_id: uuid.UUID,
+    token: str = "",
+    wrong: Mapping[str, str] = MappingProxyType({}),
+    status: int = 200,
+) -> ResponseReturnValue:
     world = current_world()
     with transaction() as session:
         shop = own(session, principal)
         line = merchants.terminal_line(session, world, terminal_id, shop.id)
         tokens, keys = merchants.tokens_of(session, line.id), merchants.keys_of(session, line.id)
+        certificates = certificates_of(session, [key.key_id for key in keys])
         stale = world.now() - timedelta(seconds=trust_pack(session, world.now()).policy.offline_sync)
     page = render_template(
         "merchant/terminal.html",
@@ -134,11 +170,14 @@ def _one(principal: Principal, terminal_id: uuid.UUID, token: str = "") -> Respo
         line=line,
         tokens=tokens,
         keys=keys,
+        certificates=certificates,
         token=token,
+        wrong=wrong,
+        given=request.form.get("name", "" if line.name == line.code else line.name),
         at=world.now(),
         stale=stale,
     )
-    return page, 200, {"Cache-Control": "no-store"}
+    return page, status, {"Cache-Control": "no-store"}
 
 
 def _page(principal: Principal, wrong: dict[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
@@ -11,19 +11,17 @@ from sqlalchemy.orm import Session
 from cardnet.access.rules import Principal, Role
 from cardnet.benefits import services as benefits
 from cardnet.benefits.services import ProgramUsage
-from cardnet.finance import services as finance
-from cardnet.finance.rules import MOVER_OF, Mover, SettlementState
 from cardnet.issuance import services as issuance
-from cardnet.issuance.services import CardCounts, UnionCounts, desk
+from cardnet.issuance.services import CardCounts, UnionCounts
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.db import transaction
-from cardnet.ledger import services as ledger
 from cardnet.membership.rules import UnionNode
 from cardnet.web.auth import OFFICERS, staff_page
 from cardnet.web.content_line import content_line
 from cardnet.web.formats import money
 from cardnet.web.language import gettext
 from cardnet.web.paging import page_of
+from cardnet.web.stuck import Stuck, stuck_cards, stuck_in_finance, stuck_in_review
 from cardnet.wiring import current_world
 
 
@@ -81,16 +79,6 @@ class Spent:
     people: int
     uses: int
     union_fen: int
-
-
-@dataclass(frozen=True)
-class Stuck:
-    """Work that waits, with whom, since or until when."""
-
-    what: str
-    who: str
-    count: int
-    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -172,8 +160,8 @@ def year_end(principal: Principal) -> ResponseReturnValue:
         figures = issuance.card_counts(session, current_world(), path, span.year)
         view = next((one for one in issuance.years(session) if one.year == span.year), None)
         end = issuance.preview_year_end(session, span.year, path) if view and view.state != "closed" else None
-        used = benefits.people_served(session, path, span.first, span.last)
-        stuck = (*_stuck_in_review(session, principal), *_stuck_in_finance(session, today))
+        used = benefits.holders_who_used(session, current_world(), path, span.first, span.last)
+        stuck = (*stuck_in_review(session, principal), *stuck_in_finance(session, path, today))
     counts = figures[0].total
     lines = [one for one in figures if one.union.path.removeprefix(path).count("/") == 1 and one.union.path != path]
     behind = sorted((one for one in lines if one.total.quota), key=lambda one: one.total.issued / one.total.quota)
@@ -252,7 +240,7 @@ def _sheet(session: Session, principal: Principal, at: datetime) -> Sheet:
     path = principal.scope_path
     figures = issuance.card_counts(session, current_world(), path, span.year)
     counts = figures[0].total if figures else CardCounts()
-    used = benefits.people_served(session, path, span.first, span.last)
+    used = benefits.holders_who_used(session, current_world(), path, span.first, span.last)
     usage = benefits.usage_report(session, first=span.first, last=span.last, path=path)
     return Sheet(
         year=span.year,
@@ -267,7 +255,7 @@ def _sheet(session: Session, principal: Principal, at: datetime) -> Sheet:
         unions=_spent_by_union(session, figures, path, span.first, span.last),
         before=imported_by_program(usage),
         union_fen=sum(one.union_fen for one in usage),
-        stuck=(*_stuck_in_review(session, principal), *_stuck_cards(counts), *_stuck_in_finance(session, today)),
+        stuck=(*stuck_in_review(session, principal), *stuck_cards(counts), *stuck_in_finance(session, path, today)),
         contentment=content_line(session, path, span.year),
     )
 
@@ -335,45 +323,3 @@ def _shortened(rows: Sequence[Spent]) -> tuple[Spent, ...]:
         gettext("其余 %(n)s 项", n=len(rest)), 0, sum(one.uses for one in rest), sum(one.union_fen for one in rest)
     )
     return (*rows[: _SHOWN - 1], others)
-
-
-def _stuck_in_review(session: Session, principal: Principal) -> list[Stuck]:
-    waiting = desk.turns(session, principal)
-    shown = [Stuck(gettext("办卡申请待审核"), union.name, rows, due) for union, rows, due in waiting[:4]]
-    if rest := sum(rows for _, rows, _ in waiting[4:]):
-        shown.append(Stuck(gettext("办卡申请待审核"), gettext("其他 %(n)s 家工会", n=len(waiting) - 4), rest))
-    return shown
-
-
-def _stuck_cards(counts: CardCounts) -> list[Stuck]:
-    centre, units = gettext("职工援助服务中心"), gettext("各单位")
-    found = (
-        Stuck(gettext("审核通过待发卡"), centre, max(0, counts.approved - counts.issued)),
-        Stuck(gettext("退回修改"), units, counts.returned),
-        Stuck(gettext("会员卡待发放"), units, max(0, counts.issued - counts.handed_out)),
-    )
-    return [one for one in found if one.count]
-
-
-def _stuck_in_finance(session: Session, today: date) -> list[Stuck]:
-    words = {
-        Mover.MERCHANT: gettext("商户"),
-        Mover.FINANCE: gettext("财务"),
-        Mover.OPERATIONS: gettext("职工援助服务中心"),
-    }
-    waiting = dict.fromkeys(words, 0)
-    for code, count in finance.open_exceptions_by_code(session).items():
-        mover = MOVER_OF.get(code, Mover.FINANCE)
-        if mover in waiting:
-            waiting[mover] += count
-    unconfirmed = [one for one in finance.settlements(session) if one.state is SettlementState.SEALED]
-    found = (
-        *(Stuck(gettext("对账差异"), words[mover], count) for mover, count in waiting.items()),
-        Stuck(gettext("结算单待确认"), words[Mover.MERCHANT], len(unconfirmed)),
-        Stuck(
-            gettext("业务日未日结"),
-            words[Mover.FINANCE],
-            len(ledger.days_not_closed(session, today - timedelta(days=1))),
-        ),
-    )
-    return [one for one in found if one.count]

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from cardnet.benefits.words import ProgramKind
-from cardnet.web.benefit_words import GIVEN_BY_UNION, fold, plain_yuan, weekdays
+from cardnet.web.benefit_words import GIVEN_BY_UNION, plain_yuan, taken_off, weekdays
 from cardnet.web.formats import cn_date
 from cardnet.web.language import gettext as _
 from cardnet.web.merchant_words import category
@@ -125,7 +125,7 @@ def _step(step: Mapping[str, Any], kind: ProgramKind) -> str:
 def _off(bp: Any) -> str:
     if not isinstance(bp, int):
         return _("减价款的 %(percent)s", percent=_percent(bp))
-    return _("打 %(fold)s 折", fold=fold(bp)) if bp < 10_000 else _("免费")
+    return taken_off(bp) if bp < 10_000 else _("免费")
 
 
 # ---- bounds, money, the rest ----

@@ -10,7 +10,6 @@ def words() -> dict[str, str]:
 
 def _sale() -> dict[str, str]:
     return {
-        "default_name": _("收银台"),
         "pairing_code_wrong": _("配对码是 10 位字母和数字，请核对后再输一次。"),
         "pair_offline": _("没有连上网络，还没有配对。请检查网络后再点“开始使用”。"),
         "pair_stranded": _(
@@ -27,11 +26,17 @@ def _sale() -> dict[str, str]:
             "已配对，但只能联网核销：终端 {terminal} 已有两台设备登记了签名密钥。请商户管理员在“终端”里打开它，停用不用的那个，"
             "这台会自动登记；几台都要用的，请另加一个终端。"
         ),
+        "key_ends": _(
+            "终端 {terminal} 配对了另一台设备：这台到 {until} 就不能再断网核销。这台也要用的，请商户管理员另加一个终端。"
+        ),
         "amount_wrong": _("请输入原价，例如 380 或 12.50，一笔最多 100 万元。"),
         "not_a_code": _("这不是会员码。请会员打开“会员服务卡”，出示动态码。"),
         "seconds_left": _("还有 {seconds} 秒，请输入原价"),
         "seconds_left_service": _("还有 {seconds} 秒，请选择买的是什么"),
         "seconds_left_redeem": _("还有 {seconds} 秒，请点“核销”"),
+        "asking_redemption": _("正在核销…"),
+        "asking_reversal": _("正在撤销…"),
+        "asking_refund": _("正在退款…"),
         "charge": _("收"),
         "yuan": _("元"),
         "was": _("原价 {amount} 元"),
@@ -111,6 +116,7 @@ def _alone() -> dict[str, str]:
         "offline_ready": _("没有网络，可以照常扫码：小额优惠由收银台自己核销，{until} 前联网即可。"),
         "offline_waiting": _("没有网络，可以照常扫码。已有 {count} 笔待上传，请在 {until} 前联网。"),
         "offline_not_ready": _("没有网络，这台收银台暂时不能核销。网络恢复后会自动继续。"),
+        "offline_key_over": _("没有网络，这台收银台不能断网核销：它的签名密钥已停用。网络恢复后会自动继续。"),
         "offline_no_offers": _("没有网络，本店的优惠要联网才能核销。网络恢复后会自动继续。"),
         "offline_verb": _("没有网络"),
         "offline_retry": _("不是会员不能享受，请联网后再试。"),
@@ -135,6 +141,9 @@ def _alone() -> dict[str, str]:
         "online_not_ready": _("这台收银台还没有准备好断网核销，联网打开一次就好。"),
         "online_no_key": _(
             "这台设备没有登记好签名密钥，不能断网核销。请联网打开一次；仍不行，请商户管理员在“终端”里停用一个旧的签名密钥。"
+        ),
+        "online_key_over": _(
+            "这台设备的签名密钥已停用，只能联网核销。断网也要用的，请商户管理员生成新的配对码，重新配对；几台都要用的，请另加一个终端。"
         ),
         "online_clock": _("这台设备的时间不对，请校准时间，或联网一次。"),
         "online_sync": _("超过 72 小时没有联网，请先联网。"),

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from cardnet.benefits import services as benefits
@@ -60,7 +61,7 @@ def _places(places: Sequence[Place], usable: Sequence[Entitlement], above: Colle
     Near is what stands in the town or street whose union the member's own belongs to.
     """
     # A thousand shops, a dozen programs: each program is put into words once.
-    said = {one.program: f"{one.name}：{words.what(one)}" for one in usable}
+    said = {one.program: _("%(name)s：%(words)s", name=one.name, words=words.what(one)) for one in usable}
     told = [
         {
             "merchant": place.merchant_name,

@@ -8,7 +8,7 @@ import { DEFAULT_POLICY, openPack, rootsOf, unhex } from "../src/cn1/pack";
 import { draw, warmUp } from "../src/cn1/qr";
 import { decideAlone } from "../src/till/alone";
 import { record } from "../src/till/chain";
-import * as store from "../src/till/store";
+import * as sales from "../src/till/sales";
 import { nextCounter } from "../src/wallet/store";
 import published from "../tests/cn1-vectors.json";
 
@@ -43,7 +43,7 @@ async function answered(rounds: number): Promise<number[]> {
   return timed(rounds, async (round) => {
     const one = good[round % good.length]!;
     const at = one.at * 1_000;
-    const [queue, seen] = await Promise.all([store.queue(), store.seen()]);
+    const [queue, seen] = await Promise.all([sales.queue(), sales.seen()]);
     const decided = decideAlone(
       { ...NOODLES, text: one.text, at, unsure: false, audiences: one.audiences, confirmed: false },
       {

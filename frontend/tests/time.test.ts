@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 
 import { offsetOf, type Sample } from "../src/shared/clock";
-import { weekdayOf } from "../src/shared/weekday";
+import { partsOf, weekdayOf } from "../src/shared/calendar";
 import { SAMPLES, stillComparable } from "../src/till/time";
 
 /** A question sent at `wall`, answered after `took`, by a server that is `ahead`. */
@@ -27,4 +27,5 @@ it("questions from before the device's clock was set tell nothing any more", () 
 it("names the day of the week", () => {
   expect(weekdayOf("2026-11-24")).toBe("周二");
   expect(weekdayOf("2031-12-31")).toBe("周三");
+  expect(partsOf("2026-02-03")).toEqual({ year: "2026", month: 2, monthName: "2月", day: 3, weekday: "周二" });
 });

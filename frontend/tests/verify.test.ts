@@ -70,10 +70,11 @@ describe("the trust pack", () => {
     expect(() => openPack(sealed, roots, given.now, pack.seq + 1)).toThrow(/later/);
   });
 
-  it.each(Object.entries(document.openings))("is read by its known uses of keys: %s", (_name, one) => {
+  it.each(Object.entries(document.openings))("is read by its known uses of keys, and the stopped ones: %s", (_name, one) => {
     const open = (): string => {
-      const { keys } = openPack(unhex(one.pack), roots, given.now);
-      return [...keys].map(([kid, key]) => `${kid}:${key.use}`).sort().join(" ");
+      const { keys, stopped } = openPack(unhex(one.pack), roots, given.now);
+      const known = [...keys].map(([kid, key]) => `${kid}:${key.use}`).sort();
+      return [...known, ...[...stopped].map(([keyId, at]) => `${keyId}-${at}`).sort()].join(" ");
     };
     if (one.keys === "refused") expect(open).toThrow(Untrusted);
     else expect(open()).toBe(one.keys);

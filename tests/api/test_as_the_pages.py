@@ -241,6 +241,7 @@ PAGES: dict[str, tuple[str, ...] | str] = {
     "finance.reconcile": ("POST /reconciliations",),
     "finance.set_aside": ("POST /reconciliations/{id}/set-aside",),
     "finance.reconcile_again": ("POST /reconciliations/{id}/again",),
+    "finance.clear_difference": ("POST /differences/{id}/steps",),
     "finance.reconciliation": ("GET /reconciliations/{id}", "GET /reconciliations/{id}/differences"),
     "finance.reconciliations": ("GET /reconciliations",),
     "finance.settlement": ("GET /settlements/{id}", "GET /settlements/{id}/lines"),

@@ -178,3 +178,12 @@ def test_a_merge_that_leaves_the_counters_gives_twice(shop, monkeypatch):
     monkeypatch.setattr(merging, "_MOVE", text("select :keep, :other, :people"))
     merge(shop, keep, other)
     assert not check(shop, keep).refused
+
+
+def test_what_was_used_under_the_other_file_is_a_use_of_who_holds_the_card_now(shop):
+    keep, other = shop.members(1, 2)
+    check(shop, other)
+    asked = shop.session, shop.world, "/C/", date(2026, 1, 1), date(2026, 12, 31)
+    assert services.holders_who_used(*asked) == 1
+    merge(shop, keep, other)
+    assert services.holders_who_used(*asked) == 1

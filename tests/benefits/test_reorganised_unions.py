@@ -188,7 +188,7 @@ def test_a_moved_union_reads_what_was_sent_to_it_and_what_it_sent_and_corrects_t
     sender = again(shop, "D1u")
     kept = services.kept_issue(session, sender, to_unit).line
     assert services.issue_sent(session, sender.scope_path, kept.year, kept.number) == to_unit
-    mended = services.PublishBulletin(sender, corrects=to_unit, reason="数字有误")
+    mended = services.PublishBulletin(sender, corrects=to_unit, reason="数字有误", unchanged_too=True)
     assert services.publish_bulletin(session, world, mended).line.edition == 2
     with pytest.raises(NotFound, match="issue_unknown"):
         services.kept_issue(session, again(shop, "U9"), to_unit)

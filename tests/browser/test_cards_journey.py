@@ -67,6 +67,17 @@ def sign_in(site: Site, issued: Issued, new_page: Callable[..., Page]) -> Callab
     return make
 
 
+def fits_a_phone_in_its_frame(page: Page) -> None:
+    """A slip with its numbers, looked at on a phone."""
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert fits(page)
+    frame = "slip.getBoundingClientRect()"
+    inside = f"slip => [...slip.querySelectorAll('*')].every(one => one.getBoundingClientRect().right <= {frame}.right)"
+    assert page.locator(".slip").evaluate(inside)
+    keep(page, "card-slip-360", full=True)
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
 def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
@@ -126,6 +137,7 @@ def test_an_officer_finds_a_card_by_name_and_does_everything_with_it(
     expect(page.get_by_role("heading", level=1)).to_have_text("已补卡，旧卡已停用")
     expect(page.locator(".slip")).to_have_count(1)
     keep(page, "card-slip-1440", full=True)
+    fits_a_phone_in_its_frame(page)
     page.get_by_role("link", name="回到这张卡").click()
     page.get_by_role("link", name=re.compile("旧卡")).click()
     expect(page.get_by_text("这张卡已经停用，只能查看。")).to_be_visible()

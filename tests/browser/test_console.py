@@ -108,6 +108,11 @@ def test_one_officer_of_each_tier_takes_a_sheet_to_cards(offices: Offices, sign_
     for name, next_words in (("unit", "转由永泽街道总工会审核"), ("township", "转由云间区总工会审核")):
         reviewer = sign_in(name)
         reviewer.get_by_role("link", name=re.compile("审核.*的 6 份申请")).click()
+        size = reviewer.viewport_size
+        reviewer.set_viewport_size({"width": 360, "height": 740})
+        reviewer.get_by_label("勾选本页全部").check()
+        reviewer.get_by_label("勾选本页全部").uncheck()
+        reviewer.set_viewport_size(size)
         reviewer.get_by_label("勾选本页全部").check()
         expect(reviewer.get_by_text("（6）")).to_be_visible()
         keep(reviewer, f"console-review-{name}-1440", full=True)

@@ -114,7 +114,7 @@ def test_finance_explains_the_five_yuan_and_closes_the_day(october: Path, sign_i
     page.get_by_label("结到哪一天").fill("2026-10-31")
     page.get_by_text("所有有交易的商户").click()
     page.get_by_role("button", name="日结并生成结算单").click()
-    expect(page.get_by_role("status").first).to_contain_text("2026-10-31 已日结，生成 1 张结算单")
+    expect(page.get_by_role("status").first).to_contain_text("2026年10月31日 已日结，生成 1 张结算单")
     keep(page, "finance-settlements-1440", full=True)
     page.locator("tbody th a").first.click()
     expect(page.get_by_text("核验通过")).to_be_visible()

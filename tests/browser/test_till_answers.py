@@ -76,6 +76,32 @@ def test_nobody_waits_for_the_days_list_and_a_scan_beside_a_question_is_told(pla
     assert listing, "the list was asked for, and never came"
 
 
+def test_a_code_scanned_while_another_sale_is_asked_about_is_told_and_a_second_reading_of_the_same_is_not(
+    plain_till: Page, shop: Shop
+) -> None:
+    till, waiting = plain_till, list[Route]()
+
+    def keep_waiting(route: Route) -> None:
+        waiting.append(route)
+
+    till.route("**/merchant/v1/redemptions", keep_waiting)
+    first, second = shop.code(), shop.code()
+    till.get_by_label("原价多少元？").fill("1000")
+    paste(till, first)
+    expect(till.locator("#asking")).to_have_text("正在核销…")
+    scan_with_wedge(till, first)
+    # Its keys have been heard once they are pressed.
+    expect(till.locator("#unheard")).to_be_hidden()
+    scan_with_wedge(till, second)
+    expect(till.locator("#unheard")).to_contain_text("没有用上")
+    keep(till, "till-unheard-while-asking-360")
+    for request in waiting:
+        request.continue_()
+    till.unroute("**/merchant/v1/redemptions")
+    answer(till, YES)
+    assert shop.count() == 1
+
+
 def lose_answers(page: Page, path: str, times: int | None = None) -> list[str]:
     """The server hears the request, the till never hears the answer. Gives the keys as they are sent."""
     keys: list[str] = []

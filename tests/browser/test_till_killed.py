@@ -6,17 +6,19 @@ Each kills it where an answer has been decided or is on its way: a sale online a
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from flask import Response, request
 from playwright.sync_api import Page, Playwright, expect
 
+from tests.browser import till as given
 from tests.browser.counter import YES, answer, paste
-from tests.browser.till import Counter, Customer, Killable, Town, killable, open_town, pair
+from tests.browser.till import Counter, Customer, Killable, Town, killable, pair
 from tests.make.browser import PATIENCE, Site
 
+site, town, customer, counter = given.site, given.town, given.customer, given.counter
 DONE, UNKNOWN = re.compile("^done$"), re.compile("^unknown$")
 
 WHEN_SHOWN = """
@@ -44,27 +46,6 @@ IDBObjectStore.prototype.add = function (value) {
 };
 """
 """The planted bug: the queue says that it has the record, and writes it a moment later."""
-
-
-@pytest.fixture(scope="module")
-def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
-    with served() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def town(site: Site) -> Town:
-    return open_town(site)
-
-
-@pytest.fixture
-def customer(town: Town) -> Customer:
-    return next(town.customers)
-
-
-@pytest.fixture
-def counter(town: Town) -> Counter:
-    return next(town.counters)
 
 
 @pytest.fixture

@@ -1,42 +1,22 @@
 """The till without a network: it opens, decides, keeps, sends, and says what became of each."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from cardnet.credential.device import DeviceKey
+from cardnet.merchants.services import MakePairingCode, RevokeKey, keys_of, make_pairing_code, revoke_key
+from tests.browser import till as given
 from tests.browser.counter import NO, YES, answer, paste
-from tests.browser.till import Counter, Customer, Town, open_town, pair
-from tests.make.browser import Site, faults_of_access, keep, picture_of
+from tests.browser.till import Counter, Customer, Town, pair
+from tests.make.browser import faults_of_access, keep, picture_of
 from tests.make.phones import read_square
 
+site, town, customer, counter = given.site, given.town, given.customer, given.counter
 CHOICE, DONE = re.compile("^choice$"), re.compile("^done$")
-
-
-@pytest.fixture(scope="module")
-def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
-    """One for the module: each test takes customers and a terminal of its own."""
-    with served() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def town(site: Site) -> Town:
-    return open_town(site)
-
-
-@pytest.fixture
-def customer(town: Town) -> Customer:
-    return next(town.customers)
-
-
-@pytest.fixture
-def counter(town: Town) -> Counter:
-    return next(town.counters)
 
 
 @pytest.fixture
@@ -192,6 +172,36 @@ def test_a_sale_undone_before_it_was_sent_is_undone_when_the_server_has_it(
     all_is_sent(till)
     expect(till.locator("#today-list").get_by_text("已撤销")).to_be_visible()
     assert counter.redemptions() == [("reversed", 0, 1_000)]
+
+
+def test_a_till_whose_key_was_stopped_sells_nothing_alone_and_does_again_once_it_is_paired_anew(
+    till: Page, counter: Counter, customer: Customer
+) -> None:
+    venue, world = counter.till.venue, counter.site.world
+    with counter.site.session() as session:
+        (own,) = keys_of(session, venue.terminal_id)
+        revoke_key(session, world, RevokeKey(own.key_id))
+    till.reload()
+    expect(till.locator("#others")).to_contain_text("签名密钥已停用，只能联网核销")
+    keep(till, "till-key-stopped-360")
+    till.context.set_offline(True)
+    expect(till.locator("#offline")).to_contain_text("不能断网核销：它的签名密钥已停用")
+    assert "签名密钥已停用" in sell(till, "100", customer.code(), CHOICE, picture="till-key-stopped-amber-360")
+    till.context.set_offline(False)
+    till.reload()
+    till.get_by_role("button", name="设置").click()
+    keep(till, "till-key-stopped-settings-360")
+    till.get_by_role("button", name="取消配对").click()
+    with counter.site.session() as session:
+        code = make_pairing_code(session, world, MakePairingCode(venue.terminal_id))
+    till.get_by_label("配对码").fill(code)
+    till.get_by_role("button", name="开始使用").click()
+    expect(till.locator('[data-part="menu-alone"]')).to_contain_text("到", use_inner_text=False)
+    till.context.set_offline(True)
+    expect(till.locator("#offline")).to_be_visible()
+    assert "断网核销" in sell(till, "100", customer.code(), YES)
+    all_is_sent(till)
+    assert counter.advices() == [(1, "captured")]
 
 
 def test_a_code_another_till_of_the_shop_used_meanwhile_is_told_for_what_it_is(

@@ -62,6 +62,11 @@ def test_a_second_device_of_a_terminal_is_told_of_the_first_and_a_third_how_to_g
     second.reload()
     expect(second.locator("#sale")).to_be_visible()
     expect(second.locator("#others")).to_be_hidden()
+    first.reload()
+    expect(first.locator("#others")).to_contain_text(
+        f"终端 {venue.terminal_code} 配对了另一台设备：这台到 12月1日 周二"
+    )
+    keep(first, "till-first-device-ends-360")
     third = new_page(360, 640)
     pair_with_a_code(third)
     expect(third.locator("#pairing-code-error")).to_contain_text("已经配对了两台设备")
@@ -75,6 +80,16 @@ def test_a_second_device_of_a_terminal_is_told_of_the_first_and_a_third_how_to_g
         third.reload()
     assert asked.value.status == 201
     expect(third.locator("#others")).to_be_hidden()
+    with shop.site.session() as session:
+        assert len(keys_of(session, venue.terminal_id)) == 3
+    first.reload()
+    expect(first.locator("#others")).to_contain_text("签名密钥已停用")
+    first.get_by_role("button", name="知道了").click()
+    expect(first.locator("#others")).to_be_hidden()
+    # It takes no third place by itself, also after a reload.
+    with first.expect_response("**/merchant/v1/me"):
+        first.reload()
+    expect(first.locator('[data-part="menu-alone"]')).to_contain_text("只能联网核销", use_inner_text=False)
     with shop.site.session() as session:
         assert len(keys_of(session, venue.terminal_id)) == 3
 

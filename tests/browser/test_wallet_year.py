@@ -242,10 +242,18 @@ def test_large_type_and_every_line_of_the_first_screen_fit_without_scrolling(
     assert faults_of_access(page) == []
 
 
-def test_inside_wechat_the_page_says_where_to_open_it(site: Site, new_page: OpenPage, built_pages: None) -> None:
+def test_inside_wechat_the_page_says_where_to_open_it_and_promises_nothing_without_a_network(
+    site: Site, new_page: OpenPage, built_pages: None, cards: Iterator[Card]
+) -> None:
     page = new_page(360, 640, user_agent="Mozilla/5.0 (Linux; Android 14) Chrome/116 Mobile MicroMessenger/8.0.50")
     page.goto("/wallet")
     expect(page.locator("#in-wechat")).to_contain_text("在浏览器打开")
+    activate(page, next(cards))
+    tab(page, "我的卡")
+    expect(page.locator("#offline-wechat")).to_contain_text("没有网络时，微信里可能打不开")
+    expect(page.get_by_text("飞行模式下也能出示")).to_be_hidden()
+    page.locator("#offline-wechat").scroll_into_view_if_needed()
+    keep(page, "wallet-wechat-360")
     page.context.set_offline(True)
     expect(page.locator("#offline")).to_have_text("没有网络，微信里可能打不开")
     page.context.set_offline(False)

@@ -1,16 +1,20 @@
-"""What tests of the till share beyond one journey: a shop that may give alone, a paired page, a Chromium one can kill."""
+"""What tests of the till share beyond one journey: a shop that may give alone, a paired page, a Chromium one can kill.
+
+A module takes its fixtures by name: `site, town, customer = till.site, till.town, till.customer`.
+"""
 
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 from sqlalchemy import text
 
@@ -122,6 +126,28 @@ def open_town(site: Site) -> Town:
 
     customers = (Customer(site, one.phone, one.credential) for one in members_of(site, clinic.office))
     return Town(customers, counters(), (printed.code_text, id_number(PAPER)[-4:]))
+
+
+@pytest.fixture(scope="module")
+def site(served: Callable[[], AbstractContextManager[Site]]) -> Iterator[Site]:
+    """One for the module: each test takes customers and a terminal of its own."""
+    with served() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def town(site: Site) -> Town:
+    return open_town(site)
+
+
+@pytest.fixture
+def customer(town: Town) -> Customer:
+    return next(town.customers)
+
+
+@pytest.fixture
+def counter(town: Town) -> Counter:
+    return next(town.counters)
 
 
 def pair(page: Page, counter: Counter) -> Page:

@@ -116,7 +116,7 @@ def judged_by_python(given: dict[str, Any]) -> list[str]:
 
 
 def opened_by_python(given: dict[str, Any]) -> dict[str, str]:
-    """What the Python verifier reads in each trust pack of a document: its keys and their uses, or that it refuses it."""
+    """What the Python verifier reads in each trust pack of a document: keys and their uses, and stopped ones; or its no."""
     roots = _roots_of(given)
 
     def read(content: str) -> str:
@@ -124,7 +124,8 @@ def opened_by_python(given: dict[str, Any]) -> dict[str, str]:
             opened = pack.open_pack(bytes.fromhex(content), roots, NOW)
         except ValueError:
             return "refused"
-        return " ".join(sorted(f"{kid.hex()}:{key.use}" for kid, key in opened.keys.items()))
+        keys = sorted(f"{kid.hex()}:{key.use}" for kid, key in opened.keys.items())
+        return " ".join([*keys, *sorted(f"{key_id}-{at}" for key_id, at in opened.stopped.items())])
 
     return {name: read(case["pack"]) for name, case in given["openings"].items()}
 
@@ -190,6 +191,12 @@ def _openings(issuer: Issuer, root: SigningKey) -> dict[str, str]:
         "a known use with a field too many": {-70009: [{**more[0], "what": 1}]},
         "later uses that are no array": {-70009: {}},
         "later uses that are null": {-70009: None},
+        "keys of terminals that were stopped": {-70006: {"lqQVNlL": 1_790_000_000, "Gp6TJAb": 1_790_000_001}},
+        "no stopped keys": {-70006: {}},
+        "stopped keys that are an array": {-70006: ["lqQVNlL"]},
+        "a stopped key that is a number": {-70006: {7: 1_790_000_000}},
+        "a key stopped at a half second": {-70006: {"lqQVNlL": 1_790_000_000.5}},
+        "a key stopped at no time": {-70006: {"lqQVNlL": None}},
     }
     sealed = {
         name: document.seal(root, KeyUse.ROOT, full.issued_at, cbor2.dumps({**claims, **change}, canonical=True))

@@ -1,6 +1,7 @@
 """The demonstration union, built once on a database of its own: the numbers a visitor is promised."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
@@ -29,6 +30,7 @@ from cardnet.kernel.world import World
 from cardnet.ledger import services as ledger
 from cardnet.merchants import services as merchants
 from cardnet.web.act_words import act_word
+from cardnet.web.changes import changes_of
 from tests.conftest import MovableWorld
 
 YEAR = 2026
@@ -233,6 +235,18 @@ def test_every_act_of_the_story_has_a_word_in_the_audit_trail(built, session):
     with built.app.test_request_context():
         for action in session.scalars(text("select distinct action from audit_event")):
             assert act_word(action) != action
+
+
+def test_every_change_of_the_story_is_told_in_words(built, session):
+    """No English key as a name, and no code where a word should be."""
+    acts = session.execute(text("select action, before, after from audit_event")).all()
+    with built.app.test_request_context():
+        told = {(act.action, line) for act in acts for line in changes_of(act.action, act.before, act.after, {})}
+    assert len({action for action, _ in told}) > 30
+    codes = re.compile(r"[a-z_]+")
+    assert sorted({(action, line.what) for action, line in told if codes.fullmatch(line.what)}) == []
+    values = {(action, line.what, value) for action, line in told for value in (line.was, line.now) if value}
+    assert sorted(one for one in values if codes.fullmatch(one[-1])) == []
 
 
 def test_loading_again_changes_nothing(built):

@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from flask import g
 
 from cardnet.access import services as access
 from cardnet.access.rules import Role
@@ -23,11 +24,11 @@ def maker(shop_app, world):
     return signed_in(shop_app, world, Role.FINANCE_MAKER)
 
 
-def signed_in(app, world, role):
+def signed_in(app, world, role, username="somebody"):
     client = app.test_client()
     with transaction() as session:
         district = membership.union_of_code(session, "C")
-        officer = make_officer(session, world, district, "somebody", role)
+        officer = make_officer(session, world, district, username, role)
         enter(client, access.open_staff_session(session, world, officer.account_id).token)
     return client
 
@@ -96,7 +97,17 @@ def test_a_sale_is_kept_back_once_and_what_is_settled_not_at_all(shop, maker):
     assert "已经暂缓" in submit(maker, "/finance/held", form()).text
 
 
-def test_what_a_member_denies_waits_for_the_answer_and_what_was_found_not_theirs_is_never_paid(shop, maker, world):
+def chairs_sheet(app, world):
+    """The chair's page, asked for by its own browser."""
+    g.pop("principal", None)
+    sheet = signed_in(app, world, Role.CHAIR, "chair").get("/overview").text
+    g.pop("principal", None)
+    return sheet
+
+
+def test_what_a_member_denies_waits_for_the_answer_and_what_was_found_not_theirs_is_never_paid(
+    shop_app, shop, maker, world
+):
     sold = shop.redeem(0, ref="R-0001")
     assert submit(maker, "/finance/held", form()).status_code == 303
     with transaction() as session:
@@ -104,6 +115,9 @@ def test_what_a_member_denies_waits_for_the_answer_and_what_was_found_not_theirs
         benefits.deny_redemption(session, world, DenyRedemption(person, sold.id, "那天在上班", None))
         ((one,), _) = finance.held_page(session, 30, 0)
     assert "先答复会员" in maker.get("/finance/held").text
+    sheet = chairs_sheet(shop_app, world)
+    for told in ('<a href="/finance/denials">会员反映“不是我”</a>', '<a href="/finance/held">暂缓结算的核销</a>'):
+        assert told in sheet
     waits = submit(maker, RELEASE, {"held": str(one.id), "found": "小票齐全"})
     assert (waits.status_code, "还没有答复" in waits.text) == (409, True)
     with transaction() as session:

@@ -226,7 +226,7 @@ def test_a_strange_file_is_doubted_confirmed_told_and_set_aside(shop, browser_of
     sent = upload(maker, late, confirmed=token)
     assert sent.status_code == 303
     text = words_of(maker.get(sent.location).text)
-    for words in ("5 行（日期在 2026-10-22 至 2026-10-22 之间）", "与所选期间不符", "作废"):
+    for words in ("5 行（日期在 2026年10月22日 至 2026年10月22日 之间）", "与所选期间不符", "作废"):
         assert words in text, words
     assert submit(maker, f"{sent.location}/set-aside", {"reason": " "}).status_code == 422
     assert submit(maker, f"{sent.location}/set-aside", {"reason": "传错了月份"}).status_code == 303

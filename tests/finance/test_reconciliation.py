@@ -245,7 +245,7 @@ def take_back(shop, run, reason="传错了"):
 
 def waiting():
     with transaction() as session:
-        return {code.value: n for code, n in services.open_exceptions_by_code(session).items()}
+        return {code.value: n for (code, _), n in services.open_exceptions_by_code(session).items()}
 
 
 def test_the_same_file_is_compared_again_for_other_days_and_after_it_was_set_aside(shop, good):

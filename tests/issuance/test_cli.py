@@ -5,7 +5,10 @@ import json
 import pytest
 
 from cardnet.cli import CardnetGroup
+from cardnet.issuance import services
 from cardnet.issuance.cli import COMMANDS
+from cardnet.issuance.rules import Verdict
+from cardnet.kernel.errors import InvalidInput
 from cardnet.membership.spreadsheet import read
 from tests.make import membership as make_membership
 from tests.make.issuance import make_office
@@ -137,7 +140,6 @@ REFUSALS = [
     (("applications", "approve", "--batch", "BATCH", "--as", "A1", "--rows", "1,x"), "rows_invalid"),
     (("applications", "return", "--batch", "BATCH", "--as", "A1"), "reason_missing"),
     (("applications", "reject", "--batch", "BATCH", "--as", "A1", "--reason", "R99"), "reason_unknown"),
-    (("applications", "approve", "--batch", "BATCH", "--as", "A1", "--reason", "R04"), "reason_not_asked"),
     (
         ("review", "days", "--free", "2028-03-06..2028-03-08", "--worked", "2028-03-07", "--document", "x"),
         "days_contradict",
@@ -148,6 +150,19 @@ REFUSALS = [
     (("quota", "return", "--from", "C", "--count", "1"), "quota_not_returnable"),
     (("quota", "grant", "--year", "2026", "--count", "0", "--document", "x"), "count_invalid"),
 ]
+
+
+def test_an_approval_has_no_reason_and_offers_none(run, office):
+    office.give_unit("B1", 5)
+    batch = office.submit(office.roster(5, 6)).batch_id
+    assert "--reason" not in run("applications", "approve", "--help")[1]
+    assert "--reason" in run("applications", "return", "--help")[1]
+    assert run("applications", "approve", "--batch", str(batch), "--as", "A1", "--reason", "R04")[0] == 2
+    with pytest.raises(InvalidInput) as refused:
+        services.review(
+            office.session, office.world, services.Review(batch, office["A1"], Verdict.APPROVE, None, ("R04",))
+        )
+    assert refused.value.code == "reason_not_asked"
 
 
 @pytest.mark.parametrize(("words", "code"), REFUSALS)

@@ -1,6 +1,7 @@
 """What the district decides for everybody: how long cards work, how long an old union may take; who, why, on the trail."""
 
 import json
+import re
 import sys
 from datetime import UTC, date, datetime
 
@@ -125,6 +126,10 @@ def test_the_pages_tell_every_mistake_at_once_and_what_holds(office, client, ses
     assert "1 到 20 年" in submit(client, "/console/cards/settings/life", given).text
     done = submit(client, "/console/cards/settings/life", {**given, "years": "2"}, follow_redirects=True)
     assert "从发卡那天起满 2 年" in done.text and "用到第 5 年的 12 月 31 日" in done.text
+    own, other = (client.get(f"/console/cards/settings?kind={kind}").text for kind in ("", "external"))
+    assert 'value="5"' in own and re.search('value="year_end" checked', own), "the form begins with what holds"
+    assert 'name="kind" value="external"' in other and 'value="2"' in other
+    assert re.search('value="same_day" checked', other), "of the kind it is about"
     wrong = submit(client, "/console/review-settings/transfers", {"transfer_days": "", "transfer_reason": ""})
     assert wrong.status_code == 422 and "请写 1 到 60 个工作日" in wrong.text and "请写明为什么修改" in wrong.text
     given = {"transfer_days": "7", "transfer_reason": "云工〔2026〕19号"}

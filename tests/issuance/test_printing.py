@@ -18,9 +18,10 @@ from cardnet.credential.verify import Accepted
 from cardnet.issuance import services, sheets
 from cardnet.issuance.rules import CardState
 from cardnet.issuance.services import PrintCards, PrintedCard
-from cardnet.issuance.sheets import card_sheets, grouped
+from cardnet.issuance.sheets import card_sheets
 from cardnet.kernel import fonts
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from cardnet.kernel.grouping import in_groups
 from tests.issuance.test_cli import run  # noqa: F401 - the fixture
 from tests.make import membership as make_membership
 from tests.make.credential import Issuer
@@ -73,7 +74,7 @@ def test_a_card_shows_name_union_number_and_both_last_days(office, world):
     assert sheet.union_name == office.unions["B1"].name
     # 24 months of the mean year from noon: the last whole day is the one before.
     assert sheet.code_until == date(2028, 11, 19)
-    assert grouped("8123456789012") == "8123 4567 89012"
+    assert in_groups("8123456789012") == "8123 4567 8901 2"
 
 
 def test_a_printed_code_never_outlives_its_card(office, session, world):
@@ -220,7 +221,7 @@ def words_on(pdf: bytes) -> str:
 def test_the_face_says_who_where_which_and_until_when():
     (card,) = sheet_of(1)
     words = words_on(card_sheets([card]))
-    for expected in (card.name, card.union_name, "8000 0000 00000", "有效期至 2031年12月31日", "2028-04-06"):
+    for expected in (card.name, card.union_name, "8000 0000 0000 0", "有效期至 2031年12月31日", "2028-04-06"):
         assert expected in words
 
 

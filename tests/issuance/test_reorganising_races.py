@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from cardnet.issuance import services
 from cardnet.issuance.rules import RosterMode
+from cardnet.kernel.errors import Conflict
 from cardnet.membership import services as membership
 from cardnet.membership.services import register, transferring
 from tests.make import membership as make_membership
@@ -71,13 +72,13 @@ def test_a_submission_that_does_not_hold_the_unit_still_is_caught(desk, monkeypa
 # ---- closed, while somebody or something comes in ----
 
 _IN_CLOSED = text("""
-    select m.person_id::text from membership m join union_node u on u.id = m.union_id
+    select u.code from membership m join union_node u on u.id = m.union_id
      where m."to" is null and u."to" is not null
-    union all select t.id::text from transfer_proposal t join union_node u on u.id = t.to_union_id
+    union all select u.code from transfer_proposal t join union_node u on u.id = t.to_union_id
      where t.state = 'proposed' and u."to" is not null
-    union all select e.id::text from self_fill_entry e join union_node u on u.id = e.union_id
+    union all select u.code from self_fill_entry e join union_node u on u.id = e.union_id
      where e.state = 'waiting' and u."to" is not null
-    union all select q.id::text from quota_node q join union_node u on u.id = q.union_id
+    union all select u.code from quota_node q join union_node u on u.id = q.union_id
      where u."to" is not null and not q.closed and q.received - q.passed_down - q.held - q.used > 0""")
 
 
@@ -103,13 +104,13 @@ def moves_in(code, number):
 
 def hands_down(code, number):
     return lambda office: services.allocate_quota(
-        office.session, office.world, services.MoveQuota(YEAR, "D2", code, 1, office["C1"])
+        office.session, office.world, services.MoveQuota(YEAR, f"T{number}", code, 1, office["C1"])
     )
 
 
 def spreads(code, number):
     return lambda office: services.spread_quota(
-        office.session, office.world, services.SpreadQuota(YEAR, office["C1"], below_code="D2")
+        office.session, office.world, services.SpreadQuota(YEAR, f"T{number}", office["C1"])
     )
 
 
@@ -118,44 +119,44 @@ ACTS = (registers, moves_in, hands_down, spreads)
 
 def what_got_into_closed_unions(desk):
     """Each act with the close of its union: the close first, and the act first; whoever is first takes a while to commit."""
-    codes = [f"E{number}" for number in range(2 * len(ACTS))]
-    desk.arrange(
-        lambda office: make_membership.tree(
-            office.session,
-            office.world,
-            [*make_membership.TREE, *((code, f"{code}厂工会", "unit", "D2") for code in codes)],
-        )
-    )
-    desk.arrange(lambda office: make_membership.people(office.session, office.world, 1, "B1"))
-    desk.arrange(
-        lambda office: services.grant_quota(
-            office.session, office.world, services.GrantQuota(YEAR, 50, "云工〔2026〕1号", office["C1"])
-        )
-    )
-    desk.arrange(
-        lambda office: services.allocate_quota(
-            office.session, office.world, services.MoveQuota(YEAR, "C", "D2", 40, office["C1"])
-        )
-    )
-    for number, code in enumerate(codes):
-        act = ACTS[number // 2](code, number)
+    pairs = [(f"E{number}", act) for number, act in enumerate(act for act in ACTS for _ in range(2))]
+    desk.arrange(lambda office: arrange_townships(office, [code for code, _ in pairs]))
+    for number, (code, make_act) in enumerate(pairs):
+        act = make_act(code, number)
 
         def close(office, code=code):
             command = membership.CloseUnion(code, "云工〔2026〕18号", office["C2"])
             return services.close_union(office.session, office.world, command)
 
-        one_after_the_other(desk, *((act, close) if number % 2 else (close, act)))
+        first, second = one_after_the_other(desk, *((act, close) if number % 2 else (close, act)))
+        assert first is None
+        assert second is None or isinstance(second, Conflict), second
     with desk.transaction() as session:
         return session.execute(_IN_CLOSED).all()
 
 
+def arrange_townships(office, codes):
+    """For each code a township with places and that one unit, where nobody is yet; and a member who can move there."""
+    session, world = office.session, office.world
+    below = [(f"T{number}", code) for number, code in enumerate(codes)]
+    townships = [(township, f"{township}镇总工会", "township", "C") for township, _ in below]
+    units = [(code, f"{code}厂工会", "unit", township) for township, code in below]
+    make_membership.tree(session, world, [*make_membership.TREE, *townships, *units])
+    make_membership.people(session, world, 1, "B1")
+    services.grant_quota(session, world, services.GrantQuota(YEAR, 50, "云工〔2026〕1号", office["C1"]))
+    for township, _ in below:
+        services.allocate_quota(session, world, services.MoveQuota(YEAR, "C", township, 5, office["C1"]))
+
+
 def one_after_the_other(desk, first, second):
-    """The second begins when the first has done its work and not committed yet."""
+    """The second begins when the first has done its work and not committed yet. What came of each: None or an error."""
     done = threading.Event()
 
     def leads(office):
-        first(office)
-        done.set()
+        try:
+            first(office)
+        finally:
+            done.set()
         time.sleep(0.2)
 
     def follows(office):

@@ -52,6 +52,12 @@ def members_of(site: Site, office: make_issuance.Office, first: int = 1) -> Iter
 
 
 def activate(page: Page, card: Card) -> None:
+    """The three steps, and the questions after them."""
+    answer_steps(page, card)
+    agree(page)
+
+
+def answer_steps(page: Page, card: Card) -> None:
     """The three steps, typed as a member types them."""
     page.goto("/wallet")
     page.get_by_label("卡号是多少？").fill(f"{card.number[:4]} {card.number[4:8]} {card.number[8:]}")
@@ -60,7 +66,6 @@ def activate(page: Page, card: Card) -> None:
     page.get_by_role("button", name="下一步").click()
     page.get_by_label("证件号码的最后四位？").fill(card.last4)
     page.get_by_role("button", name="激活", exact=True).click()
-    agree(page)
 
 
 def agree(page: Page) -> None:

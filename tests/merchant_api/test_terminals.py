@@ -8,10 +8,13 @@ from sqlalchemy import text
 
 from cardnet.credential import pack, status
 from cardnet.credential.store import ensure_keys, roots, set_statuses
-from cardnet.merchants.services import MakePairingCode, make_pairing_code
+from cardnet.merchants.services import AddKey, MakePairingCode, RevokeKey, add_key, make_pairing_code, revoke_key
 from tests.make.redemptions import new_key
 
 BASE = "/merchant/v1"
+_KEY, _OTHER_KEY = (
+    base64.urlsafe_b64encode(hashlib.sha256(name).digest()).decode().rstrip("=") for name in (b"one", b"other")
+)
 
 
 def test_a_till_asks_who_it_is(session, world, client, shop):
@@ -77,6 +80,21 @@ def test_a_second_device_of_a_terminal_hears_at_pairing_until_when_the_first_one
     assert first.json["replaces"] is None
     assert second.json["replaces"] == {"key_id": first.json["key_id"], "ends_at": "2026-11-28T10:00:00+08:00"}
     assert (third.status_code, third.json["code"]) == (409, "too_many_keys")
+
+
+def test_a_till_hears_which_of_its_keys_count_and_until_when(session, world, client, shop, clock):
+    till = shop.tills["T01"]
+    first, second = (add_key(session, world, AddKey(till.venue.terminal_id, one)).key_id for one in (_KEY, _OTHER_KEY))
+
+    def counting():
+        return client.get(f"{BASE}/me", headers=till.headers).json["signing_keys"]
+
+    over = {"key_id": first, "ends_at": "2026-11-28T10:00:00+08:00"}
+    assert counting() == [{"key_id": second, "ends_at": None}, over]
+    revoke_key(session, world, RevokeKey(second))
+    assert counting() == [over]
+    clock.advance(timedelta(days=7))
+    assert counting() == []
 
 
 def test_wrong_pairing_codes_stay_counted_although_they_are_refused(session, world, client, shop):

@@ -22,6 +22,7 @@ from cardnet.merchants.services import (
     MakeMerchant,
     MakePairingCode,
     MakeTerminal,
+    RenameTerminal,
     RevokeToken,
     SetMerchantState,
     SetTerminalState,
@@ -33,10 +34,12 @@ from cardnet.merchants.services import (
     make_terminal,
     merchant_of_code,
     merchants,
+    rename_terminal,
     revoke_token,
     set_merchant_state,
     set_terminal_state,
     terminals_of,
+    tokens_of,
     venue_of_token,
     venues_of_terminals,
 )
@@ -239,6 +242,27 @@ def test_a_pairing_code_becomes_a_token_once(session, world):
     assert enrolled.venue.terminal_name == "前台一号"
     assert venue_of_token(session, world, enrolled.token).terminal_id == till.venue.terminal_id
     assert isinstance(enrol(session, world, Enrol(code, "前台二号")), EnrolmentRefused)
+
+
+def test_a_device_names_the_terminal_that_has_no_name_and_no_other(session, world):
+    till = make_till(session, world)
+    terminal_id = till.venue.terminal_id
+
+    def paired(name):
+        for token in tokens_of(session, terminal_id):
+            revoke_token(session, world, RevokeToken(token.id))
+        code = make_pairing_code(session, world, MakePairingCode(terminal_id))
+        return enrol(session, world, Enrol(code, name)).venue.terminal_name
+
+    assert [paired(name) for name in ("", "前台手机", "收银电脑", "")] == ["T01", *["前台手机"] * 3]
+    rename_terminal(session, world, RenameTerminal(terminal_id, "二楼收银台"))
+    assert paired("前台手机") == "二楼收银台"
+    with pytest.raises(InvalidInput, match="name_invalid"):
+        paired("前台\n手机")
+    with pytest.raises(InvalidInput, match="name_invalid"):
+        rename_terminal(session, world, RenameTerminal(terminal_id, "长" * 81))
+    with pytest.raises(NotFound, match="terminal_unknown"):
+        rename_terminal(session, world, RenameTerminal(till.venue.store_id, "楼上"))
 
 
 def test_the_token_of_a_lost_answer_ends_and_no_other(session, world):

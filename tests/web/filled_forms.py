@@ -7,6 +7,7 @@ NOBODY = "01a1fbd4-0000-7000-8000-000000000000"
 FORMS = {
     "finance.hold_denied": {},
     "finance.hold_sale": {"merchant": "M1001", "ref": "BH-1", "reason": "fraud_flag", "words": "请提供小票"},
+    "finance.clear_difference": {"step": "propose", "resolution": "explained", "words": "看了小票", "proposal": ""},
     "finance.release_held": {"held": NOBODY, "found": "小票已核对"},
     "console.publish_bulletin": {"year": "2026", "to": "D1", "copies": "区人社局", "words": "月底前发完", "reason": ""},
     "finance.settle_denial": {"outcome": "confirmed", "answer": "查清了"},
@@ -78,7 +79,7 @@ FORMS = {
     # The portal's forms are read by the same functions as the console's: one field each.
     "merchant.propose_account": {"number": "6222000012345678"},
     "merchant.add_terminal": {"store": NOBODY},
-    "merchant.act_on_terminal": {"token": NOBODY},
+    "merchant.act_on_terminal": {"token": NOBODY, "name": "二楼收银台"},
     "merchant.invite_person": {"role": "merchant_cashier"},
     "merchant.act_on_person": {},
     "merchant.make_webhook": {"url": "https://hooks.example.com/a", "kinds": "redemption.captured"},
@@ -220,6 +221,7 @@ FORMS = {
     "console.change_account": {"name": "李秀英", "unit": "", "role": "auditor"},
     "console.switch_account": {},
     "invite.accept": {"password": "x", "again": "x", "code": "000000"},
+    "lost.report": {"name": "周桂林", "id_number": "E12345678"},
     "confirm.decide": {"answer": "confirm", "signer": "王建国", "reason": "R07", "words": "x"},
     "console.issue": {"as": "page", "download": "1", "valid_to": "2029-12-31"},
     "console.hand_out": {"choose": "selected", "number": "8800000000000"},
@@ -324,7 +326,9 @@ ACTS = {
     "console.change_year": ("closing", "close", "offer_days", "none"),
     "console.decide_raise": ("approve", "refuse", "withdraw", "none"),
     "console.act_on_terminal": ("pair", "suspend", "resume", "revoke", "none"),
-    "merchant.act_on_terminal": ("pair", "token", "revoke-token", "revoke-key", "suspend", "resume", "none"),
+    "merchant.act_on_terminal": (
+        "pair", "token", "revoke-token", "revoke-key", "rename", "suspend", "resume", "none",
+    ),
     "merchant.act_on_person": ("invite", "remove", "restore", "none"),
 }  # fmt: skip
 """What can be done at an address with an act in it."""

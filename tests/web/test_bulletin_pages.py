@@ -23,7 +23,7 @@ from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from cardnet.membership import services as membership
 from cardnet.membership.rules import Tier, UnionNode
 from tests.make import membership as make_membership
-from tests.make.api import make_program, said
+from tests.make.api import assert_problem, make_program, said
 from tests.make.issuance import activate, make_office, make_officer
 from tests.make.web import enter, submit, words_of
 
@@ -86,8 +86,8 @@ def test_an_issue_counts_the_register_once(lived, session, world):
     event.listen(session.connection(), "before_cursor_execute", note)
     benefits.issue_of(session, world, "/", lived.year, every_level=True)
     event.remove(session.connection(), "before_cursor_execute", note)
-    grouped = [one for one in asked if "GROUP BY" in one and "answer" in one]
-    assert len(grouped) == 1
+    counts = [one for one in asked if "GROUP BY" in one and "answer" in one and "FILTER" in one]
+    assert len(counts) == 1
 
 
 def test_page_workbook_and_paper_say_the_same(lived, browser_of):
@@ -269,7 +269,14 @@ def test_a_correction_shows_what_it_says_otherwise_on_page_in_workbook_and_on_pa
     with pypdfium2.PdfDocument(paper) as document:
         last = document[len(document) - 1].get_textpage().get_text_range()
     assert "更正内容" in last and "+2" in last
-    third = publish(lived, session, world, corrects=second.line.id, reason="只改说明。", words="见附件。")
+    unsaid = {"corrects": second.line.id, "reason": "只改说明。", "words": "见附件。"}
+    with pytest.raises(Conflict, match="nothing_corrected"):
+        publish(lived, session, world, **unsaid)
+    form = {**unsaid, "corrects": str(second.line.id), "to": ["D1", "D2"]}
+    asked = submit(client, "/console/bulletin/publish", form)
+    assert (asked.status_code, "没有数字变化，仍要更正" in asked.text, "见附件。" in asked.text) == (409, True, True)
+    assert "没有数字变化，仍要更正" not in ahead
+    third = publish(lived, session, world, **unsaid, unchanged_too=True)
     assert third.issue.changes == ()
     assert "数字与原来的一期相同" in client.get(f"/console/bulletin/issues/{third.line.id}").text
 
@@ -379,7 +386,8 @@ def test_a_program_sends_opens_and_corrects_what_the_page_does(lived, client, se
     assert (told["words"], told["addressees"][0]["code"], told["levels"][0]["total"]["issued"]) == ("请抓紧", "D1", 3)
     assert program.get(f"/bulletin/issues/{sent['id']}/bulletin.pdf").data.startswith(b"%PDF-")
     again = {"corrects": sent["id"], "reason": "漏报", "to": ["D1", "D2"]}
-    corrected = said(program.post("/bulletin/issues", again), 201)
+    assert_problem(program.post("/bulletin/issues", again), 409, "nothing_corrected")
+    corrected = said(program.post("/bulletin/issues", {**again, "unchanged_too": True}), 201)
     assert (corrected["edition"], corrected["corrects"]) == (2, sent["id"])
     assert said(program.get(f"/bulletin/issues/{sent['id']}"))["corrected_by"] == corrected["id"]
     assert said(program.get("/overview", year=2026))["years"] == [2026]

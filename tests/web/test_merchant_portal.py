@@ -12,10 +12,13 @@ from sqlalchemy import text
 
 from cardnet.access import services as access
 from cardnet.access.rules import Role
+from cardnet.credential.store import trust_pack
+from cardnet.credential.terminals import open_certificate
 from cardnet.finance import services as finance
 from cardnet.finance.rules import HoldReason
 from cardnet.kernel.calendar import day_of
 from cardnet.merchant_api import services as hooks
+from cardnet.merchant_api.services import certify_terminals
 from cardnet.merchants import services as merchants
 from cardnet.merchants.rules import TerminalState
 from tests.make.issuance import make_officer
@@ -157,8 +160,8 @@ def test_a_terminal_is_added_paired_changed_and_revoked(client, session, world, 
     page = submit(manager, "/merchant/terminals", {"store": str(store.id), "code": "T09", "name": "二楼收银台"})
     assert page.headers["Cache-Control"] == "no-store"
     code = re.search(r"pairing__code\">([A-Z0-9 ]+)<", page.text)[1]
-    paired = client.post("/merchant/v1/terminals/enrol", json={"pairing_code": code, "name": "二楼收银台"})
-    assert paired.status_code == 201
+    paired = client.post("/merchant/v1/terminals/enrol", json={"pairing_code": code, "name": "前台手机"})
+    assert (paired.status_code, paired.json["terminal"]) == (201, {"code": "T09", "name": "二楼收银台"})
     line = next(line for line in merchants.terminals_of(session, shop.merchant.id) if line.code == "T09")
     here = f"/merchant/terminals/{line.id}"
     slip = submit(manager, f"{here}/pair", {"size": "a6"})
@@ -186,6 +189,52 @@ def test_a_terminal_is_added_paired_changed_and_revoked(client, session, world, 
     assert ("由工会停用" in stopped, f"{here}/resume" in stopped) == (True, False)
     submit(manager, f"{here}/resume")
     assert merchants.terminal_line(session, world, line.id).state is TerminalState.SUSPENDED
+
+
+def test_the_page_with_a_pairing_code_loaded_again_says_that_the_terminal_is_there(session, shop, manager):
+    store = merchants.stores_of(session, shop.merchant.id)[0]
+    form = {"store": str(store.id), "code": "T09", "name": "二楼收银台"}
+    assert submit(manager, "/merchant/terminals", form).status_code == 200
+    again = submit(manager, "/merchant/terminals", form)
+    assert again.status_code == 409
+    assert "终端 T09 已经加过了：要给它配对，请在终端列表里点它的“办理”，生成新的配对码" in words_of(again.text)
+
+
+def test_a_terminal_is_called_what_its_manager_calls_it(client, session, shop, manager):
+    till = shop.tills["T01"]
+    here = f"/merchant/terminals/{till.venue.terminal_id}"
+
+    def name():
+        return client.get("/merchant/v1/me", headers=till.headers).json["terminal"]["name"]
+
+    assert submit(manager, f"{here}/rename", {"name": " 二楼收银台 "}).location == here
+    page = words_of(manager.get(here).text)
+    assert ("名称已保存" in page, "叫什么 二楼收银台" in page, name()) == (True, True, "二楼收银台")
+    assert f'<a href="{here}"><span class="code">T01</span> 二楼收银台</a>' in manager.get("/merchant/terminals").text
+    wrong = submit(manager, f"{here}/rename", {"name": "长" * 81})
+    assert (wrong.status_code, "长" * 81 in wrong.text) == (422, True)
+    assert "终端名称应为 1–80 个字" in words_of(wrong.text)
+    submit(manager, f"{here}/rename", {"name": ""})
+    assert ("还没有起名" in manager.get(here).text, name()) == (True, "T01")
+
+
+def test_the_unions_certificate_of_a_key_stands_at_its_terminal(session, world, shop, manager):
+    terminal_id = shop.tills["T01"].venue.terminal_id
+    public_key = base64.urlsafe_b64encode(hashlib.sha256(b"key").digest()).decode().rstrip("=")
+    key = merchants.add_key(session, world, merchants.AddKey(terminal_id, public_key))
+    here = f"/merchant/terminals/{terminal_id}"
+    assert "一分钟内签发" in manager.get(here).text
+    address = f"{here}/keys/{key.key_id}.cwt"
+    assert manager.get(address).status_code == 404
+    certify_terminals(session, world)
+    assert address in manager.get(here).text
+    got = manager.get(address)
+    said = open_certificate(got.data, trust_pack(session, world.now()).keys)
+    assert (got.mimetype, said.merchant, said.terminal, said.public) == (
+        "application/cwt", "M1001", "T01", key.public_key,
+    )  # fmt: skip
+    (elsewhere, *_) = (one.id for one in merchants.terminals_of(session, shop.other.id))
+    assert manager.get(f"/merchant/terminals/{elsewhere}/keys/{key.key_id}.cwt").status_code == 404
 
 
 def test_the_plaque_and_the_pairing_slip_are_pages_a_phone_reads(session, shop, manager):
@@ -268,8 +317,13 @@ def test_nothing_of_another_merchant_is_shown_or_moved(app, session, world, clie
     hook = hooks.make_endpoint(session, world, hooks.MakeEndpoint(shop.other.id, HOOK))
     own_hook = hooks.make_endpoint(session, world, hooks.MakeEndpoint(shop.merchant.id, HOOK))
     told = shop.post(client, "/redemptions", shop.request(shop.phones[1], "R-ONLY-M2002"), till="other")
+    theirs = merchants.terminals_of(session, shop.other.id)[0].id
+    public_key = base64.urlsafe_b64encode(hashlib.sha256(b"theirs").digest()).decode().rstrip("=")
+    key = merchants.add_key(session, world, merchants.AddKey(theirs, public_key))
+    certify_terminals(session, world)
     ids = {
-        "terminal_id": merchants.terminals_of(session, shop.other.id)[0].id,
+        "terminal_id": theirs,
+        "key_id": key.key_id,
         "account_id": other.account_id,
         "endpoint_id": hook.endpoint_id,
         "delivery_id": own_hook.endpoint_id,
@@ -282,7 +336,19 @@ def test_nothing_of_another_merchant_is_shown_or_moved(app, session, world, clie
     for rule in app.url_map.iter_rules():
         if not rule.endpoint.startswith("merchant."):
             continue
-        acts = ("remove", "invite", "restore", "pair", "token", "revoke", "suspend", "disable", "enable", "json")
+        acts = (
+            "remove",
+            "invite",
+            "restore",
+            "pair",
+            "token",
+            "revoke",
+            "rename",
+            "suspend",
+            "disable",
+            "enable",
+            "json",
+        )
         for act in acts if {"act", "kind"} & rule.arguments else ("",):
             path = re.sub(r"<(?:[^<>]+:)?(\w+)>", lambda found, act=act: str({**ids, "act": act}[found[1]]), rule.rule)
             if "POST" in rule.methods and rule.arguments:

@@ -52,6 +52,7 @@ def _union(name: str, *others: str) -> Callable[[str], set[str]]:
 
 
 _KINDS: dict[str, Callable[[str], set[str]]] = {
+    "asking": _union("Asking"),
     # What can be wrong with a camera is told by the module that the till shares with the officer's phone.
     "camera": _union("CameraTrouble"),
     "disk": _union("Refusal"),

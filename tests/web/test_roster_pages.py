@@ -99,6 +99,12 @@ def test_a_mended_sheet_sent_whole_again_shows_who_is_in_process_as_no_fault(bro
     path = upload(client, "/console/rosters/check", sheet_of(0, 1, 2)).headers["Location"]
     page = client.get(path).text
     assert "1 人可以提交，2 人已在办理" in words_of(page)
+    assert "怎样提交" not in page, "both answers do the same"
+    assert '<input type="hidden" name="mode" value="valid_rows_only">' in page
+    assert [
+        word for word in ("需要改正", "有提醒", "本人暂不办") if f"{word} 0" in words_of(page.split('id="rows"')[1])
+    ] == []
+    assert "这一类没有人" in client.get(path + "?show=warning").text
     assert "badge--bad" not in page
     assert "badge--calm" in client.get(path + "?show=running").text
     rows = read(client.get(path + "/result.xlsx").data).rows

@@ -202,3 +202,4 @@ def test_a_member_who_reads_english_is_refused_in_english(client, shop, member):
     redeem(shop, member, 5_000)
     told = client.get(f"{BASE}/benefits").get_json()
     assert told["open"][0]["what"] == "¥100 from the union"
+    assert "会员价: 10% off" in [offer for place in told["places"] for offer in place["offers"]]

@@ -52,6 +52,7 @@ from cardnet.benefits.services.bulletins import (
     may_publish,
     publish_bulletin,
 )
+from cardnet.benefits.services.card_use import CardUse, card_use, holders_who_used
 from cardnet.benefits.services.expiry import release_expired
 from cardnet.benefits.services.groups import note_group
 from cardnet.benefits.services.held_advices import (
@@ -194,6 +195,7 @@ __all__ = [
     "BenefitLine",
     "BenefitRecord",
     "Capture",
+    "CardUse",
     "CloseAdviceException",
     "ConfirmAcceptance",
     "Contentment",
@@ -263,6 +265,7 @@ __all__ = [
     "bulletin_issues",
     "capture_hold",
     "captured_in_all",
+    "card_use",
     "close_advice_exception",
     "confirm_acceptance",
     "contentment",
@@ -286,6 +289,7 @@ __all__ = [
     "given_of_lines",
     "grants_of_old_union",
     "held_advices",
+    "holders_who_used",
     "import_past_uses",
     "issue_of",
     "issue_sent",

@@ -5,7 +5,7 @@ issue only; a mistake is mended by an issue that names the one before.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -19,7 +19,7 @@ from cardnet.benefits import bulletin
 from cardnet.benefits.bulletin import Figures, Issue, Sent
 from cardnet.benefits.bulletin_changes import changes_between
 from cardnet.benefits.models_bulletin import BulletinIssue
-from cardnet.benefits.services.lookups import usage_below
+from cardnet.benefits.services.card_use import card_use
 from cardnet.issuance import services as issuance
 from cardnet.issuance.services import answers
 from cardnet.kernel import audit, calendar
@@ -27,7 +27,7 @@ from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from cardnet.kernel.world import World
 from cardnet.membership import services as membership
-from cardnet.membership.rules import UnionNode, path_above
+from cardnet.membership.rules import UnionNode
 
 PUBLISHERS = (Role.TOWNSHIP_OFFICER, Role.DISTRICT_OFFICER)
 """Who sends an issue round: an officer of a union that has others below it."""
@@ -40,7 +40,7 @@ class PublishBulletin:
     """Send the figures of now round. `to` are codes of unions directly below, all of them when it is empty.
 
     `copies` are others the letter goes to (抄送), `words` stand under the title. `corrects` is the issue this one stands
-    in the place of, `reason` why.
+    in the place of, `reason` why; one that changes no number is sent only `unchanged_too`.
     """
 
     officer: Principal
@@ -50,6 +50,7 @@ class PublishBulletin:
     words: str = ""
     corrects: uuid.UUID | None = None
     reason: str = ""
+    unchanged_too: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,12 @@ def issue_of(session: Session, world: World, top: str, year: int, *, every_level
     register = answers.answers_by_union(session, world, top)
     answered = {one.union.id: one for one in register}
     counted = issuance.counts_beside(session, register, year)
-    used = _used(session, [one.union for one in counted], top, year, today)
-    own_used = _used_by_own(counted, used)
+    used = card_use(session, world, top, date(year, 1, 1), min(today, date(year, 12, 31)))
     totals = {
-        one.union.path: Figures(one.total, answered[one.union.id].total, used.get(one.union.path, 0)) for one in counted
+        one.union.path: Figures(one.total, answered[one.union.id].total, used.total.get(one.union.path, 0)) for one in counted
     }  # fmt: skip
     owns = {
-        one.union.path: Figures(one.own, answered[one.union.id].own, own_used.get(one.union.path, 0)) for one in counted
+        one.union.path: Figures(one.own, answered[one.union.id].own, used.own.get(one.union.path, 0)) for one in counted
     }  # fmt: skip
     parents = {one.union.parent_id for one in counted if one.union.parent_id}
     below: dict[uuid.UUID, list[tuple[UnionNode, Figures]]] = {}
@@ -114,7 +114,7 @@ def publish_bulletin(session: Session, world: World, command: PublishBulletin) -
 
     Raises NotAllowed("role_missing"), NotFound("issue_unknown", "addressee_unknown", "quota_year_unknown"), InvalidInput("nothing_below",
     "reason_missing", "words_too_long", "bulletin_year_not_begun", "nothing_to_tell"), Conflict("bulletin_published",
-    "issue_corrected").
+    "issue_corrected", "nothing_corrected").
     """
     officer = command.officer
     if not officer.has(*PUBLISHERS):
@@ -143,6 +143,11 @@ def publish_bulletin(session: Session, world: World, command: PublishBulletin) -
         before.sha256.hex() if before else "",
     )
     issue = replace(issue, number=before.number if before else issue.number, sent=sent)
+    if before and not command.unchanged_too and not changes_between(bulletin.issue_from(before.content), issue):
+        raise Conflict(
+            "nothing_corrected",
+            "数字与原来的一期完全相同，更正发出去没有什么可看。只改说明或发送范围的，请确认“没有数字变化，仍要更正”。",
+        )
     return _keep(session, world, officer, issue, [union.path for union in to], before)
 
 
@@ -290,25 +295,6 @@ def _lines(session: Session, rows: Sequence[BulletinIssue]) -> tuple[IssueLine, 
 
 def _unknown() -> NotFound:
     return NotFound("issue_unknown", "没有这一期通报，或者没有发给您的工会。")
-
-
-def _used(session: Session, unions: list[UnionNode], top: str, year: int, today: date) -> dict[str, int]:
-    """People who used a benefit in the year, by union: one statement per level of the tree, not per union."""
-    used: dict[str, int] = {}
-    first, last = date(year, 1, 1), min(today, date(year, 12, 31))
-    for depth in sorted({union.path.count("/") - 1 for union in unions}):
-        used.update({path: one.people for path, one in usage_below(session, top, depth, first, last).items()})
-    return used
-
-
-def _used_by_own(counted: tuple[issuance.UnionCounts, ...], used: Mapping[str, int]) -> dict[str, int]:
-    """What a union's figure has beyond those below it; somebody who changed union within it counts once."""
-    own = {one.union.path: used.get(one.union.path, 0) for one in counted}
-    for one in counted:
-        parent = path_above(one.union.path)
-        if parent in own:
-            own[parent] = max(0, own[parent] - used.get(one.union.path, 0))
-    return own
 
 
 def _weeks(session: Session, top: str, mondays: tuple[date, ...], today: date) -> dict[str, tuple[int, ...]]:

@@ -6,8 +6,10 @@ from cardnet.credential.keys import IssuerKey
 from cardnet.credential.store import offline_limits as _offline_limits
 from cardnet.credential.store import packs as _packs
 from cardnet.credential.store.certificates import (
+    TerminalCertificate,
     TerminalKeyName,
     certificate_for,
+    certificates_of,
     certified_keys,
     certify_keys,
     note_stopped,
@@ -130,6 +132,7 @@ __all__ = [
     "ShownCode",
     "StartDrill",
     "TakePack",
+    "TerminalCertificate",
     "TerminalKeyName",
     "Watch",
     "acknowledge_alarm",
@@ -138,6 +141,7 @@ __all__ = [
     "allocate_indexes",
     "are_online",
     "certificate_for",
+    "certificates_of",
     "certified_keys",
     "certify_keys",
     "decide_limits",

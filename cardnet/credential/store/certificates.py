@@ -29,6 +29,23 @@ class TerminalKeyName:
     public: bytes
 
 
+@dataclass(frozen=True)
+class TerminalCertificate:
+    """What the terminal CA `kid` said of a key."""
+
+    key_id: str
+    kid: bytes
+    content: bytes
+    issued_at: datetime
+
+
+def certificates_of(session: Session, key_ids: Sequence[str]) -> dict[str, TerminalCertificate]:
+    """The certificates there are of these keys, by key."""
+    row = TerminalCertificateRow
+    found = select(row.key_id, row.kid, row.content, row.issued_at).where(row.key_id.in_(key_ids))
+    return {one.key_id: TerminalCertificate(*one) for one in session.execute(found)}
+
+
 def certificate_for(session: Session, world: World, named: TerminalKeyName) -> bytes:
     """The certificate of a key, made now where there is none."""
     known = session.scalar(select(TerminalCertificateRow.content).where(TerminalCertificateRow.key_id == named.key_id))

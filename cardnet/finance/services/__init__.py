@@ -5,6 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from cardnet.finance.services import audit
 from cardnet.finance.services.audit import Breach
+from cardnet.finance.services.clearing import (
+    StepView,
+    TakeStep,
+    steps_of_differences,
+    take_step,
+)
 from cardnet.finance.services.confirming import (
     ConfirmSettlement,
     DisputeSettlement,
@@ -17,9 +23,11 @@ from cardnet.finance.services.days import CloseDay, DayClose, close_day, refuse_
 from cardnet.finance.services.differences import (
     ExceptionView,
     clear_timing_differences,
+    exception_of_id,
     exceptions_of_run,
     open_exceptions,
     open_exceptions_by_code,
+    proposals_waiting,
 )
 from cardnet.finance.services.held import (
     HeldLine,
@@ -108,12 +116,15 @@ __all__ = [
     "SettlementStep",
     "SettlementView",
     "StatementFileView",
+    "StepView",
+    "TakeStep",
     "audit",
     "clear_timing_differences",
     "close_day",
     "confirm_settlement",
     "days_to_close",
     "dispute_settlement",
+    "exception_of_id",
     "exceptions_of_run",
     "given_in_settlement",
     "held_back",
@@ -124,6 +135,7 @@ __all__ = [
     "import_statement",
     "open_exceptions",
     "open_exceptions_by_code",
+    "proposals_waiting",
     "reconcile",
     "refuse_unless_over",
     "release",
@@ -143,5 +155,7 @@ __all__ = [
     "settlement_steps",
     "settlements",
     "statement_of_content",
+    "steps_of_differences",
+    "take_step",
     "verify_settlement",
 ]

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from cardnet.finance.difference import Difference, explain
 from cardnet.finance.models import ReconciliationException
-from cardnet.finance.rules import DifferenceCode, DifferenceGroup, ExceptionState
+from cardnet.finance.rules import DifferenceCode, DifferenceGroup, ExceptionState, Resolution
 from cardnet.kernel.calendar import day_of
+from cardnet.kernel.errors import NotFound
 from cardnet.kernel.world import World
 
 CLEARED = "timing"
@@ -29,8 +30,11 @@ _UNDER_WAY = (
     ExceptionState.REJECTED,
 )
 
-_NOBODY_AT_WORK = (ExceptionState.OPEN, ExceptionState.REOPENED)
-"""What still may close by itself: nobody has taken it in hand."""
+_NOT_PROPOSED = tuple(state for state in _UNDER_WAY if state is not ExceptionState.PROPOSED)
+"""What still may close by itself: no proposal waits for its check."""
+
+_NOBODYS = dict.fromkeys(("maker_id", "resolution", "evidence", "proposed_at", "checker_id", "decided_at"))
+"""What closes by itself has no conclusion of anybody's; what was proposed once stands in its steps."""
 
 _PAIRED_ELSEWHERE = """
     (e.code = 'E01' and e.ours -> 0 ->> 'redemption_id' = m.our_id::text and e.ours -> 0 ->> 'type' = m.our_type
@@ -44,6 +48,7 @@ class ExceptionView:
     """A difference and where it stands."""
 
     id: uuid.UUID
+    run_id: uuid.UUID
     no: int
     code: DifferenceCode
     group: DifferenceGroup
@@ -56,6 +61,15 @@ class ExceptionView:
     clears_on: date | None
     opened_at: datetime
     closing_words: str | None
+    resolution: Resolution | None = None
+    evidence: str | None = None
+    maker_id: uuid.UUID | None = None
+    checker_id: uuid.UUID | None = None
+
+    @property
+    def settled_by_people(self) -> bool:
+        """Closed, and not by itself."""
+        return self.state is ExceptionState.CLOSED and self.closing_words in list(Resolution)
 
     @property
     def difference_fen(self) -> int:
@@ -86,6 +100,14 @@ def exceptions_of_run(
     return tuple(_view(row) for row in rows)
 
 
+def exception_of_id(session: Session, difference_id: uuid.UUID) -> ExceptionView:
+    """One of them. Raises NotFound("difference_unknown")."""
+    row = session.get(ReconciliationException, difference_id, populate_existing=True)
+    if row is None:
+        raise NotFound("difference_unknown", "没有这条差异，请返回对账结果重新选择。")
+    return _view(row)
+
+
 def open_exceptions(session: Session) -> dict[DifferenceGroup, int]:
     """How many exceptions of live runs wait for somebody, by group."""
     rows = session.execute(
@@ -97,22 +119,30 @@ def open_exceptions(session: Session) -> dict[DifferenceGroup, int]:
     return {group: counted.get(group, 0) for group in DifferenceGroup}
 
 
-def open_exceptions_by_code(session: Session) -> dict[DifferenceCode, int]:
-    """How many exceptions wait for somebody, by class."""
+def proposals_waiting(session: Session) -> dict[uuid.UUID, int]:
+    """How many resolutions wait for the checker, by run."""
+    found = ReconciliationException.state == ExceptionState.PROPOSED
     rows = session.execute(
-        select(ReconciliationException.code, func.count())
-        .where(ReconciliationException.state != ExceptionState.CLOSED)
-        .group_by(ReconciliationException.code)
+        select(ReconciliationException.run_id, func.count()).where(found).group_by(ReconciliationException.run_id)
     )
-    return {DifferenceCode(row[0]): int(row[1]) for row in rows}
+    return {run_id: int(count) for run_id, count in rows}
+
+
+def open_exceptions_by_code(session: Session) -> dict[tuple[DifferenceCode, ExceptionState], int]:
+    """How many exceptions wait for somebody, by class and by where they stand."""
+    kinds = ReconciliationException.code, ReconciliationException.state
+    rows = session.execute(
+        select(*kinds, func.count()).where(ReconciliationException.state != ExceptionState.CLOSED).group_by(*kinds)
+    )
+    return {(DifferenceCode(code), ExceptionState(state)): count for code, state, count in rows}
 
 
 def clear_timing_differences(session: Session, world: World, day: date) -> None:
     """E08 whose later day is `day` or before: both sides have the line now, so nothing is left to do."""
     session.execute(
         update(ReconciliationException)
-        .where(ReconciliationException.state.in_(_NOBODY_AT_WORK), ReconciliationException.clears_on <= day)
-        .values(state=ExceptionState.CLOSED, closed_at=world.now(), closing_words=CLEARED)
+        .where(ReconciliationException.state.in_(_NOT_PROPOSED), ReconciliationException.clears_on <= day)
+        .values(**_closed(world.now(), CLEARED))
     )
 
 
@@ -157,13 +187,8 @@ def store_differences(
         session.execute(insert(ReconciliationException), fresh)
     session.execute(
         update(ReconciliationException)
-        .where(
-            ReconciliationException.run_id.in_(replaced),
-            ReconciliationException.state.in_(
-                [ExceptionState.OPEN, ExceptionState.ASSIGNED, ExceptionState.REOPENED, ExceptionState.REJECTED]
-            ),
-        )
-        .values(state=ExceptionState.CLOSED, closed_at=at, closing_words=GONE)
+        .where(ReconciliationException.run_id.in_(replaced), ReconciliationException.state.in_(_NOT_PROPOSED))
+        .values(**_closed(at, GONE))
     )
 
 
@@ -171,11 +196,12 @@ def close_matched_elsewhere(session: Session, world: World, run_id: uuid.UUID) -
     """A line that yesterday's run missed on the other side and this run paired needs nobody any more (E01, E02)."""
     session.execute(
         text(f"""
-        update reconciliation_exception e set state = 'closed', closed_at = :at, closing_words = :words
+        update reconciliation_exception e set state = 'closed', closed_at = :at, closing_words = :words,
+          {", ".join(f"{name} = null" for name in _NOBODYS)}
         from reconciliation_match m
         where m.run_id = :run and m.live and m.pass = 'P4' and e.run_id <> m.run_id and e.state = any(:states)
           and {_PAIRED_ELSEWHERE}"""),  # noqa: S608 - a constant
-        {"run": run_id, "at": world.now(), "words": GONE, "states": list(map(str, _NOBODY_AT_WORK))},
+        {"run": run_id, "at": world.now(), "words": GONE, "states": list(map(str, _NOT_PROPOSED))},
     )
 
 
@@ -196,8 +222,12 @@ def close_set_aside(session: Session, world: World, run_ids: Sequence[uuid.UUID]
     session.execute(
         update(ReconciliationException)
         .where(ReconciliationException.run_id.in_(run_ids), ReconciliationException.state.in_(_UNDER_WAY))
-        .values(state=ExceptionState.CLOSED, closed_at=world.now(), closing_words=SET_ASIDE)
+        .values(**_closed(world.now(), SET_ASIDE))
     )
+
+
+def _closed(at: datetime, words: str) -> dict[str, Any]:
+    return {"state": ExceptionState.CLOSED, "closed_at": at, "closing_words": words, **_NOBODYS}
 
 
 def _values(one: Difference, no: int, run_id: uuid.UUID) -> dict[str, Any]:
@@ -223,10 +253,18 @@ def _first_state(one: Difference, at: datetime) -> dict[str, Any]:
     return {"state": ExceptionState.OPEN, "closed_at": None, "closing_words": None}
 
 
+def closed_by_people(row: ReconciliationException) -> bool:
+    """Whether two people closed it, and not a later day or run."""
+    return row.closing_words in list(Resolution)
+
+
 def _come_back(row: ReconciliationException, one: Difference, at: datetime) -> None:
     """What closed by itself and is found again is open again; what people closed stays closed."""
-    closed_by_itself = row.state == ExceptionState.CLOSED and row.checker_id is None
-    if closed_by_itself and _first_state(one, at)["state"] is not ExceptionState.CLOSED:
+    if (
+        row.state == ExceptionState.CLOSED
+        and not closed_by_people(row)
+        and _first_state(one, at)["state"] is not ExceptionState.CLOSED
+    ):
         # A mistake that was taken back is no history of the difference.
         again = ExceptionState.OPEN if row.closing_words == SET_ASIDE else ExceptionState.REOPENED
         row.state, row.closed_at, row.closing_words = again, None, None
@@ -235,6 +273,7 @@ def _come_back(row: ReconciliationException, one: Difference, at: datetime) -> N
 def _view(row: ReconciliationException) -> ExceptionView:
     return ExceptionView(
         row.id,
+        row.run_id,
         row.no,
         DifferenceCode(row.code),
         DifferenceGroup(row.group),
@@ -247,4 +286,8 @@ def _view(row: ReconciliationException) -> ExceptionView:
         row.clears_on,
         row.opened_at,
         row.closing_words,
+        Resolution(row.resolution) if row.resolution else None,
+        row.evidence,
+        row.maker_id,
+        row.checker_id,
     )

@@ -7,7 +7,7 @@ there are counts. A union with others below it (a bureau, a plant with workshops
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal
@@ -87,6 +87,13 @@ def answers_by_union(session: Session, world: World, path: str) -> tuple[UnionAn
     own = {union.path: found.get(union.id, AnswerCounts()) for union in unions}
     totals = with_all_below(own)
     return tuple(UnionAnswers(union, own[union.path], totals[union.path]) for union in unions)
+
+
+def holders(world: World, path: str) -> Subquery:
+    """The members under `path` who have a card today, as part of a larger statement: `person_id` and `union_id`."""
+    answered = _answered(world, path).subquery()
+    held = select(answered.c.person_id, answered.c.union_id).where(answered.c.answer == MemberAnswer.HAS_CARD)
+    return held.subquery()
 
 
 def register_lines(

@@ -33,7 +33,7 @@ from cardnet.membership.services.consents import (
 )
 from cardnet.membership.services.correcting import CorrectDocument, correct_document
 from cardnet.membership.services.decisions import Decided, Decision, Setting, decide, decided, must_be_district, why
-from cardnet.membership.services.file import files_of, find_people, ids_of_person, open_file
+from cardnet.membership.services.file import files_as_they_count, files_of, find_people, ids_of_person, open_file
 from cardnet.membership.services.kin import AddKin, add_kin, end_kin, kin_of
 from cardnet.membership.services.late_transfers import LateTransfer, late_transfers, unit_paths_on
 from cardnet.membership.services.merging import (
@@ -233,6 +233,7 @@ __all__ = [
     "end_membership",
     "end_tag",
     "end_union",
+    "files_as_they_count",
     "files_of",
     "find_people",
     "give_tag",

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import Subquery, func, select, text
 from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal
@@ -105,6 +105,11 @@ _FILES = text("""
 def files_of(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
     """Of these people every id under which something of theirs may stand, and the file it counts for now."""
     return {row[0]: row[1] for row in session.execute(_FILES, {"ids": list(ids)})} if ids else {}
+
+
+def files_as_they_count() -> Subquery:
+    """Every file's `id` and the one it `counts_as` now, as part of a larger statement."""
+    return select(Person.id, func.coalesce(Person.merged_into_id, Person.id).label("counts_as")).subquery()
 
 
 def _memberships(session: Session, ids: Sequence[uuid.UUID]) -> tuple[MembershipView, ...]:

@@ -12,7 +12,7 @@ from cardnet.benefits import services as benefits
 from cardnet.benefits.services import Purchase, PurchaseLine, RedemptionRecord
 from cardnet.credential.verify import Accepted, Rejected
 from cardnet.http import problem
-from cardnet.http.requests import cursor_of, place_of, read_body, read_query
+from cardnet.http.requests import read_body, read_query
 from cardnet.http.wire import load, moment
 from cardnet.kernel import calendar
 from cardnet.kernel.db import transaction
@@ -31,6 +31,7 @@ from cardnet.merchant_api.routes.edge import (
     problem_answer,
     respond,
 )
+from cardnet.merchant_api.routes.paging import page_by_key
 from cardnet.merchant_api.rules import Answer
 from cardnet.merchants.rules import Scope, Venue
 from cardnet.wiring import current_world
@@ -273,13 +274,13 @@ def list_redemptions() -> Response:
         query = read_query(_LIST)
         day = query["business_date"] or calendar.day_of(world.now())
         bound = [str(venue.merchant_id), day.isoformat(), query["terminal"]]
-        place = place_of(session, bound, query["cursor"])
-        before = uuid.UUID(place) if place else None
-        found = benefits.redemptions_of_merchant(
-            session, venue.merchant_id, before, query["limit"] + 1, day=day, terminal_code=query["terminal"]
-        )
-        shown = found[: query["limit"]]
-        more = cursor_of(session, bound, str(shown[-1].id)) if len(found) > len(shown) else None
+
+        def read(limit: int, before: uuid.UUID | None) -> list[RedemptionRecord]:
+            return benefits.redemptions_of_merchant(
+                session, venue.merchant_id, before, limit, day=day, terminal_code=query["terminal"]
+            )
+
+        shown, more = page_by_key(session, bound, query, read)
     body = {
         "redemptions": [answers.row(record) for record in shown],
         "next_cursor": more,

@@ -2,17 +2,19 @@
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 from flask import Response
 from sqlalchemy.orm import Session
 
 from cardnet.finance import services as finance
-from cardnet.http.requests import JSON, cursor_of, place_of, read_query
+from cardnet.http.requests import JSON, read_query
 from cardnet.http.wire import moment
 from cardnet.kernel.db import transaction
 from cardnet.merchant_api import answers, schemas
 from cardnet.merchant_api.routes.blueprint import Call, serves
 from cardnet.merchant_api.routes.edge import caller, json_answer, respond
+from cardnet.merchant_api.routes.paging import page_by_key
 from cardnet.wiring import current_world
 
 _QUERY = schemas.SettlementsQuery()
@@ -37,11 +39,8 @@ def list_settlements() -> Response:
         venue = caller(session, world)
         query = read_query(_QUERY)
         bound = ["settlements", str(venue.merchant_id)]
-        place = place_of(session, bound, query["cursor"])
-        after = uuid.UUID(place) if place else None
-        found = finance.settlements(session, venue.merchant_id, query["limit"] + 1, after)
-        shown = found[: query["limit"]]
-        more = cursor_of(session, bound, str(shown[-1].id)) if len(found) > len(shown) else None
+        read = partial(finance.settlements, session, venue.merchant_id)
+        shown, more = page_by_key(session, bound, query, read)
     body = {
         "settlements": [answers.settlement(one) for one in shown],
         "next_cursor": more,

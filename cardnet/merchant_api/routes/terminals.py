@@ -29,6 +29,7 @@ from cardnet.merchants.services import (
     EnrolmentRefused,
     KeyView,
     add_key,
+    counting_keys,
     ending_key,
     enrol,
     merchant_of_id,
@@ -127,6 +128,7 @@ def me() -> Response:
         venue = caller(session, world)
         last_seq, last_hash = last_record_of(session, venue.terminal_id)
         services = bought_at(session, world, venue)
+        keys = counting_keys(session, world, venue.terminal_id)
         cycle = merchant_of_id(session, venue.merchant_id).settlement_cycle.value
     at = world.now()
     limits = {"amount_fen_max": MOST_FEN, "hold_seconds_max": schemas.HOLD_SECONDS[1], "lines_max": schemas.MOST_LINES}
@@ -136,6 +138,9 @@ def me() -> Response:
         "services": [{"code": one.code, "programs": list(one.programs)} for one in services],
         "last_terminal_seq": last_seq,
         "last_record_hash": base64url(last_hash) if last_hash else None,
+        "signing_keys": [
+            {"key_id": key.key_id, "ends_at": moment(key.ends_at) if key.ends_at else None} for key in keys
+        ],
         "next_settlement": {"cycle": cycle, "ends_on": cycle_end(cycle, day_of(at)).isoformat()},
         "server_time": moment(at),
     }

@@ -28,7 +28,7 @@ class EnrolRequest(Strict):
     """Body of POST /terminals/enrol. With a `public_key` the terminal can sign its requests and its offline records."""
 
     pairing_code = Text(32, required=True)
-    name = Text(80, required=True)
+    name = Text(80, load_default="")
     public_key = PublicKey(load_default=None)
 
 
@@ -84,9 +84,17 @@ class Service(Open):
     programs = fields.List(fields.String(), required=True)
 
 
+class CountingKey(Open):
+    """A key of the terminal that counts; one that was replaced, until `ends_at`."""
+
+    key_id = fields.String(required=True)
+    ends_at = fields.String(required=True, allow_none=True)
+
+
 class Me(Open):
     """Who this token is. `last_terminal_seq` is the highest number of its offline records we have; count on from it.
 
+    A device whose key is not among `signing_keys` signs nothing any more: such records would be refused.
     The record after it names `last_record_hash` as its `prev_hash`. `services` is what the cashier must tell apart: where it has one entry there is nothing to choose that gives anything.
     """
 
@@ -97,6 +105,7 @@ class Me(Open):
     services = fields.List(fields.Nested(Service), required=True)
     last_terminal_seq = fields.Integer(required=True)
     last_record_hash = fields.String(required=True, allow_none=True)
+    signing_keys = fields.List(fields.Nested(CountingKey), required=True)
     next_settlement = fields.Nested(NextSettlement, required=True)
     server_time = fields.String(required=True)
 

@@ -48,7 +48,10 @@ STANDINGS = ("working", "unpaired", "stale", "suspended", "retired")
 
 @dataclass(frozen=True)
 class FleetLine:
-    """A terminal with its place. `paired`: it holds a token that works; `synced_at` None: never."""
+    """A terminal with its place. `paired`: it holds a token that works; `synced_at` None: never.
+
+    `key_algorithm`: of the newest key that counts, if any does.
+    """
 
     id: uuid.UUID
     code: str
@@ -183,6 +186,13 @@ def _live_token(at: datetime) -> tuple[ColumnElement[bool], ...]:
     )
 
 
+def _counting_key(at: datetime) -> Any:
+    """The algorithm of the newest key that counts."""
+    live = TerminalKey.revoked_at.is_(None), or_(TerminalKey.expires_at.is_(None), TerminalKey.expires_at > at)
+    query = select(TerminalKey.algorithm).where(TerminalKey.terminal_id == Terminal.id, *live)
+    return query.order_by(TerminalKey.id.desc()).limit(1).scalar_subquery()
+
+
 def _lines(at: datetime) -> Any:
     tokens = select(func.count()).select_from(TerminalToken).where(*_live_token(at)).scalar_subquery()
     open_code = (PairingCode.terminal_id == Terminal.id, PairingCode.used_at.is_(None), PairingCode.expires_at > at)
@@ -199,7 +209,7 @@ def _lines(at: datetime) -> Any:
             Store.code,
             Store.name,
             tokens,
-            Terminal.key_algorithm,
+            _counting_key(at),
             select(PairingCode.expires_at).where(*open_code).scalar_subquery(),
             select(TerminalLockout.locked_until)
             .where(TerminalLockout.terminal_id == Terminal.id, TerminalLockout.locked_until > at)

@@ -133,10 +133,16 @@ def named_keys(session: Session) -> list[NamedKey]:
     return [NamedKey(merchant, terminal, _view(key), at) for *key, merchant, terminal, at in session.execute(joined)]
 
 
+def counting_keys(session: Session, world: World, terminal_id: uuid.UUID) -> list[KeyView]:
+    """Those that count now, newest first; one that was replaced, until its `ends_at`."""
+    live = TerminalKey.revoked_at.is_(None), TerminalKey.expires_at.is_(None) | (TerminalKey.expires_at > world.now())
+    rows = session.execute(_VIEW.where(TerminalKey.terminal_id == terminal_id, *live).order_by(TerminalKey.id.desc()))
+    return [_view(row) for row in rows]
+
+
 def ending_key(session: Session, world: World, terminal_id: uuid.UUID) -> KeyView | None:
     """The key that was replaced and counts until its `ends_at`; None where no other device has been this terminal."""
-    at = world.now()
-    return next((key for key in keys_of(session, terminal_id) if key.ends_at and key.ends_at > at), None)
+    return next((key for key in counting_keys(session, world, terminal_id) if key.ends_at), None)
 
 
 def _by_key_id(session: Session, key_id: str) -> KeyView | None:

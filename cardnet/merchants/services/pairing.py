@@ -42,11 +42,12 @@ class MakePairingCode:
 class Enrol:
     """A device presents the code. `public_key`: base64url, see `rules.read_public_key`.
 
+    `name` is what the device calls itself: the terminal's, unless somebody has named that already; it may be empty.
     `once` is a secret of the device's own: should the answer be lost, the code works again for it, and for nobody else.
     """
 
     pairing_code: str
-    name: str
+    name: str = ""
     public_key: str | None = None
     once: str | None = field(default=None, repr=False)
 
@@ -111,14 +112,17 @@ def enrol(session: Session, world: World, command: Enrol) -> Enrolled | Enrolmen
     was lost, which ends; with the same `public_key` the device keeps its key's place.
     Raises InvalidInput for an unusable name or key, Conflict("too_many_tokens", "too_many_keys", "key_taken").
     """
-    name = rules.checked_name(command.name, "终端名称")
+    name = rules.checked_name(command.name, "终端名称") if command.name.strip() else None
     if command.public_key:
         rules.read_public_key(command.public_key)  # a bad key must not cost a try
     code = rules.read_pairing_code(command.pairing_code)
     terminal_id = _use(session, world, code, command.once) if code else None
     if terminal_id is None:
         return EnrolmentRefused()
-    session.execute(update(Terminal).where(Terminal.id == terminal_id).values(name=name))
+    if name is not None:
+        # What its manager called it stays: the same terminal is paired again with every new device.
+        unnamed = Terminal.id == terminal_id, Terminal.name == Terminal.code
+        session.execute(update(Terminal).where(*unnamed).values(name=name))
     key = add_key(session, world, AddKey(terminal_id, command.public_key)) if command.public_key else None
     token = issue_token(session, world, IssueToken(terminal_id))
     record(session, world, Act("terminal.enrol", "terminal", str(terminal_id)))

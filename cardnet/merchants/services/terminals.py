@@ -98,6 +98,15 @@ class SetTerminalState:
     by_merchant: bool = False
 
 
+@dataclass(frozen=True)
+class RenameTerminal:
+    """What people call a terminal; without a name, by its code."""
+
+    terminal_id: uuid.UUID
+    name: str
+    actor_id: uuid.UUID | None = None
+
+
 def make_terminal(session: Session, world: World, command: MakeTerminal) -> NewTerminal:
     """Add a terminal with one token. Raises NotFound("store_unknown") and Conflict("terminal_code_taken")."""
     terminal_id = add_terminal(
@@ -121,7 +130,10 @@ def add_terminal(session: Session, world: World, command: AddTerminal) -> uuid.U
     if store.closed_on is not None:
         raise Conflict("store_closed", "这家门店已停业，不能再加终端。")
     known = select(Terminal.id).where(Terminal.merchant_id == store.merchant_id, Terminal.code == code)
-    taken = Conflict("terminal_code_taken", f"终端编号“{code}”在本商户已被使用，请换一个。")
+    taken = Conflict(
+        "terminal_code_taken",
+        f"终端 {code} 已经加过了：要给它配对，请在终端列表里点它的“办理”，生成新的配对码；要另加一台，请换一个编号。",
+    )
     if session.scalar(known):
         raise taken
     terminal = Terminal(
@@ -136,6 +148,18 @@ def add_terminal(session: Session, world: World, command: AddTerminal) -> uuid.U
     add_unique(session, terminal, taken)
     record(session, world, Act("terminal.make", "terminal", str(terminal.id), command.actor_id, after={"code": code}))
     return terminal.id
+
+
+def rename_terminal(session: Session, world: World, command: RenameTerminal) -> None:
+    """Call it something else. Raises NotFound("terminal_unknown"), InvalidInput("name_invalid")."""
+    terminal = session.get(Terminal, command.terminal_id, populate_existing=True, with_for_update=True)
+    if terminal is None:
+        raise NotFound("terminal_unknown", "没有这台终端，请核对。")
+    before, terminal.name = terminal.name, rules.checked_name(command.name.strip() or terminal.code, "终端名称")
+    session.flush()
+    forget_terminal(session, terminal.id)
+    change = {"name": before}, {"name": terminal.name}
+    record(session, world, Act("terminal.rename", "terminal", str(terminal.id), command.actor_id, None, None, *change))
 
 
 def issue_token(session: Session, world: World, command: IssueToken) -> NewToken:

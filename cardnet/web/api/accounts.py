@@ -146,7 +146,7 @@ def export_trail_workbook(asked: Asked) -> File:
 
 def _exported(asked: Asked, kind: str) -> File:
     filters = {name: str(value) for name, value in asked.query.items() if value}
-    content, media_type = WRITERS[kind](access.whole_trail(asked.session, _wanted(asked), MOST_EXPORTED))
+    content, media_type = WRITERS[kind](asked.session, access.whole_trail(asked.session, _wanted(asked), MOST_EXPORTED))
     act = audit.Act("audit.export", "audit", kind, asked.officer.account_id, address=request.remote_addr, after=filters)
     audit.record(asked.session, asked.world, act)
     return File(content.getvalue(), media_type, f"audit.{kind}")

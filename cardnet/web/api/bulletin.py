@@ -88,12 +88,20 @@ def sent_paper(asked: Asked, id: uuid.UUID) -> File:  # noqa: A002 - the contrac
              {201: wire.KeptIssue}, body=wire.PublishRequest, roles=benefits.PUBLISHERS, tag="bulletin", takes_key=True,
              example={"year": 2026, "to": ["D1"], "words": "请各单位月底前发完卡。"},
              notes="Its figures stay as they are now. One issue a union and half of a month; a mistake is mended by an "
-             "issue that names the one before in `corrects`, with a `reason`."))  # fmt: skip
+             "issue that names the one before in `corrects`, with a `reason`. A correction that changes no number is `nothing_corrected`, unless "
+             "`unchanged_too` says so."))  # fmt: skip
 def publish_issue(asked: Asked) -> dict[str, Any]:
     """POST /bulletin/issues."""
     body = asked.body
     command = benefits.PublishBulletin(
-        asked.officer, body["year"], tuple(body["to"]), body["copies"], body["words"], body["corrects"], body["reason"]
+        asked.officer,
+        body["year"],
+        tuple(body["to"]),
+        body["copies"],
+        body["words"],
+        body["corrects"],
+        body["reason"],
+        body["unchanged_too"],
     )
     return _told(benefits.publish_bulletin(asked.session, asked.world, command))
 

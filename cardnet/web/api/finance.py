@@ -1,6 +1,7 @@
 """Finance: business days, settlements, reconciliation; programs and redemptions."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from cardnet.benefits import services as benefits
 from cardnet.finance import services
 from cardnet.finance.closing import close_until
-from cardnet.finance.rules import DifferenceGroup
+from cardnet.finance.rules import ClearingStep, DifferenceGroup, Resolution
 from cardnet.finance.services import Reconcile, RunReconciliation, SetAside, Settle
 from cardnet.http.calls import Call
 from cardnet.kernel.calendar import day_of
@@ -20,6 +21,7 @@ from cardnet.web.api.rosters import SHEETS
 from cardnet.web.api.schemas import office as wire
 from cardnet.web.api.schemas.common import NoBody, PageQuery
 from cardnet.web.finance import MAKERS, READERS
+from cardnet.web.finance_differences import CLEARERS
 from cardnet.web.finance_transfers import grant_lines
 from cardnet.wiring import current_world
 
@@ -196,9 +198,27 @@ def differences(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A002
     group = DifferenceGroup(asked.query["group"]) if asked.query["group"] else None
     counted = {one["group"]: one["count"] for one in run.summary["groups"]}
     total = counted[group] if group else run.differences
-    return asked.by_position(
-        lambda limit, offset: (services.exceptions_of_run(asked.session, run.id, group, limit, offset), total)
-    )
+
+    def read(limit: int, offset: int) -> tuple[list[dict[str, Any]], int]:
+        return _told(asked.session, services.exceptions_of_run(asked.session, run.id, group, limit, offset)), total
+
+    return asked.by_position(read)
+
+
+@serves(Call("POST", "/differences/{id}/steps", "Note, propose, approve, return or reopen a difference",
+             {200: wire.Difference}, body=wire.StepRequest, parameters=_ID, roles=CLEARERS, tag="reconciliation",
+             takes_key=True,
+             example={"step": "propose", "resolution": "merchant_corrects", "words": "小票写 20.00 元，商户同意更正。"},
+             notes="No step moves money. The maker proposes with a `resolution` and words; another person, the checker, "
+             "approves, which closes it, or returns it with words. What people closed can be reopened, with words."))  # fmt: skip
+def clear_difference(asked: Asked, id: uuid.UUID) -> dict[str, Any]:  # noqa: A002
+    """POST /differences/{id}/steps."""
+    body = asked.body
+    resolution = Resolution(body["resolution"]) if body["resolution"] else None
+    step, proposal = ClearingStep(body["step"]), body["proposal"]
+    command = services.TakeStep(id, step, body["words"], asked.officer, resolution, proposal)
+    services.take_step(asked.session, asked.world, command)
+    return _told(asked.session, [services.exception_of_id(asked.session, id)])[0]
 
 
 @serves(Call("POST", "/reconciliations/{id}/again", "Compare the same files with our lines as they are now",
@@ -222,6 +242,14 @@ def set_aside_run(asked: Asked, id: uuid.UUID) -> services.RunView:  # noqa: A00
     command = SetAside(id, asked.body["reason"], asked.officer.account_id)
     services.set_aside(asked.session, asked.world, command)
     return _run(asked.session, id)
+
+
+def _told(session: Session, found: Sequence[services.ExceptionView]) -> list[dict[str, Any]]:
+    steps = services.steps_of_differences(session, [one.id for one in found])
+    derived = ("difference_fen", "explanation")
+    return [
+        {**vars(one), **{name: getattr(one, name) for name in derived}, "steps": steps.get(one.id, [])} for one in found
+    ]
 
 
 def _run(session: Session, run_id: uuid.UUID) -> services.RunView:

@@ -21,9 +21,10 @@ _CHAIRS = (Role.CHAIR, Role.DISTRICT_OFFICER, Role.AUDITOR)
              query=wire.OfYear, roles=_CHAIRS, tag="overview"))  # fmt: skip
 def overview(asked: Asked) -> dict[str, Any]:
     """GET /overview."""
-    usage = _usage(asked)
+    usage, span, path = _usage(asked), _span(asked), asked.officer.scope_path
     return {
         **_year(asked),
+        "used": benefits.holders_who_used(asked.session, asked.world, path, span.first, span.last),
         "union_fen": sum(one.union_fen for one in usage),
         "programs": [one for one in usage if one.uses or one.imported_uses],
     }

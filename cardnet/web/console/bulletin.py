@@ -147,6 +147,7 @@ def publish_bulletin(principal: Principal) -> ResponseReturnValue:
             form.get("words", ""),
             whole_id(corrects) if corrects else None,
             form.get("reason", ""),
+            unchanged_too=form.get("unchanged") == "yes",
         )
         with transaction() as session:
             kept = benefits.publish_bulletin(session, current_world(), command)
@@ -154,6 +155,7 @@ def publish_bulletin(principal: Principal) -> ResponseReturnValue:
         if error.code == "issue_unknown":
             raise
         fields = {"reason_missing": "reason", "words_too_long": "words", "addressee_unknown": "to"}
+        fields |= {"nothing_corrected": "unchanged"}
         return _to_publish(principal, wrong_of(error, fields)), error.status
     flash(gettext("%(title)s已发出，数字不再变动。", title=kept.issue.title), "good")
     return redirect(url_for("console.bulletin_issue", issue_id=kept.line.id), 303)

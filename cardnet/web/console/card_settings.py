@@ -100,7 +100,7 @@ def _page(principal: Principal, wrong: dict[str, str]) -> str:
         loss=loss,
         lives=lives,
         may_change=principal.has(Role.DISTRICT_OFFICER) and own.tier is Tier.DISTRICT,
-        given={name: request.form.get(name, "") for name in _GIVEN},
+        given={name: request.form.get(name, "") for name in _GIVEN} | {"kind": request.values.get("kind", "")},
         wrong=wrong,
     )
 

@@ -67,13 +67,13 @@ def _page(principal: Principal, status: int = 200, **more: object) -> ResponseRe
         figures = answers.answers_by_union(session, world, path)
         alone = len(figures) == 1 and path == own.path
         inside = alone or (path == own.path and bool(request.values.get("own")))
-        used = benefits.people_served_by_unit(session, path, date(today.year, 1, 1), today)
+        used = benefits.card_use(session, world, path, date(today.year, 1, 1), today)
         asked = {
             "own": own,
             "here": figures[0].union if figures else own,
             "alone": alone,
             "total": (figures[0].own if inside else figures[0].total) if figures else answers.AnswerCounts(),
-            "used": used.get(own.path, 0) if inside else sum(used.values()),
+            "used": used.own.get(own.path, 0) if inside else used.total.get(path, 0),
             "answer": answer,
             "leaving": membership.open_transfers(session, own.id),
             "filled": self_filled.waiting_entries(session, own.id),
@@ -87,13 +87,13 @@ def _page(principal: Principal, status: int = 200, **more: object) -> ResponseRe
         asked["rows"] = [
             (
                 line,
-                sum(people for unit, people in used.items() if unit.startswith(line.union.path)),
+                used.total.get(line.union.path, 0),
                 line.union.id in above,
             )
             for line in figures[1:]
             if _is_child(line.union, figures[0].union) and (line.union.closed_on is None or line.total.members)
         ]
-        asked["own_line"] = (figures[0].own, used.get(path, 0)) if figures and figures[0].own.members else None
+        asked["own_line"] = (figures[0].own, used.own.get(path, 0)) if figures and figures[0].own.members else None
     template = "console/register.html" if inside else "console/register_counts.html"
     return render_template(template, **{"wrong": {}, **asked, **more}), status
 

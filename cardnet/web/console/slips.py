@@ -13,7 +13,7 @@ from flask import Response, send_file
 from markupsafe import Markup
 
 from cardnet.issuance.papers import letter_sheets, spaced, wallet_address
-from cardnet.web.formats import groups
+from cardnet.kernel.grouping import in_groups
 from cardnet.web.language import gettext
 from cardnet.web.offline import help_phone
 from cardnet.web.squares import qr_svg
@@ -52,7 +52,7 @@ def letters_answer(slips: Sequence[Slip], filename: str, site: str) -> Response:
 def workbook_answer(slips: Sequence[Slip], filename: str) -> Response:
     """All slips as a workbook, where they are too many for a page."""
     head = [gettext("行号"), gettext("姓名"), gettext("所属工会"), gettext("卡号"), gettext("激活码")]
-    rows = ([slip.row or "", slip.name, slip.union_name, groups(slip.number), slip.spaced_code] for slip in slips)
+    rows = ([slip.row or "", slip.name, slip.union_name, in_groups(slip.number), slip.spaced_code] for slip in slips)
     content = io.BytesIO()
     with xlsxwriter.Workbook(
         content, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}

@@ -11,22 +11,44 @@ from cardnet.access.services import TrailLine
 from cardnet.issuance import services as issuance
 from cardnet.kernel.masking import name_for_list
 from cardnet.membership import services as membership
+from cardnet.membership.rules import code_of
 from cardnet.merchants import services as merchants
+from cardnet.web.changes import references
 
 _Ids = Collection[uuid.UUID]
 
+_MERCHANTS = "~"
+"""How the scope of a merchant's accounts ends: `/YJ/~0199…/`."""
 
-def subjects_in_words(session: Session, lines: Iterable[TrailLine]) -> Mapping[tuple[str, str], str]:
-    """By kind and id; what has no name of its own is left out. One question for each kind, not for each line."""
+
+def names_in_words(session: Session, lines: Iterable[TrailLine]) -> Mapping[tuple[str, str], str]:
+    """What the acts were about and what they name: by kind and id; what has no name of its own is left out.
+
+    One question for each kind, not for each line.
+    """
     wanted: dict[str, set[uuid.UUID]] = defaultdict(set)
-    codes: set[str] = set()
-    for line in lines:
-        if line.subject_kind in _NAMES and (key := _id(line.subject_id)):
-            wanted[line.subject_kind].add(key)
-        elif line.subject_kind == "union":
-            codes.add(line.subject_id)
+    codes: dict[str, str] = {}
+    for kind, text in _named(lines):
+        if kind in _NAMES and (key := _id(text)):
+            wanted[kind].add(key)
+        elif kind == "union":
+            codes[text] = code_of(text) if text.startswith("/") else text
+            if codes[text].startswith(_MERCHANTS) and (key := _id(codes[text].removeprefix(_MERCHANTS))):
+                wanted["merchant"].add(key)
     named = {(kind, str(key)): name for kind, ids in wanted.items() for key, name in _NAMES[kind](session, ids).items()}
-    return named | {("union", one.code): one.name for one in membership.unions_of_codes(session, codes).values()}
+    unions = membership.unions_of_codes(session, set(codes.values()))
+    for text, code in codes.items():
+        name = named.get(("merchant", code.removeprefix(_MERCHANTS))) if code not in unions else unions[code].name
+        if name:
+            named["union", text] = name
+    return named
+
+
+def _named(lines: Iterable[TrailLine]) -> Iterable[tuple[str, str]]:
+    for line in lines:
+        yield line.subject_kind, line.subject_id
+        yield from references(line.action, line.before)
+        yield from references(line.action, line.after)
 
 
 def _id(text: str) -> uuid.UUID | None:

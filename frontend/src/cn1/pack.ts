@@ -48,6 +48,8 @@ export interface TrustPack {
   keys: Keys;
   policy: Policy;
   statusUris: readonly string[];
+  /** Keys of terminals (`keyid`) that count no more, and since when. */
+  stopped: ReadonlyMap<string, number>;
 }
 
 /** A signed document is not what it should be. */
@@ -79,6 +81,7 @@ const SEQ = -70002;
 const KEYS = -70003;
 const POLICY = -70004;
 const STATUS_URIS = -70005;
+const STOPPED = -70006;
 /** Keys of uses that came later: the first verifiers refuse them among KEYS, but pass over this claim. */
 const MORE_KEYS = -70009;
 const USES = ["card", "print", "status", "settlement", "offers", "terminal-ca", "receipt", "root"];
@@ -113,6 +116,7 @@ export function openPack(content: Uint8Array, roots: Keys, seconds: number, high
     keys,
     policy,
     statusUris: arrayOf(claims.get(STATUS_URIS)).map(String),
+    stopped: claims.has(STOPPED) ? stoppedIn(claims.get(STOPPED)) : new Map<string, number>(),
   };
   if (kids.size !== entries.length) throw new Untrusted("a kid stands twice");
   if (seconds > pack.expiresAt) throw new Untrusted("the trust pack is expired");
@@ -209,6 +213,10 @@ function keyOf(entry: Map<unknown, unknown>): IssuerKey {
     throw new Untrusted("a key's algorithm");
   }
   return key;
+}
+
+function stoppedIn(value: unknown): Map<string, number> {
+  return new Map([...mapOf(value)].map(([keyId, at]) => [textOf(keyId), whole(at)]));
 }
 
 function stateOf(value: unknown): string {

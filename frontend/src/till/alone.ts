@@ -59,6 +59,7 @@ export type Alone =
 export type OnlineBecause =
   | "not_ready"
   | "no_key"
+  | "key_over"
   | "clock"
   | "sync"
   | "list_expired"

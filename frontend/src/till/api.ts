@@ -52,7 +52,7 @@ export function asksAgain(answer: Answer): boolean {
 
 /** Trade a pairing code for a token. Asked again with the same `once`, the server answers again, in place of what was lost. */
 export function enrol(pairingCode: string, name: string, publicKey: string, once: string): Promise<Answer> {
-  const body = { pairing_code: pairingCode, name, public_key: publicKey };
+  const body = { pairing_code: pairingCode, ...(name ? { name } : {}), public_key: publicKey };
   return call(`${BASE}/terminals/enrol`, { body, headers: { "Idempotency-Key": once } });
 }
 

@@ -3,13 +3,15 @@
 import type { Answer } from "../shared/http";
 import { RefusedByDisk } from "./disk";
 import type { Link } from "./link";
+import * as requests from "./requests";
+import type { Pending } from "./shelf";
 import * as store from "./store";
 
 /**
  * Send what must be answered. The request is on the disk before it leaves, and stays there until its answer has come;
  * an answer that did not come is asked for by the same key at the next start. Throws NoAnswer when the outcome is open.
  */
-export async function ask(link: Link, request: store.Pending): Promise<Answer> {
+export async function ask(link: Link, request: Pending): Promise<Answer> {
   await store.keep("pending", request);
   const answer = await link.api.post(pathOf(request), request.key, request.body);
   link.heard();
@@ -18,8 +20,8 @@ export async function ask(link: Link, request: store.Pending): Promise<Answer> {
   return answer;
 }
 
-async function closed(request: store.Pending, answer: Answer): Promise<void> {
-  if (answer.status < 300) await store.gaveBack(request);
+async function closed(request: Pending, answer: Answer): Promise<void> {
+  if (answer.status < 300) await requests.gaveBack(request);
   await store.forget("pending");
 }
 
@@ -28,6 +30,6 @@ function unlessRefused(error: unknown): void {
 }
 
 /** Requests kept by an earlier version of this page did not say where they go. */
-function pathOf(request: store.Pending): string {
+function pathOf(request: Pending): string {
   return request.path ?? (request.kind === "redemption" ? "/redemptions" : "/reversals");
 }

@@ -1,20 +1,24 @@
 /** One terminal at work: its sale, its line to the server, the day's list, and the two words for undoing. */
 
+import { partsOf } from "../shared/calendar";
 import { fill, one } from "../shared/dom";
 import { NoAnswer, problemOf } from "../shared/http";
 import { yuan } from "../shared/money";
-import { weekdayOf } from "../shared/weekday";
 import { say } from "../shared/words";
 import { refundedView, undoneView } from "./answer";
 import { Api, newKey } from "./api";
+import { keyOver } from "./chain";
 import { refundChosen, undoConfirmed, type Refundable } from "./dialogs";
 import { complain } from "./form";
 import { reversalOf } from "./forward";
 import { Link } from "./link";
-import { showOthers } from "./pairing";
-import { aloneUntil, refusal, showAlone, showRecords, showRefused, showWaiting } from "./records";
+import { showOthers, showWho } from "./pairing";
+import { aloneUntil, refusal, showAlone, showRecords, showRefused, showWaiting, type WithoutNetwork } from "./records";
+import * as requests from "./requests";
 import { Sale } from "./sale";
+import * as sales from "./sales";
 import { showServices } from "./services";
+import type { Pending, Preferences, Queued, Terminal } from "./shelf";
 import * as store from "./store";
 import type { TillClock } from "./time";
 import { rowLine, rowsOf, shanghaiDay, showToday, type Back, type Row } from "./today";
@@ -29,15 +33,16 @@ export class Desk {
   private looks = 0;
 
   constructor(
-    private readonly terminal: store.Terminal,
+    private readonly terminal: Terminal,
     clock: TillClock,
     private readonly trust: Trust,
-    preferences: () => store.Preferences,
+    preferences: () => Preferences,
   ) {
     this.link = new Link(new Api(terminal.token), terminal, clock, trust, {
       reached: (yes) => this.reached(yes),
       turnedAway: (why) => this.turnedAway(why),
       met: (me) => {
+        showWho(terminal);
         showSettlement(me);
         showServices(terminal.services, preferences().service);
       },
@@ -66,7 +71,7 @@ export class Desk {
   async refresh(): Promise<void> {
     const look = ++this.looks;
     await this.showLine();
-    const later = await store.postponed();
+    const later = await requests.postponed();
     showRefused(later.filter(refusal), (request) => void this.forget(request));
     showRecords(await this.ownQueue(), later, (sale) => void this.undoQueued(sale));
     const day = shanghaiDay(this.link.now().at);
@@ -86,7 +91,7 @@ export class Desk {
   async undoShown(): Promise<void> {
     const { shown } = this.sale;
     if (shown?.redemptionId) return this.undoRedemption(shown.redemptionId, shown.amountFen);
-    const queued = (await store.queue()).find((sale) => sale.id === shown?.queuedId);
+    const queued = (await sales.queue()).find((sale) => sale.id === shown?.queuedId);
     if (queued) await this.undoQueued(queued);
   }
 
@@ -118,13 +123,15 @@ export class Desk {
 
   private async showLine(): Promise<void> {
     const waiting = (await this.ownQueue()).filter((sale) => sale.state === "waiting");
-    const refused = (await store.postponed()).filter(refusal).length;
+    const refused = (await requests.postponed()).filter(refusal).length;
     const gives = (this.trust.appendix?.offers.length ?? 0) > 0;
-    const alone = { signs: this.terminal.keyId !== undefined, gives, until: aloneUntil(this.trust, waiting) };
     const { at } = this.link.now();
+    const keyEndsAt = keyOver(this.terminal, this.trust.pack);
+    const key = this.terminal.keyId === undefined ? "none" : (keyEndsAt ?? Infinity) <= at ? "over" : "signs";
+    const alone: WithoutNetwork = { key, gives, until: aloneUntil(this.trust, waiting, keyEndsAt) };
     showWaiting(waiting, refused, alone, at, this.link.reachable);
     showAlone(alone, at);
-    showOthers(this.terminal);
+    showOthers(this.terminal, at);
     one("#estranged").hidden = !this.trust.estranged;
   }
 
@@ -151,14 +158,14 @@ export class Desk {
     return known?.day === day && known.chain === store.chainOf(this.terminal) ? Object.values(known.backs) : [];
   }
 
-  private async ownQueue(): Promise<store.Queued[]> {
+  private async ownQueue(): Promise<Queued[]> {
     const chain = store.chainOf(this.terminal);
-    return (await store.queue()).filter((sale) => sale.chain === chain);
+    return (await sales.queue()).filter((sale) => sale.chain === chain);
   }
 
   /** The cashier has read that it was refused. */
-  private async forget(request: store.Pending): Promise<void> {
-    await store.refusalRead(request.key);
+  private async forget(request: Pending): Promise<void> {
+    await requests.refusalRead(request.key);
     await this.refresh();
   }
 
@@ -180,18 +187,18 @@ export class Desk {
   }
 
   /** What waits cannot leave the chain: it is sent, and undone as soon as the server has it. */
-  private async undoQueued(sale: store.Queued): Promise<void> {
+  private async undoQueued(sale: Queued): Promise<void> {
     if (!(await undoConfirmed(sale.amountFen))) return;
-    if (await store.undoWaiting(sale.id)) return this.undoneLater(sale);
-    const sent = (await store.queue()).find((one) => one.id === sale.id);
+    if (await sales.undoWaiting(sale.id)) return this.undoneLater(sale);
+    const sent = (await sales.queue()).find((one) => one.id === sale.id);
     if (sent?.told?.redemptionId) return this.undoRedemption(sent.told.redemptionId, sale.amountFen);
     const reversal = sent?.told && reversalOf(sent, sent.told);
-    if (!reversal || !(await store.undoHeld(sale.id, reversal))) return;
+    if (!reversal || !(await sales.undoHeld(sale.id, reversal))) return;
     await this.undoneLater(sale);
     await this.link.check();
   }
 
-  private async undoneLater(sale: store.Queued): Promise<void> {
+  private async undoneLater(sale: Queued): Promise<void> {
     const full = say("full_price", { amount: yuan(sale.amountFen) });
     this.sale.show({ kind: "done", verb: say("undone"), number: "", why: [say("undone_later")], facts: [full] }, sale.amountFen);
     await this.refresh();
@@ -252,9 +259,6 @@ export function linesOf(benefits: readonly LinedBenefit[]): { lineNo: number; be
 /** 下次结算: the last day of the merchant's cycle. */
 function showSettlement(me: Record<string, unknown>): void {
   const next = me.next_settlement as { cycle: string; ends_on: string } | undefined;
-  const [, month, day] = /^\d+-(\d+)-(\d+)$/.exec(next?.ends_on ?? "") ?? [];
-  const words = next
-    ? say(`settle_${next.cycle}`, { month: Number(month), day: Number(day), weekday: weekdayOf(next.ends_on) })
-    : "";
+  const words = next ? say(`settle_${next.cycle}`, partsOf(next.ends_on)) : "";
   fill(one("#today"), { settlement: words });
 }

@@ -17,7 +17,7 @@ export function questionOpen(): boolean {
   return document.querySelector("dialog[open]:not(#camera)") !== null;
 }
 
-/** A code came while a question was open. It is not taken, and the cashier sees and hears so, above the question. */
+/** A code came while something else is under way. It is not taken, and the cashier sees and hears so, above everything. */
 export function sayUnheard(sound: boolean): void {
   const note = one("#unheard");
   note.togglePopover(false);

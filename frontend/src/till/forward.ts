@@ -2,8 +2,10 @@
 
 import { problemOf } from "../shared/http";
 import { newKey, type Api } from "./api";
+import * as requests from "./requests";
+import * as sales from "./sales";
+import type { Batch, Pending, Queued, Told } from "./shelf";
 import * as store from "./store";
-import type { Queued, Told } from "./store";
 
 /** As many as one call takes (`MOST_RECORDS` of cardnet/merchant_api). */
 export const MOST_RECORDS = 10;
@@ -36,7 +38,7 @@ export class TurnedAway extends Error {
  */
 export async function forward(api: Api, chain: string, told: () => Promise<void>): Promise<void> {
   for (;;) {
-    const later = (await store.postponed()).filter((request) => mayGo(request, chain));
+    const later = (await requests.postponed()).filter((request) => mayGo(request, chain));
     for (const request of later) await sendLater(api, request);
     if (later.length > 0) await told();
     const batch = await nextBatch(chain);
@@ -48,25 +50,25 @@ export async function forward(api: Api, chain: string, told: () => Promise<void>
 }
 
 /** Under the token of this terminal: what another one is to undo would be refused, and be lost. */
-function mayGo(request: store.Pending, chain: string): boolean {
+function mayGo(request: Pending, chain: string): boolean {
   return request.refused === undefined && (request.kind === "report" || (request.chain ?? chain) === chain);
 }
 
-async function sendLater(api: Api, request: store.Pending): Promise<void> {
+async function sendLater(api: Api, request: Pending): Promise<void> {
   const answer = await api.post(request.path, request.key, request.body);
   if (answer.status === 401 || answer.status === 403) throw new TurnedAway(answer.status, problemOf(answer).title);
   // A report is refused as the code is: that it was kept is all we want.
-  if (answer.status < 300) await store.gaveBack(request);
-  if (answer.status < 400 || request.kind === "report") return store.done(request.key);
-  await store.refused(request, problemOf(answer).title);
+  if (answer.status < 300) await requests.gaveBack(request);
+  if (answer.status < 400 || request.kind === "report") return requests.done(request.key);
+  await requests.refused(request, problemOf(answer).title);
 }
 
 /** The batch on its way, or the next one, kept before it is sent. */
-async function nextBatch(chain: string): Promise<store.Batch | undefined> {
+async function nextBatch(chain: string): Promise<Batch | undefined> {
   const open = await store.kept("batch");
   const wall = Date.now();
   if (open && wall >= open.at && wall - open.at < BATCH_LIFE_MS) return open;
-  const waiting = (await store.queue()).filter((sale) => sale.state === "waiting" && sale.chain === chain);
+  const waiting = (await sales.queue()).filter((sale) => sale.state === "waiting" && sale.chain === chain);
   const together = batchOf(waiting, open?.ids.length === 1 ? 1 : MOST_RECORDS);
   const first = together[0];
   if (!first) {
@@ -95,14 +97,14 @@ function saysOffset({ record }: Queued): boolean {
   return record?.clock_offset_seconds !== undefined;
 }
 
-async function send(api: Api, batch: store.Batch): Promise<void> {
+async function send(api: Api, batch: Batch): Promise<void> {
   const answer = await api.post("/advices", batch.key, batch.body);
   if (answer.status === 401 || answer.status === 403) throw new TurnedAway(answer.status, problemOf(answer).title);
   if (answer.status === 200) {
     const results = answer.body.results as Result[];
     // The results stand in the order of the records.
     const told = new Map(results.map((result, place) => [batch.ids[place]!, toldOf(result)]));
-    return store.settle(told, reversalOf);
+    return sales.settle(told, reversalOf);
   }
   if (batch.ids.length > 1) {
     // One of them cannot be read: send them one by one, so that it holds up no other.
@@ -110,7 +112,7 @@ async function send(api: Api, batch: store.Batch): Promise<void> {
     return;
   }
   const { title } = problemOf(answer);
-  await store.settle(new Map([[batch.ids[0]!, { outcome: "stuck", message: title }]]), () => undefined);
+  await sales.settle(new Map([[batch.ids[0]!, { outcome: "stuck", message: title }]]), () => undefined);
 }
 
 function toldOf(result: Result): Told {
@@ -121,15 +123,15 @@ function toldOf(result: Result): Told {
 }
 
 /** What tells the union of a forged code: a sale of it, which is refused and kept; were it good, nothing would be taken. */
-export function reportOf(code: string, amountFen: number, merchantRef: string, at: number): store.Pending {
+export function reportOf(code: string, amountFen: number, merchantRef: string, at: number): Pending {
   const body = { code, merchant_ref: merchantRef, purchase: { amount_fen: amountFen }, capture: false, hold_seconds: 60 };
   return { kind: "report", key: newKey(), path: "/redemptions", body, amountFen, at, merchantRef };
 }
 
 /** What undoes a sale made alone that was answered; nothing where nothing was given. What is held has no redemption yet. */
-export function reversalOf(sale: Queued, answer: Told): store.Pending | undefined {
+export function reversalOf(sale: Queued, answer: Told): Pending | undefined {
   const { amountFen, at, merchantRef, chain } = sale;
-  const held = answer.outcome === store.HELD ? { advice_merchant_ref: merchantRef } : undefined;
+  const held = answer.outcome === sales.HELD ? { advice_merchant_ref: merchantRef } : undefined;
   const named = answer.redemptionId ? { redemption_id: answer.redemptionId } : held;
   if (!named) return undefined;
   const body = { ...named, reason: "cashier" };

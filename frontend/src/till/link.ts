@@ -4,9 +4,11 @@ import { makeDeviceKey } from "../cn1/keys";
 import { reading } from "../shared/clock";
 import { NoAnswer, problemOf, type Answer } from "../shared/http";
 import type { Api } from "./api";
-import { goOnFrom } from "./chain";
+import { goOnFrom, heardOfKeys, type CountingKey } from "./chain";
 import { forward, TurnedAway } from "./forward";
-import { registerKey } from "./pairing";
+import { namesIn, registerKey } from "./pairing";
+import * as sales from "./sales";
+import type { Terminal } from "./shelf";
 import * as store from "./store";
 import type { TillClock, TillTime } from "./time";
 import type { Trust } from "./trust";
@@ -44,7 +46,7 @@ export class Link {
 
   constructor(
     readonly api: Api,
-    private terminal: store.Terminal,
+    private terminal: Terminal,
     private readonly clock: TillClock,
     readonly trust: Trust,
     private readonly listener: Listener,
@@ -130,7 +132,10 @@ export class Link {
   private async recognise(answer: Answer): Promise<void> {
     const merchantCode = (answer.body.merchant as { code: string }).code;
     if (this.terminal.merchantCode !== merchantCode) Object.assign(this.terminal, { merchantCode });
-    Object.assign(this.terminal, { services: answer.body.services ?? [] });
+    Object.assign(this.terminal, namesIn(answer.body), { services: answer.body.services ?? [] });
+    // Before a key is asked for: the answer cannot know of that one.
+    const counting = answer.body.signing_keys as CountingKey[] | undefined;
+    if (counting) heardOfKeys(this.terminal, counting, Date.parse(String(answer.body.server_time)));
     // Two other devices may have the terminal's two keys: once the manager has stopped one, this one gets its place.
     if (!this.terminal.keyId && Date.now() - this.askedForKeyAt >= KEY_EVERY_MS) {
       this.askedForKeyAt = Date.now();
@@ -150,6 +155,6 @@ export class Link {
     const { at } = this.now();
     if (this.trust.syncedAt && Date.now() - this.trustedAt < TRUST_EVERY_MS) return;
     if (await this.trust.refresh(this.api, at)) this.trustedAt = Date.now();
-    await store.tidy(at - KEPT_MS, at - DAY_MS);
+    await sales.tidy(at - KEPT_MS, at - DAY_MS);
   }
 }

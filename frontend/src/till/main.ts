@@ -11,18 +11,19 @@ import { Desk } from "./desk";
 import { RefusedByDisk } from "./disk";
 import { complain } from "./form";
 import { listenForScanner } from "./listen";
-import { othersRead, startPairing } from "./pairing";
+import { othersRead, showWho, startPairing } from "./pairing";
 import type { Sale } from "./sale";
 import { listenForService, showServices } from "./services";
+import type { Preferences, Terminal } from "./shelf";
 import * as store from "./store";
 import { TillClock } from "./time";
 import { Trust } from "./trust";
 
-let preferences: store.Preferences = { sound: true };
+let preferences: Preferences = { sound: true };
 let sale: Sale | undefined;
 let desk: Desk | undefined;
 
-async function begin(terminal: store.Terminal): Promise<void> {
+async function begin(terminal: Terminal): Promise<void> {
   const clock = await TillClock.load();
   const trust = new Trust(terminal);
   await trust.load(Math.floor(clock.now(0).at / 1000));
@@ -32,7 +33,7 @@ async function begin(terminal: store.Terminal): Promise<void> {
   one("#pair").hidden = true;
   one("#work").hidden = false;
   one("#menu-open").hidden = false;
-  fill(one("#who"), { merchant: terminal.merchant, place: [terminal.store, terminal.name].filter(Boolean).join(" · ") });
+  showWho(terminal);
   showServices(terminal.services, preferences.service);
   onClick("#others-read", () => othersRead(terminal));
   void keepAwake(() => true)();
@@ -138,7 +139,7 @@ function wireSettings(): void {
   }
 }
 
-function prefer(changed: Partial<store.Preferences>): void {
+function prefer(changed: Partial<Preferences>): void {
   preferences = { ...preferences, ...changed };
   void store.keep("preferences", preferences);
 }

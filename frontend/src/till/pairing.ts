@@ -7,8 +7,9 @@ import { say } from "../shared/words";
 import { Api, enrol, newKey } from "./api";
 import { RefusedByDisk } from "./disk";
 import { complain } from "./form";
+import * as requests from "./requests";
+import type { Others, Pairing, Terminal } from "./shelf";
 import * as store from "./store";
-import type { Pairing, Terminal } from "./store";
 import { inWords } from "./today";
 
 const CODE_LENGTH = 10;
@@ -46,7 +47,7 @@ async function pair(): Promise<Terminal | undefined> {
     complain("pairing-code", say("pairing_code_wrong"));
     return undefined;
   }
-  const name = one<HTMLInputElement>("#till-name").value.trim() || say("default_name");
+  const name = one<HTMLInputElement>("#till-name").value.trim();
   const { key, once } = await asking(typed);
   const answer = await enrol(typed, name, base64url(await compressedPublicKey(key)), once);
   if (answer.status >= 300) {
@@ -105,20 +106,36 @@ function othersOf(answer: Answer): Pick<Terminal, "others"> {
   return replaced ? { others: { until: Date.parse(replaced.ends_at) } } : {};
 }
 
-/** Say what pairing found of other devices of this terminal, and how to mend it, until the cashier has `read` it. */
-export function showOthers({ others, code }: Terminal): void {
+/** Whose till this is, as its manager calls it. */
+export function showWho(terminal: Terminal): void {
+  fill(one("#who"), { merchant: terminal.merchant, place: [terminal.store, terminal.name].filter(Boolean).join(" · ") });
+}
+
+/** What shop, store and terminal are called, in an answer of the server. */
+export function namesIn(body: Record<string, unknown>): Pick<Terminal, "merchant" | "store" | "name"> {
+  const named = (part: string): { code: string; name: string } => body[part] as { code: string; name: string };
+  return { merchant: named("merchant").name, store: named("store").name, name: named("terminal").name || named("terminal").code };
+}
+
+/** Say what is known of other devices of this terminal, and how to mend it, until the cashier has `read` it. */
+export function showOthers({ others, code }: Terminal, now: number): void {
   const place = one("#others");
   place.hidden = others === undefined;
-  if (others === undefined) return;
-  const two = (): string => say("others_two", { terminal: code });
-  fill(place, { "others-why": others === "two" ? two() : say("others_until", { terminal: code, until: inWords(others.until) }) });
+  if (others !== undefined) fill(place, { "others-why": othersWords(others, code, now) });
+}
+
+function othersWords(others: Others, terminal: string, now: number): string {
+  if (others === "two") return say("others_two", { terminal });
+  if ("until" in others) return say("others_until", { terminal, until: inWords(others.until) });
+  if (others.endsAt <= now) return say("online_key_over");
+  return say("key_ends", { terminal, until: inWords(others.endsAt) });
 }
 
 /** 知道了. */
 export async function othersRead(terminal: Terminal): Promise<void> {
   delete terminal.others;
   await store.keep("terminal", terminal);
-  showOthers(terminal);
+  one("#others").hidden = true;
 }
 
 /** Keep who this browser is now; undefined, with the reason at the field, where that would strand what waits here. */
@@ -129,7 +146,7 @@ async function keep(
 ): Promise<Terminal | undefined> {
   const named = (part: string): { code: string; name: string } => body[part] as { code: string; name: string };
   const chain = store.chainOf({ merchantCode: named("merchant").code, code: named("terminal").code });
-  const stranded = await store.stranded(chain);
+  const stranded = await requests.stranded(chain);
   if (stranded.length > 0) {
     complain("pairing-code", say("pair_stranded", { count: stranded.length, terminal: stranded[0]!.chain ?? "" }));
     return undefined;
@@ -137,10 +154,8 @@ async function keep(
   const terminal = {
     token,
     ...signing,
-    merchant: named("merchant").name,
+    ...namesIn(body),
     merchantCode: named("merchant").code,
-    store: named("store").name,
-    name: named("terminal").name || named("terminal").code,
     code: named("terminal").code,
   };
   // Roots are pinned at pairing and at no other time.

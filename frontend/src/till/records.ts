@@ -3,7 +3,8 @@
 import { copyOf, fill, one } from "../shared/dom";
 import { yuan } from "../shared/money";
 import { say } from "../shared/words";
-import { HELD, type Pending, type Queued } from "./store";
+import { HELD } from "./sales";
+import type { Pending, Queued } from "./shelf";
 import { inShort, inWords } from "./today";
 import type { Trust } from "./trust";
 
@@ -11,13 +12,16 @@ import type { Trust } from "./trust";
 const REPORT_WITHIN_MS = 72 * 3_600_000;
 const BADGE_OF: Record<string, string> = { captured: "good", captured_with_exception: "good", undone: "calm" };
 
-/** Until when (milliseconds) this till may go on alone and be believed; undefined when it may not even now. */
-export function aloneUntil(trust: Trust, waiting: readonly Queued[]): number | undefined {
+/**
+ * Until when (milliseconds) this till may go on alone and be believed; undefined when it may not even now. `keyEndsAt`:
+ * when its own key counts no more.
+ */
+export function aloneUntil(trust: Trust, waiting: readonly Queued[], keyEndsAt = Infinity): number | undefined {
   const { pack, list, appendix } = trust;
   if (!pack || !list || !appendix || trust.syncedAt === 0) return undefined;
   const ends = [pack.expiresAt, list.expiresAt, appendix.expiresAt, trust.syncedAt + appendix.limits.offline_sync];
   const oldest = waiting[0];
-  return Math.min(...ends.map((seconds) => seconds * 1000), oldest ? oldest.at + REPORT_WITHIN_MS : Infinity);
+  return Math.min(...ends.map((seconds) => seconds * 1000), keyEndsAt, oldest ? oldest.at + REPORT_WITHIN_MS : Infinity);
 }
 
 /** The badge and the line below the masthead; what was `refused` is more urgent than what waits. */
@@ -39,27 +43,29 @@ export function showWaiting(waiting: readonly Queued[], refused: number, alone: 
 
 /** What this till can do without a network. */
 export interface WithoutNetwork {
-  /** This browser has a key the server knows. */
-  signs: boolean;
+  /** Whether this browser has a key the server knows, and whether that counts. */
+  key: "none" | "signs" | "over";
   /** The shop has something to give alone. */
   gives: boolean;
   until: number | undefined;
 }
 
-function offlineWords({ signs, gives, until }: WithoutNetwork, waiting: number, now: number): string {
+function offlineWords({ key, gives, until }: WithoutNetwork, waiting: number, now: number): string {
+  if (key === "over") return say("offline_key_over");
   if (until === undefined || until <= now) return say("offline_not_ready");
   if (waiting) return say("offline_waiting", { count: waiting, until: inWords(until) });
-  if (!signs) return say("offline_not_ready");
+  if (key === "none") return say("offline_not_ready");
   return gives ? say("offline_ready", { until: inWords(until) }) : say("offline_no_offers");
 }
 
 /** What the settings say of going on without a network. */
-export function showAlone({ signs, gives, until }: WithoutNetwork, now: number): void {
-  fill(one("#menu"), { "menu-alone": aloneWords(signs, gives, until, now) });
+export function showAlone(alone: WithoutNetwork, now: number): void {
+  fill(one("#menu"), { "menu-alone": aloneWords(alone, now) });
 }
 
-function aloneWords(signs: boolean, gives: boolean, until: number | undefined, now: number): string {
-  if (!signs) return say("online_no_key");
+function aloneWords({ key, gives, until }: WithoutNetwork, now: number): string {
+  if (key === "over") return say("online_key_over");
+  if (key === "none") return say("online_no_key");
   if (until === undefined || until <= now) return say("alone_not");
   if (!gives) return say("alone_no_offers", { until: inWords(until) });
   return say("alone_until", { until: inWords(until) });

@@ -18,9 +18,12 @@ import { RefusedByDisk } from "./disk";
 import { complain } from "./form";
 import { reportOf } from "./forward";
 import type { Link } from "./link";
+import * as requests from "./requests";
+import * as sales from "./sales";
 import { answerShown, hideAnswer, showAnswer, showBusy } from "./screen";
 import { sellAlone } from "./sell";
 import { chosenService } from "./services";
+import type { Pending, Terminal } from "./shelf";
 import * as store from "./store";
 import type { TillTime } from "./time";
 import { shanghaiMoment } from "./today";
@@ -49,6 +52,8 @@ export class Sale {
   shown: Shown | undefined;
   private code: { text: string; at: number } | undefined;
   private asking = false;
+  /** The code that was used last. */
+  private last: string | undefined;
   /** Four digits the member is to type; until then no other code will do. */
   private digits: string | undefined;
   /** The purchase the member's phone is asked to sign; another amount is another purchase. */
@@ -60,7 +65,7 @@ export class Sale {
 
   constructor(
     private readonly link: Link,
-    private readonly terminal: store.Terminal,
+    private readonly terminal: Terminal,
     private readonly sound: () => boolean,
     /** A sale was answered: the day's list is another one. */
     private readonly moved: () => Promise<void>,
@@ -108,7 +113,8 @@ export class Sale {
   async codeArrived(text: string): Promise<void> {
     if (questionOpen()) return sayUnheard(this.sound());
     one<HTMLDialogElement>("#camera").close();
-    if (this.asking) return;
+    // The very code that is being asked about may well be read twice; any other is somebody's who waits.
+    if (this.asking) return text === this.last ? undefined : sayUnheard(this.sound());
     // Until an open outcome is settled there is no next customer.
     if (answerShown() && (await store.kept("pending"))) return sayUnheard(this.sound());
     if (answerShown() && !this.sameSale) this.next();
@@ -147,6 +153,7 @@ export class Sale {
     if (!this.code) return this.openCamera();
     one("#code-late").hidden = true;
     const { text, at } = this.code;
+    this.last = text;
     this.forgetCode();
     const ref = reference().value.trim() || (this.ownRef ??= this.ownReference());
     const heldFor = (Date.now() - at) / 1000;
@@ -193,12 +200,12 @@ export class Sale {
     const chain = open.chain ?? store.chainOf(this.terminal);
     const request = { kind, key, path, body, amountFen: open.amountFen, at: Date.now(), chain, ...named };
     await this.oneAtATime("unknown_verb", async () => {
-      await store.postpone(request);
-      showBusy(true);
+      await requests.postpone(request);
+      showBusy(kind === "refund" ? kind : "reversal");
       try {
         const answer = await this.link.api.send(path, key, body, PATIENCE_MS);
-        if (answer.status < 300) await store.gaveBack(request);
-        await store.done(key);
+        if (answer.status < 300) await requests.gaveBack(request);
+        await requests.done(key);
         this.link.heard();
         this.show(viewFor(request)(answer), open.amountFen);
         void this.moved();
@@ -206,7 +213,7 @@ export class Sale {
         if (!(error instanceof NoAnswer)) throw error;
         this.show(postponedView(open.kind === "redemption" ? open.amountFen : undefined, say), open.amountFen);
       } finally {
-        showBusy(false);
+        showBusy(undefined);
       }
     });
   }
@@ -221,7 +228,7 @@ export class Sale {
   }
 
   /** Send a request and show what came of it; `toView` as `viewOf`. */
-  async request(open: store.Pending, begun: number, toView: (answer: Answer) => View = viewFor(open)): Promise<void> {
+  async request(open: Pending, begun: number, toView: (answer: Answer) => View = viewFor(open)): Promise<void> {
     await this.oneAtATime(VERB_OF[open.kind], () => this.send(open, begun, toView));
   }
 
@@ -234,7 +241,7 @@ export class Sale {
     } catch (error) {
       if (!(error instanceof RefusedByDisk)) throw error;
       // Nothing leaves this till that is not on the disk: so nothing was asked, and the cashier hears so.
-      showBusy(false);
+      showBusy(undefined);
       const open = notDone === "unknown_verb";
       const why = [say(`disk_${error.why}`), say(open ? "disk_still_open" : "disk_not_sent")];
       this.show({ kind: open ? "unknown" : "no", verb: say(notDone), number: "", why, facts: [] }, 0);
@@ -243,13 +250,13 @@ export class Sale {
     }
   }
 
-  private async send(open: store.Pending, begun: number, toView: (answer: Answer) => View = viewFor(open)): Promise<void> {
-    showBusy(true);
+  private async send(open: Pending, begun: number, toView: (answer: Answer) => View = viewFor(open)): Promise<void> {
+    showBusy(open.kind === "report" ? "redemption" : open.kind);
     try {
       const answer = await ask(this.link, open);
       if (answer.status === 401 || answer.status === 403) this.turnedAway(problemOf(answer).title);
       const question = open.kind === "redemption" ? last4Question(answer) : undefined;
-      showBusy(false);
+      showBusy(undefined);
       const last4 = question && (await askedForLast4(question));
       // A refusal is final under its key, so the confirmed sale is a new request.
       if (last4) return await this.send(confirmed(open, last4), performance.now(), toView);
@@ -260,7 +267,7 @@ export class Sale {
       this.link.lost();
       this.show({ kind: "unknown", verb: say("unknown_verb"), number: "", why: [say("unknown_why")], facts: [] }, open.amountFen);
     } finally {
-      showBusy(false);
+      showBusy(undefined);
     }
   }
 
@@ -283,7 +290,7 @@ export class Sale {
     }
     if (!online) return this.alone(scanned, time);
     // Sent is used: whatever comes of it, this till takes the same proof no second time by itself.
-    if (own.rid) await store.saw(own.rid, time.at);
+    if (own.rid) await sales.saw(own.rid, time.at);
     const { text, amountFen, service, reference: merchantRef, digits, nonce, begun } = scanned;
     const purchase = service ? { amount_fen: amountFen, service_code: service } : { amount_fen: amountFen };
     const answered = { ...(digits ? { challenge: digits } : {}), ...(nonce ? { bound_nonce: nonce } : {}) };
@@ -294,7 +301,7 @@ export class Sale {
 
   /** Somebody showed a code nobody can have been given: the cashier has read it, the union is told. */
   private async report({ text, amountFen, reference: merchantRef }: Scan): Promise<void> {
-    await store.report(reportOf(text, amountFen, merchantRef, Date.now()));
+    await requests.report(reportOf(text, amountFen, merchantRef, Date.now()));
     void this.link.check();
   }
 
@@ -365,12 +372,12 @@ function stillWanted(seconds: number): string {
 }
 
 /** The same sale once its holder has said the last four. */
-function confirmed(open: store.Pending, last4: string): store.Pending {
+function confirmed(open: Pending, last4: string): Pending {
   return { ...open, key: newKey(), body: { ...open.body, id_last4: last4 }, at: Date.now() };
 }
 
 /** How the answer to a request reads that was open when the page was closed. */
-function viewFor(open: store.Pending): (answer: Answer) => View {
+function viewFor(open: Pending): (answer: Answer) => View {
   const amountFen = open.amountFen;
   if (open.kind === "redemption") return (answer) => viewOf(answer, amountFen, say);
   return (answer) => (open.kind === "refund" ? refundedView(answer, open.back?.fen, say) : undoneView(answer, amountFen, say));

@@ -11,9 +11,14 @@ const SOUND_OF = { yes: "yes", done: "yes", no: "no", choice: "wait", unknown: "
 /** How wide a square for a phone is, in pixels. */
 const SQUARE = 264;
 
-export function showBusy(busy: boolean): void {
-  one("#asking").hidden = !busy;
-  if (busy) {
+/** What the till is about while it waits for an answer. */
+export type Asking = "redemption" | "reversal" | "refund";
+
+/** Says what is being done, until it is over (`undefined`). */
+export function showBusy(asking: Asking | undefined): void {
+  one("#asking").hidden = asking === undefined;
+  if (asking) {
+    fill(one("#asking"), { "asking-what": say(`asking_${asking}`) });
     one("#answer").hidden = true;
     cover(true);
   }

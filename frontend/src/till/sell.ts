@@ -3,10 +3,11 @@
 import { say } from "../shared/words";
 import { decideAlone, type Alone } from "./alone";
 import type { View } from "./answer";
-import { canSign, record } from "./chain";
+import { canSign, keyOver, record } from "./chain";
 import type { Link } from "./link";
+import * as sales from "./sales";
+import type { Terminal } from "./shelf";
 import * as store from "./store";
-import type { Terminal } from "./store";
 import type { TillTime } from "./time";
 import { clockOf, shanghaiDay, shanghaiMoment } from "./today";
 import { givenView, nothingView, onlineView, refusedView } from "./verdict";
@@ -15,9 +16,10 @@ import { audiencesOf, challengeOf, type Scan } from "./word";
 /** What the cashier sees; `confirm` when the holder must say the last four first, `digits` when the phone must answer some. */
 export async function sellAlone(link: Link, terminal: Terminal, scanned: Scan, time: TillTime): Promise<View | "confirm" | "digits"> {
   const { amountFen, service, text, digits, nonce, last4 } = scanned;
-  if (!canSign(terminal)) return onlineView("no_key", amountFen, undefined, say);
   const { trust } = link;
-  const [queue, seen] = await Promise.all([store.queue(), store.seen()]);
+  if (!canSign(terminal)) return onlineView("no_key", amountFen, undefined, say);
+  if ((keyOver(terminal, trust.pack) ?? Infinity) <= time.at) return onlineView("key_over", amountFen, undefined, say);
+  const [queue, seen] = await Promise.all([sales.queue(), sales.seen()]);
   const mine = queue.filter((sale) => sale.chain === store.chainOf(terminal));
   if (mine.some((sale) => sale.merchantRef === scanned.reference)) {
     return { kind: "no", verb: say("not_done"), number: "", why: [say("reference_used")], facts: [] };

@@ -3,7 +3,7 @@
 import { copyOf, one } from "../shared/dom";
 import { hasWords, say } from "../shared/words";
 import { complain } from "./form";
-import type { Offered } from "./store";
+import type { Offered } from "./shelf";
 
 /** One button; the code of ordinary goods is empty. */
 export interface ServiceChoice {

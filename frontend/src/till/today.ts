@@ -1,9 +1,9 @@
 /** 今日: what this terminal redeemed today, and the totals the cashier compares with the drawer. */
 
+import { partsOf, weekdayOf } from "../shared/calendar";
 import { copyOf, fill, one } from "../shared/dom";
 import { NoAnswer } from "../shared/http";
 import { yuan } from "../shared/money";
-import { weekdayOf } from "../shared/weekday";
 import { say } from "../shared/words";
 import type { Api } from "./api";
 
@@ -79,8 +79,7 @@ export function shanghaiMoment(at: number): string {
 
 /** 11月24日 周二 09:05, as this language writes it. */
 export function inWords(at: number): string {
-  const [, month, day, time] = /^\d+-(\d+)-(\d+)T(\d+:\d+)/.exec(shanghaiMoment(at)) ?? [];
-  return say("moment", { month: Number(month), day: Number(day), weekday: weekdayOf(shanghaiDay(at)), time: time ?? "" });
+  return say("moment", { ...partsOf(shanghaiDay(at)), time: clockOf(shanghaiMoment(at)) });
 }
 
 /** 周二 09:05: for a moment within the week, where there is little room. */

@@ -8,6 +8,7 @@ import { openPack, rootsOf, Untrusted, type RootsDocument, type TrustPack } from
 import { openList, type StatusList } from "../cn1/status";
 import { earliestNow } from "../cn1/verify";
 import { NoAnswer, problemOf, type Answer, type Fetched } from "../shared/http";
+import type { TrustDocuments } from "./shelf";
 import * as store from "./store";
 
 const CBOR = "application/cbor";
@@ -24,7 +25,7 @@ export class Trust {
   appendix: Appendix | undefined;
   /** The pack does not open under the pinned roots: this till must be paired anew before it may decide alone. */
   estranged = false;
-  private stored: store.Trust = { roots: { roots: [] } };
+  private stored: TrustDocuments = { roots: { roots: [] } };
 
   constructor(private readonly terminal: { merchantCode?: string }) {}
 

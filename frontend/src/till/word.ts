@@ -5,7 +5,7 @@ import { challengeNonce, verify, type Accepted, type Outcome, type Rejected } fr
 import { NoAnswer } from "../shared/http";
 import { CERTAIN, challengeHelps, takenAsPrinted } from "./alone";
 import type { Link } from "./link";
-import type { Terminal } from "./store";
+import type { Terminal } from "./shelf";
 import type { TillTime } from "./time";
 
 /** One thing sold and the code shown for it. */

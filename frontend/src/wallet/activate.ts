@@ -97,10 +97,11 @@ export function startActivation(filled: { number: string; code: string }, done: 
     if (step !== undefined && !one("#activate").hidden && one("#step-rebind").hidden) show(step);
   });
 
-  /** Which of the three is wrong is not said, so each can be looked at again. */
+  /** Which of the three is wrong is not said, so each can be looked at again; of a card in use none is. */
   const checkTyped = one("#check-typed");
+  const inUse = one("#in-use");
   const offerCheck = (): void => {
-    checkTyped.hidden = one(".field__error", forms[2]!).hidden;
+    checkTyped.hidden = one(".field__error", forms[2]!).hidden || !inUse.hidden;
     ["number", "code"].forEach((name, place) => (one(`[data-part="typed-${name}"]`, checkTyped).textContent = input(place).value));
   };
   checkTyped.querySelectorAll("button").forEach((button, place) => button.addEventListener("click", () => go(place)));
@@ -109,6 +110,7 @@ export function startActivation(filled: { number: string; code: string }, done: 
     const typed = input(place).value;
     const right = STEPS[place]!.read(typed) !== undefined;
     checkTyped.hidden = true;
+    inUse.hidden = true;
     sayWrong(forms[place]!, right ? "" : STEPS[place]!.wrong(typed));
     return right;
   };
@@ -131,29 +133,49 @@ export function startActivation(filled: { number: string; code: string }, done: 
     if (!code) return go(1);
     if (!last4) return;
     const work = async (place: server.Taking): Promise<void> => done(await bind(number, code, last4, place));
-    await whileBusy(forms[2]!, say("activating"), () => orChoose(forms[2]!, work), say("activate_offline"));
+    const activating = (): Promise<void> => orChoose(forms[2]!, work).catch(elsewhere);
+    await whileBusy(forms[2]!, say("activating"), activating, say("activate_offline"));
   };
 
-  offerCode(input(0), (last4) => {
+  /** The slip was good once: the card is on a phone already, and a code sent to its holder leads on. */
+  const elsewhere = (error: unknown): void => {
+    if (!server.isInUse(error)) throw error;
+    sayWrong(forms[2]!, say("card_in_use"));
+    inUse.hidden = false;
+  };
+
+  const askForCode = offerCode(input(0), (last4) => {
+    // The slip's own code does not bind a phone a second time: another one is on its way.
+    input(1).value = "";
     input(2).value = last4;
     one("#rebind-sent").hidden = false;
-    show(1);
+    sayWrong(forms[2]!, "");
+    inUse.hidden = true;
+    // From the last step it is a step back, so that 返回 does not lead here once more.
+    if ((history.state as { step?: number } | null)?.step === 2) back(2);
+    else show(1);
   });
+  onClick("#in-use button", () => askForCode(input(2).value));
 
   history.replaceState({ step: first }, "");
   show(first);
 }
 
-/** Who has a new phone and no code asks for one by SMS; `sent` is told the last four that were typed. */
-function offerCode(number: HTMLInputElement, sent: (last4: string) => void): void {
+/**
+ * Who has a new phone and no code asks for one by SMS; `sent` is told the last four that were typed. Gives what asks the
+ * same from elsewhere, with the last four where they were typed already.
+ */
+function offerCode(number: HTMLInputElement, sent: (last4: string) => void): (last4: string) => void {
   const form = one<HTMLFormElement>("#step-sms");
   const input = one<HTMLInputElement>("input", form);
   const steps = ["#step-number", "#step-code", "#step-last4"].map((id) => one(id));
-  onClick("#no-code", () => {
+  const open = (last4: string): void => {
     for (const step of steps) step.hidden = true;
     form.hidden = false;
+    if (last4) input.value = last4;
     input.focus();
-  });
+  };
+  onClick("#no-code", () => open(""));
   const back = (): void => {
     form.hidden = true;
     sayWrong(form, "");
@@ -173,6 +195,7 @@ function offerCode(number: HTMLInputElement, sent: (last4: string) => void): voi
       sent(last4);
     });
   });
+  return open;
 }
 
 /** Do it; where the card is on other phones already, ask whose place this one takes and do it again. */

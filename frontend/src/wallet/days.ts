@@ -1,6 +1,6 @@
 /** Days as the page says them. */
 
-import { weekdayOf } from "../shared/weekday";
+import { partsOf } from "../shared/calendar";
 import { say } from "../shared/words";
 
 /** The Shanghai day of a moment, as `valid_to` is written. */
@@ -10,6 +10,5 @@ export function dayInWords(at: number): string {
 
 /** "2031-12-31" → 2031年12月31日 周三. */
 export function inWords(day: string): string {
-  const [year = "", month = "", date = ""] = day.split("-");
-  return say("valid_to", { year, month: Number(month), day: Number(date), weekday: weekdayOf(day) });
+  return say("valid_to", partsOf(day));
 }

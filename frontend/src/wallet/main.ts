@@ -381,7 +381,9 @@ async function start(): Promise<void> {
   offerInstall(one("#install"));
   const inWechat = /MicroMessenger/i.test(navigator.userAgent);
   one("#in-wechat").hidden = !inWechat;
-  // Said only of browsers it was tried in: what WeChat keeps, it throws away when it likes.
+  // Promised only of browsers it was tried in: what WeChat keeps, it throws away when it likes.
+  one("#offline-promise").hidden = inWechat;
+  one("#offline-wechat").hidden = !inWechat;
   if (inWechat) one("#offline").textContent = say("offline_in_wechat");
 
   const asked = location.hash;

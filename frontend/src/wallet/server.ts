@@ -232,6 +232,13 @@ export function crowdOf(error: unknown): Crowd | undefined {
   return { phones: phones.map((one) => ({ index: one.index, boundAt: Date.parse(one.bound_at) })), mayAdd: mayAdd === true };
 }
 
+/** Whether a slip was refused because its card is on a phone already, or on as many as it may be. */
+export function isInUse(error: unknown): boolean {
+  if (!(error instanceof Refused)) return false;
+  const { code, detail } = error.problem;
+  return code === "phones_full" || (code === "illegal_transition" && detail.state === "active");
+}
+
 /** Whose place this phone takes; `beside` keeps them both. */
 export type Taking = { instead_of?: number; beside?: true };
 

@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from cardnet.http.wire import Day, Id, Moment, Open, Strict, Text
+from cardnet.http.wire import Day, Flag, Id, Moment, Open, Strict, Text
 from cardnet.web.api.schemas.common import (
     PageQuery,
     UnionName,
@@ -150,3 +150,4 @@ class PublishRequest(Strict):
     words = Text(500, load_default="")
     corrects = Id(load_default=None, allow_none=True)
     reason = Text(500, load_default="")
+    unchanged_too = Flag(load_default=False)

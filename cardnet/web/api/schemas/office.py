@@ -3,8 +3,8 @@
 from marshmallow import fields, validate
 
 from cardnet.access.rules import AccountState, Role
-from cardnet.finance.rules import DifferenceGroup
-from cardnet.http.wire import Day, Flag, Moment, Open, Strict, Text, Word
+from cardnet.finance.rules import ClearingStep, DifferenceGroup, Resolution
+from cardnet.http.wire import Day, Flag, Id, Moment, Open, Strict, Text, Word
 from cardnet.web.api.schemas.common import (
     PageQuery,
     UnionName,
@@ -408,6 +408,26 @@ class SetAsideRequest(Strict):
 Runs = whole("Runs", Run)
 
 
+class DifferenceStep(Open):
+    """What somebody found or decided about a difference."""
+
+    id = said(fields.UUID)
+    step = said()
+    resolution = perhaps()
+    at = said(Moment)
+    actor_id = said(fields.UUID)
+    words = said()
+
+
+class StepRequest(Strict):
+    """One step about a difference; a proposal names how it is settled. `proposal` is the step that is approved or returned."""
+
+    step = one_of(ClearingStep, required=True)
+    words = Text(200, load_default="")
+    resolution = one_of(Resolution, load_default=None)
+    proposal = Id(load_default=None)
+
+
 class Difference(Open):
     """One difference, ours beside theirs, in fen."""
 
@@ -424,6 +444,9 @@ class Difference(Open):
     explanation = said()
     clears_on = perhaps(fields.Date)
     opened_at = said(Moment)
+    resolution = perhaps()
+    evidence = perhaps()
+    steps = several(DifferenceStep)
 
 
 Differences = listing("Differences", Difference)

@@ -57,7 +57,7 @@ CALLS: dict[str, tuple[str, str]] = {
     "GET /bulletin/issues/{id}/bulletin.pdf": ("已发出的一期的纸质版", ""),
     "POST /bulletin/issues": (
         "发出这半个月的一期通报，或更正一期",
-        "数字保持现在的样子，不再变动。每个工会每半个月一期；有误的另发更正：在 `corrects` 里写明代替哪一期，并写 `reason`。",
+        "数字保持现在的样子，不再变动。每个工会每半个月一期；有误的另发更正：在 `corrects` 里写明代替哪一期，并写 `reason`；没有一个数字变化的是 `nothing_corrected`，写明 `unchanged_too` 才发。",
     ),
     # -- 会员卡
     "GET /cards": ("您范围内的会员卡", ""),

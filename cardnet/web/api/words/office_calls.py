@@ -125,6 +125,10 @@ CALLS: dict[str, tuple[str, str]] = {
     ),
     "GET /reconciliations/{id}": ("一次对账：双方合计和各类差异", ""),
     "GET /reconciliations/{id}/differences": ("它的差异，我方与对方并列", ""),
+    "POST /differences/{id}/steps": (
+        "记下、提出结论、复核、退回或重新打开一条差异",
+        "哪一步都不动账。经办写明 `resolution` 和情况；由另一个人复核通过（就办结）或写明原因退回。办结的可以写明原因重新打开。",
+    ),
     "POST /reconciliations/{id}/again": ("同样的文件与现在的记录再比一次", ""),
     "POST /reconciliations/{id}/set-aside": ("撤销一次不该算数的对账", "它取代过的重新有效；它未办的差异关闭。"),
     # -- 核销

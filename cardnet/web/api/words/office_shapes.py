@@ -31,7 +31,8 @@ SHAPES: dict[str, str] = {
     "Denial": "会员说不是本人的一次使用。`outcome` 为 null 表示财务还没有答复；`answer` 是会员看到的话。`held` 表示是否不进结算；"
     "`by_officer` 表示是否由工作人员代记。",
     "DenialRequest": "一次使用，和会员怎么说。",
-    "Difference": "一条差异，我方与对方并列，单位分。",
+    "Difference": "一条差异，我方与对方并列，单位分。`resolution` 是提出或复核过的结论，`steps` 是各人写下的情况。",
+    "DifferenceStep": "某人对一条差异查到或决定了什么。",
     "DraftRequest": "执行标准文件和日期；不填 `effective_to` 就一直到下一版。",
     "Empty": "办好了，没有别的要说。",
     "Evidence": "关于一条待核定记录的一切：`as_told` 按终端的时钟，`corrected` 按它差多少更正。",
@@ -95,6 +96,7 @@ SHAPES: dict[str, str] = {
     "Stopped": "由此暂停的商户。",
     "Store": "一家门店。`hours`：星期 `1` 到 `7` → [开门, 关门]；没有的日子不营业。`township`：所在的镇、街道，没有登记过为 null。",
     "StoreChange": "门店改成这样；`closed`：不再接待。不写 `township`，原来在哪里还在哪里。",
+    "StepRequest": "关于一条差异的一步；提出结论时写明怎样处理。`proposal` 是要通过或退回的那一步。",
     "StoreRequest": "新门店；`code` 以后不能改。`township`：所在镇、街道的工会编码。",
     "Task": "等您办的一件事，最急的在前。",
     "Terminal": "一台终端和它的情况。`synced_at` 为 null 表示从未取过离线所需的数据。",

@@ -130,6 +130,8 @@ for (const form of document.querySelectorAll("form[data-review]")) {
   });
   if (all && ticks.length) {
     all.hidden = false;
+    // A table that folds hides its head: the stylesheet shows this one cell of it, with these words.
+    all.closest("th").dataset.all = all.getAttribute("aria-label") ?? all.closest("label")?.textContent.trim() ?? "";
     all.addEventListener("change", () => {
       for (const tick of ticks) tick.checked = all.checked;
       if (chosen) chosen.checked = true;
