@@ -19,6 +19,7 @@ from cardnet.demo.issuing import Holder
 from cardnet.demo.people import UNITS, members
 from cardnet.demo.stage import step, world_at
 from cardnet.finance import services as finance
+from cardnet.finance.rules import ClearingStep, DifferenceCode, Resolution
 from cardnet.issuance.sheets import card_sheets
 from cardnet.kernel.db import libpq_url, transaction
 from cardnet.kernel.errors import Conflict
@@ -173,7 +174,14 @@ def _close_the_books(data: Path) -> None:
         content = trading.baihe_file(benefits.settlement_facts(at.session, merchant.id, first, last))
         maker = principal_of_username(at.session, "jingban").account_id
         command = finance.Reconcile(merchant.id, content, "百禾超市2026年10月.csv", first, last, maker)
-        finance.reconcile(at.session, at.world, command)
+        run, _ = finance.reconcile(at.session, at.world, command)
+    with step("2026-11-20 10:40", "propose") as at:
+        # 邹明 finds it waiting to be checked; the line that 百禾 lacks is still open.
+        (wrong,) = [one for one in finance.exceptions_of_run(at.session, run.id) if one.code == DifferenceCode.AMOUNT]
+        words = "百禾的流水写 7.00 元，小票和会员手机上都是 6.00 元；店里答应更正十月的流水。"
+        officer = principal_of_username(at.session, "jingban")
+        proposal = finance.TakeStep(wrong.id, ClearingStep.PROPOSE, words, officer, Resolution.MERCHANT_CORRECTS)
+        finance.take_step(at.session, at.world, proposal)
     (data / _SAMPLES).mkdir(parents=True, exist_ok=True)
     (data / _SAMPLES / "百禾超市2026年10月.csv").write_bytes(content)
 

@@ -30,7 +30,7 @@ from cardnet.kernel.world import World
 from cardnet.ledger import services as ledger
 from cardnet.merchants import services as merchants
 from cardnet.web.act_words import act_word
-from cardnet.web.changes import changes_of
+from cardnet.web.changes import Reader
 from tests.conftest import MovableWorld
 
 YEAR = 2026
@@ -190,6 +190,9 @@ def test_baihes_october_differs_by_five_yuan_in_two_lines(session):
         ("E01", 600, 0),
         ("E06", 600, 700),
     ]
+    assert {(one.code.value, one.state.value, one.resolution) for one in found} == {
+        ("E01", "open", None), ("E06", "proposed", "merchant_corrects"),
+    }  # fmt: skip
 
 
 def test_nine_sales_of_exactly_100_yuan_after_closing_time_are_held_back(built):
@@ -241,7 +244,8 @@ def test_every_change_of_the_story_is_told_in_words(built, session):
     """No English key as a name, and no code where a word should be."""
     acts = session.execute(text("select action, before, after from audit_event")).all()
     with built.app.test_request_context():
-        told = {(act.action, line) for act in acts for line in changes_of(act.action, act.before, act.after, {})}
+        read = Reader().changes
+        told = {(act.action, line) for act in acts for line in read(act.action, act.before, act.after, {})}
     assert len({action for action, _ in told}) > 30
     codes = re.compile(r"[a-z_]+")
     assert sorted({(action, line.what) for action, line in told if codes.fullmatch(line.what)}) == []
