@@ -76,9 +76,9 @@ def test_a_second_device_of_a_terminal_is_told_of_the_first_and_a_third_how_to_g
     with shop.site.session() as session:
         (_, oldest) = keys_of(session, venue.terminal_id)
         revoke_key(session, shop.site.world, RevokeKey(oldest.key_id))
-    with third.expect_response("**/terminals/keys") as asked:
+    # What it asked before the key was stopped may still be answered no.
+    with third.expect_response(lambda answer: answer.url.endswith("/terminals/keys") and answer.status == 201):
         third.reload()
-    assert asked.value.status == 201
     expect(third.locator("#others")).to_be_hidden()
     with shop.site.session() as session:
         assert len(keys_of(session, venue.terminal_id)) == 3
