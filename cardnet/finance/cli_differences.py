@@ -6,6 +6,7 @@ With `--json`: {"differences": [{"id", "no", "code", "group", "state", "differen
 
 import json
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -30,7 +31,7 @@ def list_differences(run_id: uuid.UUID, as_json: bool) -> None:  # noqa: FBT001
     with transaction() as session:
         run = services.run_view(session, run_id)
         found = services.exceptions_of_run(session, run.id, limit=max(run.differences, 1))
-        told = [_told(session, one) for one in found]
+        told = _told(session, found)
     if as_json:
         click.echo(json.dumps({"differences": told}, ensure_ascii=False))
         return
@@ -68,12 +69,16 @@ def take_step(
         command = services.TakeStep(difference_id, ClearingStep(step), words, officer, chosen, proposal)
         services.take_step(session, current_world(), command)
         one = services.exception_of_id(session, difference_id)
-        told = _told(session, one)
+        (told,) = _told(session, [one])
     click.echo(json.dumps(told, ensure_ascii=False) if as_json else f"已记录，现在是“{EXCEPTION_WORDS[one.state]}”。")
 
 
-def _told(session: Session, one: services.ExceptionView) -> dict[str, Any]:
-    steps = services.steps_of_differences(session, [one.id]).get(one.id, [])
+def _told(session: Session, found: Sequence[services.ExceptionView]) -> list[dict[str, Any]]:
+    steps = services.steps_of_differences(session, [one.id for one in found])
+    return [_as_json(one, steps.get(one.id, [])) for one in found]
+
+
+def _as_json(one: services.ExceptionView, steps: Sequence[services.StepView]) -> dict[str, Any]:
     return {
         "id": str(one.id),
         "no": one.no,

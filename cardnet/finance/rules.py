@@ -219,6 +219,11 @@ class Resolution(enum.StrEnum):
     EXPLAINED = "explained"
 
 
+def closed_by_people(closing_words: str | None) -> bool:
+    """Whether a closed exception has a conclusion of two people; a later day or run leaves other words."""
+    return closing_words in list(Resolution)
+
+
 class ClearingStep(enum.StrEnum):
     """What people do about a difference."""
 

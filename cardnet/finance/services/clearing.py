@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from cardnet.access.rules import Principal, Role
 from cardnet.finance.models import DifferenceStep, ReconciliationException
-from cardnet.finance.rules import ClearingStep, ExceptionState, Resolution, after_clearing
-from cardnet.finance.services.differences import closed_by_people
+from cardnet.finance.rules import ClearingStep, ExceptionState, Resolution, after_clearing, closed_by_people
+from cardnet.finance.services.differences import row_of_difference
 from cardnet.finance.services.words import said
 from cardnet.kernel import audit
-from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, NotAllowed, NotFound
+from cardnet.kernel.errors import Conflict, FieldError, InvalidInput, NotAllowed
 from cardnet.kernel.world import World
 
 _MAKER, _CHECKER = Role.FINANCE_MAKER, Role.FINANCE_CHECKER
@@ -85,7 +85,7 @@ def take_step(session: Session, world: World, command: TakeStep) -> None:
     if step is ClearingStep.PROPOSE and command.resolution is None:
         sentence = "请选择结论。"
         raise InvalidInput("resolution_missing", sentence, [FieldError("/resolution", sentence)])
-    row = _locked(session, command.difference_id)
+    row = row_of_difference(session, command.difference_id, lock=True)
     after = after_clearing(ExceptionState(row.state), step)
     if command.proposal and command.proposal != _last_proposal(session, row.id):
         raise Conflict("proposal_changed", "这条结论后来改过，请重新打开这一页，看清楚再复核。")
@@ -117,7 +117,7 @@ def _decide(row: ReconciliationException, command: TakeStep, at: datetime) -> No
 
 
 def _reopen(row: ReconciliationException, _command: TakeStep, _at: datetime) -> None:
-    if not closed_by_people(row):
+    if not closed_by_people(row.closing_words):
         # It would close again at once: what closed by itself is found again by comparing again.
         raise Conflict("illegal_transition", "这条差异是自动消除的，不能重新打开；有疑问请重新核对。")
     row.closed_at = row.closing_words = row.assigned_to = None
@@ -150,15 +150,3 @@ def steps_of_differences(session: Session, ids: Collection[uuid.UUID]) -> Mappin
 def _last_proposal(session: Session, difference_id: uuid.UUID) -> uuid.UUID | None:
     proposed = DifferenceStep.exception_id == difference_id, DifferenceStep.step == ClearingStep.PROPOSE
     return session.scalar(select(DifferenceStep.id).where(*proposed).order_by(DifferenceStep.id.desc()).limit(1))
-
-
-def _locked(session: Session, difference_id: uuid.UUID) -> ReconciliationException:
-    """Two people at once decide one after the other."""
-    row = session.get(ReconciliationException, difference_id, populate_existing=True, with_for_update=True)
-    if row is None:
-        raise _unknown()
-    return row
-
-
-def _unknown() -> NotFound:
-    return NotFound("difference_unknown", "没有这条差异，请返回对账结果重新选择。")

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from cardnet.finance.difference import Difference, explain
 from cardnet.finance.models import ReconciliationException
-from cardnet.finance.rules import DifferenceCode, DifferenceGroup, ExceptionState, Resolution
+from cardnet.finance.rules import DifferenceCode, DifferenceGroup, ExceptionState, Resolution, closed_by_people
 from cardnet.kernel.calendar import day_of
 from cardnet.kernel.errors import NotFound
 from cardnet.kernel.world import World
@@ -69,7 +69,7 @@ class ExceptionView:
     @property
     def settled_by_people(self) -> bool:
         """Closed, and not by itself."""
-        return self.state is ExceptionState.CLOSED and self.closing_words in list(Resolution)
+        return closed_by_people(self.closing_words)
 
     @property
     def difference_fen(self) -> int:
@@ -102,10 +102,15 @@ def exceptions_of_run(
 
 def exception_of_id(session: Session, difference_id: uuid.UUID) -> ExceptionView:
     """One of them. Raises NotFound("difference_unknown")."""
-    row = session.get(ReconciliationException, difference_id, populate_existing=True)
+    return _view(row_of_difference(session, difference_id))
+
+
+def row_of_difference(session: Session, difference_id: uuid.UUID, *, lock: bool = False) -> ReconciliationException:
+    """Its row; locked, two people at once decide one after the other. Raises NotFound("difference_unknown")."""
+    row = session.get(ReconciliationException, difference_id, populate_existing=True, with_for_update=lock)
     if row is None:
         raise NotFound("difference_unknown", "没有这条差异，请返回对账结果重新选择。")
-    return _view(row)
+    return row
 
 
 def open_exceptions(session: Session) -> dict[DifferenceGroup, int]:
@@ -253,16 +258,11 @@ def _first_state(one: Difference, at: datetime) -> dict[str, Any]:
     return {"state": ExceptionState.OPEN, "closed_at": None, "closing_words": None}
 
 
-def closed_by_people(row: ReconciliationException) -> bool:
-    """Whether two people closed it, and not a later day or run."""
-    return row.closing_words in list(Resolution)
-
-
 def _come_back(row: ReconciliationException, one: Difference, at: datetime) -> None:
     """What closed by itself and is found again is open again; what people closed stays closed."""
     if (
         row.state == ExceptionState.CLOSED
-        and not closed_by_people(row)
+        and not closed_by_people(row.closing_words)
         and _first_state(one, at)["state"] is not ExceptionState.CLOSED
     ):
         # A mistake that was taken back is no history of the difference.

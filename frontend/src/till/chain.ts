@@ -9,20 +9,14 @@ import type { Queued, Terminal } from "./shelf";
 import * as store from "./store";
 
 /** A sale as it is decided, before it has its number. */
-export interface Sale {
+export interface Sale
+  extends Pick<
+    Queued,
+    "merchantRef" | "index" | "rid" | "day" | "at" | "offset" | "amountFen" | "benefitFen" | "discountFen" | "uses"
+  > {
   /** Fields of the advice but for number, hash, key and signature. */
   record: Record<string, unknown>;
   last4?: string | undefined;
-  merchantRef: string;
-  index: number;
-  rid: string;
-  day: string;
-  at: number;
-  offset: number;
-  amountFen: number;
-  benefitFen: number;
-  discountFen: number;
-  uses: Queued["uses"];
 }
 
 /** A terminal that can sign: paired, with a key the server knows. */
