@@ -7,7 +7,7 @@ NOBODY = "01a1fbd4-0000-7000-8000-000000000000"
 FORMS = {
     "finance.hold_denied": {},
     "finance.hold_sale": {"merchant": "M1001", "ref": "BH-1", "reason": "fraud_flag", "words": "请提供小票"},
-    "finance.clear_difference": {"step": "propose", "resolution": "explained", "words": "看了小票", "proposal": ""},
+    "finance.clear_difference": {"step": "approve", "resolution": "explained", "words": "同意", "proposal": ""},
     "finance.release_held": {"held": NOBODY, "found": "小票已核对"},
     "console.publish_bulletin": {"year": "2026", "to": "D1", "copies": "区人社局", "words": "月底前发完", "reason": ""},
     "finance.settle_denial": {"outcome": "confirmed", "answer": "查清了"},

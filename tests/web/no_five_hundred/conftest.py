@@ -7,6 +7,7 @@ import pytest
 from cardnet.access import services as access
 from cardnet.access.rules import Role
 from cardnet.finance import services as finance
+from cardnet.finance.rules import ClearingStep, Resolution
 from cardnet.finance.services import Reconcile
 from cardnet.issuance import services as issuance
 from cardnet.issuance.rules import HandoutKind
@@ -35,9 +36,13 @@ def things(session, world, clock):
     run, _ = finance.reconcile(
         session, world, Reconcile(merchant.id, file, "a.csv", yesterday, yesterday, maker.account_id)
     )
+    (difference, *_) = finance.exceptions_of_run(session, run.id)
+    proposal = finance.TakeStep(difference.id, ClearingStep.PROPOSE, "看了小票", maker, Resolution.EXPLAINED)
+    finance.take_step(session, world, proposal)
     return {
         "office": shop.office,
         "maker": maker,
+        "checker": make_officer(session, world, district, "checker", Role.FINANCE_CHECKER),
         "boss": make_officer(session, world, district, "boss", Role.ADMIN),
         "manager": make_manager(session, world, merchant),
         "ids": {
@@ -46,7 +51,7 @@ def things(session, world, clock):
             "batch_id": line.batch_id,
             "card_id": card.card_id,
             "run_id": run.id,
-            "difference_id": finance.exceptions_of_run(session, run.id)[0].id,
+            "difference_id": difference.id,
             "row": 1,
             "upload_id": NOBODY,
             "authority_id": NOBODY,
@@ -108,6 +113,7 @@ def browsers(app, session, world, things):
         ("unit", things["office"]["U1"]),
         ("boss", things["boss"]),
         ("finance", things["maker"]),
+        ("checker", things["checker"]),
         ("manager", things["manager"]),
     ):
         found[name] = app.test_client()
